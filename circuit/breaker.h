@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* breaker.h - the circuit breaker of one service (Nygard, "Release It!", 2nd ed., chapter 5).
+ *
+ *   CLOSED --(failure rate or slow-call rate over a window, minimum volume)--> OPEN
+ *   OPEN   --(open_for, growing x2 with each trip in a row, jittered)--------> HALF_OPEN
+ *   HALF_OPEN --(enough probes succeed)--> CLOSED     --(too many fail)--> OPEN, longer
+ *
+ * Time and randomness are arguments: every state is reached in a unit test. One breaker is shared
+ * by all workers. While it is closed, admitting is one relaxed load and a success is one atomic
+ * add; the mutex inside is taken only for a failure, a slow call, or in another state, and is never
+ * held over I/O. It outlives snapshots: a catalog change or a reload never resets it.
+ */
+#include "base/macros.h"
+#include "base/rng.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN };
+const char *breaker_state_name(enum breaker_state s); /* "closed" "open" "half_open" */
+
+struct breaker_options {
+    bool enabled;
+    uint32_t failure_percent;  /* trips at or above this; 0 = not by failures */
+    uint32_t slow_percent;     /* trips at or above this; 0 = not by slow calls */
+    uint64_t slow_ns;          /* a call that takes at least this is slow; 0 = none is */
+    uint32_t minimum_requests; /* in the window, before any rate counts */
+    uint64_t window_ns;
+    uint64_t open_ns;            /* first open time */
+    uint64_t max_open_ns;        /* cap of the growth */
+    uint32_t half_open_requests; /* probes allowed at once, and successes needed to close */
+};
+
+enum breaker_cause {
+    BREAKER_BY_NOTHING,
+    BREAKER_BY_FAILURES,
+    BREAKER_BY_SLOW_CALLS,
+    BREAKER_BY_PROBE
+};
+const char *
+breaker_cause_name(enum breaker_cause c); /* "" "failure_rate" "slow_call_rate" "probe_failed" */
+
+struct breaker;
+
+struct breaker *breaker_new(const struct breaker_options *o, uint64_t now_ns) MUST_CHECK;
+void breaker_free(struct breaker *b);
+/* New options from a reload: state and counts stay; a changed window length clears the window.
+ * Control thread; safe while workers use it. */
+void breaker_configure(struct breaker *b, const struct breaker_options *o);
+
+/* What admission gave; hand it back to breaker_report() or breaker_cancel(), exactly once. */
+struct breaker_ticket {
+    bool admitted;
+    bool probe;              /* took one of the half-open slots */
+    uint32_t generation;     /* state changes since: a late report must not judge a newer state */
+    uint64_t retry_after_ns; /* when not admitted: time until the next state, for Retry-After */
+};
+
+/* May this request go to the service? Moves OPEN to HALF_OPEN when its time has come. */
+struct breaker_ticket breaker_admit(struct breaker *b, uint64_t now_ns) MUST_CHECK;
+/* The outcome. `slow` is judged by the breaker itself from `took_ns`. */
+void breaker_report(struct breaker *b, struct breaker_ticket t, uint64_t now_ns, struct rng *rng,
+                    bool failed, uint64_t took_ns);
+/* The request never reached the service, or the client left: counts as nothing, frees the slot. */
+void breaker_cancel(struct breaker *b, struct breaker_ticket t, uint64_t now_ns);
+
+/* For the status page. Taken under the mutex, so consistent. */
+struct breaker_info {
+    enum breaker_state state;
+    uint64_t since_ns;      /* monotonic */
+    uint64_t reopens_at_ns; /* OPEN: when half-open begins; else 0 */
+    uint32_t trips_in_a_row;
+    uint64_t trips, rejected; /* since start */
+    uint32_t probes_in_flight, probes_succeeded;
+    uint32_t now_total, now_failed, now_slow; /* the window at this moment */
+    /* What tripped it last; all zero when it never tripped. */
+    struct {
+        enum breaker_cause cause;
+        uint64_t at_ns;
+        uint32_t total, failed, slow;
+        uint64_t window_ns;
+    } trip;
+};
+void breaker_info(struct breaker *b, uint64_t now_ns, struct breaker_info *ret_info);
+
+/* Called after every transition, outside the mutex, on the thread that caused it. Set once, before
+ * the breaker is shared. */
+typedef void breaker_watch_fn(void *arg, enum breaker_state from, enum breaker_state to,
+                              enum breaker_cause cause);
+void breaker_watch(struct breaker *b, breaker_watch_fn *fn, void *arg);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* outlier.h - takes a failing instance out of rotation for a while (Envoy's outlier detection).
+ *
+ *   IN --(consecutive failures, or failure rate over a window)--> EJECTED for base x 2^n, capped
+ *   EJECTED --(time over)--> PROBATION: one request at a time
+ *   PROBATION --success--> IN        --failure--> EJECTED, twice as long
+ *
+ * It comes before the service's breaker: when one instance of several fails, it is ejected long
+ * before the service's failure rate says anything. At most `max_ejected_percent` of a service's
+ * instances are out at once (at least one may be when there are two or more, never the last one).
+ *
+ * The state that balancers read is in struct instance_load (ejected_until_ns, on_probation); this
+ * module is its only writer. Shared by all workers: a success outside probation costs one relaxed
+ * load; a failure takes the mutex of the service's group.
+ */
+#include "base/instance_load.h"
+#include "base/macros.h"
+#include "base/rng.h"
+
+#include "circuit/window.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct outlier_options {
+    bool enabled;
+    uint32_t consecutive_failures; /* 0 = not by a streak */
+    uint32_t failure_percent;      /* 0 = not by rate */
+    uint32_t minimum_requests;     /* for the rate */
+    uint64_t window_ns;
+    uint64_t base_ejection_ns, max_ejection_ns;
+    uint32_t max_ejected_percent;
+};
+
+/* One for each service. */
+struct outlier_group {
+    pthread_mutex_t lock;
+    struct outlier_options options; /* guarded by lock */
+    _Atomic bool enabled;           /* copy for the fast path */
+    _Atomic uint32_t instances;     /* usable ones in the present set */
+    uint32_t ejected;               /* guarded by lock: ejected now (by time, recounted lazily) */
+    struct outlier *members;        /* guarded by lock: list of all outliers of the group */
+};
+
+/* One for each instance. */
+struct outlier {
+    struct outlier_group *group; /* borrowed; outlives it */
+    struct instance_load *load;  /* borrowed: same owner */
+    struct outlier *next;        /* guarded by group lock */
+    _Atomic uint32_t streak;     /* consecutive failures */
+    struct window window;
+    uint32_t ejections_in_a_row; /* guarded by group lock */
+    _Atomic uint64_t ejections;  /* since start */
+    _Atomic uint64_t last_ejected_at_ns;
+    _Atomic int last_cause;                     /* enum outlier_cause */
+    _Atomic uint32_t cause_failed, cause_total; /* the numbers that ejected it */
+};
+
+enum outlier_cause { OUTLIER_NONE, OUTLIER_STREAK, OUTLIER_RATE, OUTLIER_PROBATION };
+const char *outlier_cause_name(
+    enum outlier_cause c); /* "" "consecutive_failures" "failure_rate" "probation_failed" */
+
+enum outlier_event { OUTLIER_NOTHING, OUTLIER_EJECTED, OUTLIER_RESTORED };
+
+void outlier_group_init(struct outlier_group *g, const struct outlier_options *o);
+void outlier_group_release(struct outlier_group *g);
+void outlier_group_configure(struct outlier_group *g, const struct outlier_options *o);
+
+void outlier_init(struct outlier *o, struct outlier_group *g, struct instance_load *load);
+void outlier_release(struct outlier *o);
+
+/* The request is about to be sent to this instance. Returns true when it is a probation request:
+ * then exactly one of report/cancel must follow with probation = true. Between the balancer's look
+ * and this call another worker may have taken the only slot: then *ret_lost is set, and the caller
+ * picks again. */
+bool outlier_begin(struct outlier *o, uint64_t now_ns, bool *ret_lost);
+enum outlier_event outlier_report(struct outlier *o, uint64_t now_ns, struct rng *rng,
+                                  bool probation, bool failed);
+void outlier_cancel(struct outlier *o, bool probation);

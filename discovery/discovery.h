@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* discovery.h - which instances does each service have, right now?
+ *
+ * Two sources give the same result, an instance_set for each service: Consul (blocking queries over
+ * libcurl) and the configuration (static instances). Everything here runs on the control thread, in
+ * its libevent loop; nothing blocks. The catalog only ever changes to something that a source has
+ * said in full: an error, a timeout or an unreachable agent changes nothing.
+ */
+#include "base/err.h"
+#include "base/instance.h"
+#include "base/macros.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct event_base;
+struct discovery;
+
+struct discovery_options {
+    bool consul;            /* false: static instances only */
+    const char *address;    /* "http://127.0.0.1:8500", "https://...", "unix:///path" */
+    const char *token_file; /* re-read when it changes and after a 403; NULL = none */
+    const char *token;      /* used when there is no file; NULL = none */
+    const char *datacenter; /* NULL = the agent's */
+    const char *ca_file, *cert_file, *key_file;
+    bool stale;
+    uint64_t wait_ms;
+    enum {
+        DISCOVER_USED,
+        DISCOVER_TAGGED,
+        DISCOVER_ALL
+    } scope;                  /* which services to watch, besides
+those named by discovery_use() */
+    const char *tag_prefix;   /* "frontdesk.": a tag that starts so, or equals it without the dot */
+    const char *fabio_prefix; /* "urlprefix-" or "" */
+    const char *prefer_meta;  /* node meta key copied to instance.zone; NULL = none */
+    uint64_t keep_ms;         /* a service that left the catalog is kept, empty, for so long */
+};
+
+struct discovery_address {
+    const char *host; /* IP address or name */
+    uint16_t port;
+    uint32_t weight;
+    const char *zone; /* or NULL */
+};
+
+struct discovery_static {
+    const char *service;
+    const struct discovery_address *instances;
+    size_t ninstances;
+};
+
+/* Called on the control thread, in a later loop turn, once for any number of changes: read the
+ * catalog again. */
+typedef void discovery_changed_fn(void *arg);
+
+struct discovery *discovery_new(struct event_base *base, const struct discovery_options *o,
+                                discovery_changed_fn *changed, void *arg, struct err *e) MUST_CHECK;
+void discovery_free(struct discovery *d);
+
+/* Names the services that routes use; replaces the former list. A watch that is no longer needed is
+ * ended, its service leaves the catalog. Strings are copied. */
+void discovery_use(struct discovery *d, const char *const *services, size_t n);
+/* Replaces the static services. A static service hides one of the same name in Consul. Host names
+ * are resolved without blocking, and again every 30 s. */
+void discovery_set_static(struct discovery *d, const struct discovery_static *services, size_t n);
+
+/* The catalog: the present set of every service that is watched or static. The sets are borrowed
+ * until the next loop turn; take a reference to keep one. */
+size_t discovery_count(const struct discovery *d);
+struct instance_set *discovery_at(const struct discovery *d, size_t i); /* sorted by service name */
+struct instance_set *discovery_find(const struct discovery *d, const char *service);
+
+/* True once every service in use was answered at least once (or is static, or Consul said that it
+ * does not exist). Before that, "no instance" may only mean "not heard yet". */
+bool discovery_ready(const struct discovery *d);
+
+struct discovery_status {
+    bool consul, connected; /* connected: the last answer of any watch was good */
+    bool leader_known;
+    uint64_t last_contact_ms;  /* X-Consul-LastContact of the newest answer */
+    uint64_t last_good_ns;     /* monotonic time of the last good answer; 0 = never */
+    uint64_t failing_since_ns; /* 0 = not failing */
+    char last_error[256];      /* never holds the token */
+    uint64_t watches, requests, errors, index_resets, skipped_instances, updates;
+};
+void discovery_status(const struct discovery *d, struct discovery_status *ret);
+
+struct discovery_watch_status {
+    uint64_t index;       /* last X-Consul-Index */
+    uint64_t answered_ns; /* monotonic; 0 = never */
+    uint64_t changed_ns;  /* when the set last changed */
+    bool failing;
+    bool is_static;
+    bool gone;        /* left the catalog, kept for keep_ms */
+    unsigned skipped; /* instances left out of the last answer: bad address or port */
+};
+/* False when the service is neither watched nor static. */
+bool discovery_watch_status(const struct discovery *d, const char *service,
+                            struct discovery_watch_status *ret);

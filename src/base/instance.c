@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/instance.h"
+#include "base/arena.h"
+
+const char *health_name(enum health h)
+{
+    static const char *const names[] = {"passing", "warning", "critical", "maintenance"};
+
+    return names[h];
+}
+
+struct instance_set *instance_set_ref(struct instance_set *s)
+{
+    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+    return s;
+}
+
+void instance_set_unref(struct instance_set **sp)
+{
+    struct instance_set *s = *sp;
+
+    *sp = NULL;
+    if (s && atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) == 1)
+        arena_free(s->arena);
+}
+
+bool instance_usable(const struct instance *i)
+{
+    return i->sockaddr_len > 0 && i->weight > 0 &&
+           (i->health == HEALTH_PASSING || i->health == HEALTH_WARNING);
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* config.h - the checked configuration: what config_load() makes of DIR/(*).yaml.
+ *
+ * Immutable after loading and refcounted: the control thread holds the current one, route tables
+ * and services of a snapshot refer to it. Strings and arrays live in its arena. Times are
+ * milliseconds, sizes bytes; a default is filled in for everything that was not written. The keys,
+ * their defaults and meaning are in docs/configuration.md. */
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/macros.h"
+#include "base/reason.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct listener_conf {
+    const char *address; /* "0.0.0.0:8080", "[::]:8080" as written */
+    const char *host;    /* "0.0.0.0", "::" */
+    uint16_t port;
+};
+
+enum expose_mode { EXPOSE_NONE, EXPOSE_TAGGED, EXPOSE_ALL };
+
+struct consul_conf {
+    bool enabled;           /* false when there is no `consul:` section */
+    const char *address;    /* "http://127.0.0.1:8500", "unix:///run/consul.sock" */
+    const char *token_file; /* NULL = none */
+    const char *token;      /* from the environment only (CONSUL_HTTP_TOKEN); never printed */
+    const char *datacenter; /* NULL = the agent's */
+    const char *ca_file, *cert_file, *key_file; /* NULL = system / none */
+    enum expose_mode expose;
+    const char *tag_prefix;   /* "frontdesk." */
+    const char *fabio_prefix; /* "urlprefix-"; "" = off */
+    bool stale;               /* ask with ?stale */
+    uint64_t wait_ms;         /* of a blocking query */
+    uint64_t keep_routes_ms;  /* how long the routes of a vanished service answer 503 */
+};
+
+enum hash_source {
+    HASH_NONE,
+    HASH_HEADER,
+    HASH_COOKIE,
+    HASH_PATH_PARAM,
+    HASH_QUERY,
+    HASH_CLIENT_ADDRESS
+};
+
+struct balance_conf {
+    const char *policy; /* a word of balance_policy_parse() */
+    enum hash_source hash_source;
+    const char *hash_name; /* header, cookie, parameter; NULL for client_address */
+    uint64_t slow_start_ms;
+    unsigned panic_percent;
+    const char *prefer_meta;  /* node meta key to compare, as "zone"; NULL = no preference */
+    const char *prefer_value; /* its value here */
+    unsigned prefer_min_percent;
+};
+
+struct retries_conf {
+    unsigned attempts;    /* tries in all: 1 = no retry */
+    uint32_t reasons;     /* bit (1u << enum reason) */
+    uint16_t statuses[8]; /* answered statuses that are retried; 0 ends */
+    bool non_idempotent;  /* retry POST and PATCH too, after bytes were sent; default false */
+    unsigned budget_percent, budget_min_per_s;
+};
+
+struct breaker_conf {
+    bool enabled;
+    unsigned failure_rate, slow_rate, minimum_requests, half_open_requests;
+    uint64_t slow_ms, window_ms, open_for_ms, max_open_ms;
+    uint16_t failure_statuses[16]; /* 5xx by default: {500,502,503,504}; 0 ends */
+};
+
+struct outlier_conf {
+    bool enabled;
+    unsigned consecutive_failures, failure_rate, minimum_requests, max_ejected;
+    uint64_t window_ms, base_ejection_ms, max_ejection_ms;
+};
+
+struct static_instance {
+    const char *host;
+    uint16_t port;
+    unsigned weight;
+    const char *zone;
+};
+
+struct service_conf {
+    const char *name;
+    struct static_instance *instances; /* the file source: the service needs no Consul */
+    size_t ninstances;
+    struct balance_conf balance;
+    struct retries_conf retries;
+    struct breaker_conf breaker;
+    struct outlier_conf outlier;
+    unsigned max_requests, max_requests_per_instance, queue; /* 0 = no limit / no queue */
+    uint64_t queue_timeout_ms;
+    uint64_t timeout_ms; /* whole exchange with the service, retries included; 0 = none */
+    uint64_t connect_timeout_ms;
+    uint64_t
+        first_byte_timeout_ms; /* from the request's last byte to the answer's first, each try */
+    uint64_t idle_timeout_ms;  /* silence in the middle of a body */
+    unsigned keepalive;        /* idle connections kept for each instance and worker */
+    uint64_t keepalive_timeout_ms;
+    bool preserve_host; /* pass the client's Host on; false = the instance's address:port */
+};
+
+enum path_match {
+    PATH_PREFIX,
+    PATH_EXACT,
+    PATH_PATTERN,
+    PATH_PLAIN_PREFIX,
+    PATH_PLAIN_IPREFIX,
+    PATH_GLOB
+};
+
+/* A condition on a header or query parameter. value NULL = only present. */
+struct match_conf {
+    const char *name, *value;
+    bool prefix; /* value is a prefix */
+    bool invert;
+};
+
+struct header_change {
+    enum { HEADER_SET, HEADER_ADD, HEADER_REMOVE } op;
+    const char *name, *value;
+};
+
+struct target_conf {
+    const char *service;
+    unsigned weight; /* share among the targets */
+};
+
+struct route_conf {
+    const char *name;   /* for people: as written, or made from host and path */
+    const char *source; /* "routes.yaml:12", "tag frontdesk.path=/x of web" */
+    const char *host;   /* lower case; "" = any; "*.shop.example" */
+    const char *path;   /* literal, or with {name} and a final {name...} for PATH_PATTERN */
+    enum path_match path_match;
+    const char **methods; /* NULL-terminated; NULL = any */
+    struct match_conf *headers;
+    size_t nheaders;
+    struct match_conf *query;
+    size_t nquery;
+    int priority; /* higher wins before everything but the host; default 0 */
+    struct target_conf *targets;
+    size_t ntargets;                /* 0 only with redirect_status */
+    enum hash_source sticky_source; /* keeps a client on one side of a split */
+    const char *sticky_name;
+    const char *strip;   /* prefix taken off before forwarding; NULL = nothing */
+    const char *prepend; /* put before the (stripped) path; NULL = nothing */
+    const char *rewrite; /* whole new path, may hold {name}; NULL = none */
+    const char
+        *set_host; /* Host sent to the service; NULL = service's rule; "dst" = the instance */
+    unsigned redirect_status; /* 0 = none; 301 302 303 307 308 */
+    const char *redirect_to;  /* may hold $path, $host, {name} */
+    struct header_change *request_headers;
+    size_t nrequest_headers;
+    struct header_change *response_headers;
+    size_t nresponse_headers;
+    uint64_t timeout_ms; /* 0 = the service's */
+    int64_t max_body;    /* -1 = the listener's limit */
+    const char *auth;    /* a policy's name; one that does not exist denies (403) */
+};
+
+struct limits_conf {
+    size_t max_request_line, max_header_bytes;
+    unsigned max_headers;
+    int64_t max_body;
+    uint64_t header_timeout_ms;    /* first byte of a request to the end of its header section */
+    uint64_t body_timeout_ms;      /* silence while a client sends its body */
+    uint64_t write_timeout_ms;     /* silence while a client should take the answer */
+    uint64_t keepalive_timeout_ms; /* silence between requests */
+    unsigned keepalive_requests;   /* requests on one connection, then close; 0 = no limit */
+    unsigned max_connections;      /* in all, shared by the workers */
+};
+
+struct cidr {
+    unsigned char addr[16]; /* IPv4 as v4-mapped IPv6 */
+    unsigned bits;          /* 0..128 */
+};
+
+struct config {
+    unsigned workers; /* 0 was given or nothing: one for each CPU */
+    struct listener_conf *listeners;
+    size_t nlisteners;
+    struct listener_conf admin; /* address NULL = no admin endpoint */
+    struct consul_conf consul;
+    struct limits_conf limits;
+    struct service_conf defaults; /* what a service without an entry gets */
+    struct service_conf *services;
+    size_t nservices;
+    struct route_conf *routes;
+    size_t nroutes;
+    struct cidr *trusted_proxies;
+    size_t ntrusted_proxies; /* whose X-Forwarded-* are kept */
+    bool forwarded_header;   /* also send Forwarded (RFC 7239) */
+    const char *via;         /* pseudonym in Via; "" = no Via */
+    const char *access_log;  /* path, "stdout", or NULL = off */
+    const char *log_level;
+    uint64_t drain_timeout_ms; /* SIGTERM: how long running requests may go on */
+    uint64_t drain_delay_ms;   /* SIGTERM: time between failing /readyz and closing listeners */
+    const char *dir;           /* where it was loaded from */
+    struct arena *arena;
+    _Atomic int refs;
+};
+
+/* Reads every DIR/(*).yaml in name order and merges: lists append, maps merge, a name given twice
+ * is an error. NULL and a message "FILE:LINE: KEY: ..." on failure. `warnings` (may be NULL) gets
+ * what is suspicious but legal, one sentence a line. Thread: control. */
+struct config *config_load(const char *dir, struct err *e) MUST_CHECK;
+/* The same from memory, for tests and the fuzzer: `name` stands for the file name. */
+struct config *config_parse(const char *name, const char *text, size_t n, struct err *e) MUST_CHECK;
+struct config *config_ref(struct config *c);
+void config_unref(struct config **c);
+
+/* The settings of a service: its own entry or the defaults. Never NULL. */
+const struct service_conf *config_service(const struct config *c, const char *name);
