@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The end-to-end library: each module begins with its manual.
+
+    scenario.py  base class of the cases         consul.py  a real Consul agent
+    gateway.py   the real frontdesk              origin.py  scripted service instances
+    client.py    requests in bytes               load.py    background traffic
+    wait.py      polling and ports
+"""
+from .client import Answer, RawClient, build, exchange, request
+from .consul import Consul, find_consul
+from .gateway import Gateway, run_command
+from .load import Load
+from .origin import (Origin, chunk, cut, early, hang, head, raw, reply, reset, sequence, slow_body)
+from .scenario import Scenario
+from .wait import free_port, holds, wait_for
+
+__all__ = ["Answer", "Consul", "Gateway", "Load", "Origin", "RawClient", "Scenario", "build", "chunk",
+           "cut", "early", "exchange", "find_consul", "free_port", "hang", "head", "holds", "raw",
+           "reply", "request", "reset", "run_command", "sequence", "slow_body", "wait_for"]
