@@ -12,7 +12,7 @@
 
 struct h1_limits {
     size_t max_line;      /* request line: 414 beyond */
-    size_t max_head;      /* whole header section: 431 beyond */
+    size_t max_head;      /* whole head, request line and empty line included: 431 beyond */
     unsigned max_headers; /* at most HTTP_MAX_HEADERS */
 };
 

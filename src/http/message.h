@@ -48,7 +48,8 @@ enum header_id header_id(struct str name);
 struct header {
     struct str name, value; /* value trimmed */
     uint8_t id;             /* enum header_id */
-    bool hop; /* hop-by-hop (RFC 9110 section 7.6.1): fixed list or named in Connection */
+    bool hop; /* not to be forwarded: hop-by-hop (RFC 9110 section 7.6.1: fixed list or named in
+                 Connection), a second Content-Length, or a twin of a known name with '_' */
 };
 
 enum method {
@@ -70,8 +71,10 @@ enum framing { FRAMING_NONE, FRAMING_LENGTH, FRAMING_CHUNKED, FRAMING_CLOSE };
 struct request {
     enum method method;
     struct str method_name;
-    struct str target; /* as received */
-    struct str host;   /* authority without userinfo, lower-cased in place, port kept */
+    struct str target; /* path and query in one piece, the path in its normal form; "*"; only
+                          "http://host?query" stays as received */
+    struct str host;   /* authority without userinfo, lower-cased in place, port kept; empty only
+                          in HTTP/1.0 */
     struct str path;   /* normalised (uri.h): what is routed, authorised and forwarded */
     struct str query;  /* without '?'; untouched */
     bool has_query;    /* tells "/x?" from "/x" */
