@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* catalog.h - the present instance set of every service; where the sources meet.
+ *
+ * A service is in the catalog while it is static, while Consul is watched for it, or, emptied, for
+ * keep_ms after Consul dropped its last instance. Such a service shows its last instances as
+ * critical with weight 0: its routes, which come from their tags, then stay and answer 503 instead
+ * of 404 during a restart. A static service hides one of the same name in Consul.
+ *
+ * No sockets and no clock in here: time and look-ups are arguments. Names are lower case. */
+#include "base/instance.h"
+#include "base/macros.h"
+#include "discovery.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct catalog;
+
+/* Address of a host now; false when unknown (yet). */
+typedef bool catalog_lookup_fn(void *arg, const char *host, uint16_t port,
+                               struct sockaddr_storage *ret_addr, socklen_t *ret_len);
+
+struct catalog *catalog_new(uint64_t keep_ms, catalog_lookup_fn *lookup, void *arg) MUST_CHECK;
+void catalog_free(struct catalog *c);
+
+/* The service is watched from now on; its set is empty until the first answer. */
+void catalog_watch(struct catalog *c, const char *service);
+/* The watch ended. `vanished`: Consul dropped it, so keep it for a while; else it leaves at once.
+ */
+void catalog_unwatch(struct catalog *c, const char *service, bool vanished, uint64_t now_ns);
+/* What Consul said in full. `items` and their strings are in `a`, which is taken over, sorted, not
+ * resolved. Nothing happens for a service that is not watched. */
+void catalog_put(struct catalog *c, const char *service, struct arena *a, struct instance *items,
+                 unsigned n, unsigned skipped, uint64_t now_ns);
+/* True when an answer with these (sorted) items would lose an instance that is not gone yet. */
+bool catalog_would_shrink(const struct catalog *c, const char *service,
+                          const struct instance *items, unsigned n);
+
+/* Replaces all static services. Later entries of the same name win. */
+void catalog_set_static(struct catalog *c, const struct discovery_static *services, size_t n,
+                        uint64_t now_ns);
+bool catalog_is_static(const struct catalog *c, const char *service);
+
+/* Looks every host name up again. */
+void catalog_resolve(struct catalog *c, uint64_t now_ns);
+
+/* Drops what was kept long enough. Returns when to call again, or 0. */
+uint64_t catalog_expire(struct catalog *c, uint64_t now_ns);
+
+/* Grows with every change that a reader could see. */
+uint64_t catalog_version(const struct catalog *c);
+size_t catalog_count(const struct catalog *c);
+struct instance_set *catalog_at(const struct catalog *c, size_t i);
+/* Any case. */
+struct instance_set *catalog_find(const struct catalog *c, const char *service);
+/* Fills what the catalog knows: answered, changed, static, gone, skipped. */
+bool catalog_status(const struct catalog *c, const char *service,
+                    struct discovery_watch_status *ret);
+uint64_t catalog_skipped(const struct catalog *c);
+/* True when every watched service was heard, or is hidden by a static one. */
+bool catalog_all_heard(const struct catalog *c);

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* consul_http.h - GET requests to a Consul agent: a libcurl multi handle driven by libevent.
+ *
+ * One consul_http per agent, one consul_get per watch; a consul_get is reused for request after
+ * request, so its connection stays warm. Nothing blocks. Over HTTPS all requests share a few HTTP/2
+ * connections; over plain HTTP each one in flight has a connection of its own, and the agent allows
+ * 200 for each client address, so their number is limited here. */
+#include "base/err.h"
+#include "base/macros.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct event_base;
+struct consul_http;
+struct consul_get;
+struct discovery_options;
+
+struct consul_answer {
+    int status;        /* HTTP status; 0 = no answer */
+    bool refused;      /* with status 0: nothing listens at the address */
+    const char *error; /* why there is no usable body, or NULL. Never holds the token */
+    bool has_index;
+    uint64_t index;    /* X-Consul-Index */
+    bool leader_known; /* true too when the header is missing */
+    uint64_t last_contact_ms;
+    bool filtered;    /* the token may not see everything */
+    bool multiplexed; /* came over HTTP/2 */
+    struct str body;  /* borrowed; empty unless status is 200 and it is JSON */
+};
+
+/* Called from the loop, never from inside consul_get_start(). It may start the same consul_get
+ * again or free any, this one included. */
+typedef void consul_get_done_fn(void *arg, const struct consul_answer *a);
+
+/* Strings in `o` are copied. */
+struct consul_http *consul_http_new(struct event_base *base, const struct discovery_options *o,
+                                    struct err *e) MUST_CHECK;
+/* All consul_get must be freed before. Accepts NULL. */
+void consul_http_free(struct consul_http *h);
+
+/* Over HTTPS: connections that `n` concurrent requests are spread over. */
+void consul_http_expect(struct consul_http *h, size_t n);
+
+/* Reads a changed token file again, or in any case; true when the token is another one now. */
+bool consul_http_refresh_token(struct consul_http *h, bool in_any_case);
+
+struct consul_get *consul_get_new(struct consul_http *h, consul_get_done_fn *done,
+                                  void *arg) MUST_CHECK;
+/* A request in flight is dropped without a call. Accepts NULL. */
+void consul_get_free(struct consul_get *g);
+
+/* `path` begins with "/v1/" and is percent-encoded, the query included. Must not be in flight. */
+void consul_get_start(struct consul_get *g, const char *path, uint64_t deadline_ms);
+bool consul_get_busy(const struct consul_get *g);
+
+/* Percent-encodes one path segment or query value into an allocated string. */
+char *consul_http_encode(const char *text) MUST_CHECK;

@@ -1,0 +1,584 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "consul_source.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "consul_checks.h"
+#include "consul_json.h"
+#include "consul_scope.h"
+#include "query.h"
+
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <uthash.h>
+
+enum {
+    SLOTS_MAX = 100,     /* services with a blocking query over HTTP/1.1 */
+    SLOTS_MIN = 8,       /* however often the agent says that we are too many */
+    SWEEP_MS_A_POLL = 2, /* at most 500 polls a second for wakes of the whole list */
+    FAILURES_TO_LOG = 3, /* of one service while the agent answers others */
+};
+
+/* The query for the list of services. */
+struct lead {
+    struct query query;
+    struct arena *arena;         /* owned; holds `list` */
+    struct consul_services list; /* what is believed */
+    struct arena *read_arena;    /* owned; holds `read` */
+    struct consul_services read; /* what the present answer says */
+    bool heard;
+};
+
+/* The query for the instances of one service. */
+struct service {
+    struct query query;
+    UT_hash_handle hh;
+    struct list link;         /* in source.ending */
+    char *name;               /* owned; lower case */
+    struct arena *read_arena; /* owned */
+    struct consul_health read;
+    bool wanted; /* mark of the review in progress */
+    bool logged; /* as failing */
+    unsigned skipped_logged;
+};
+
+struct consul_source {
+    struct catalog *catalog; /* borrowed */
+    consul_source_touched_fn *touched;
+    void *arg;
+    struct consul_http *http; /* owned */
+    struct query_pool pool;
+    struct consul_scope scope;
+    char *suffix, *zone_key, *address; /* owned */
+    uint64_t wait_ms;
+    struct lead lead;
+    struct consul_checks_watch *critical, *warning; /* owned; NULL while no service is polled */
+    struct service *services;                       /* owned; by name */
+    struct list ending; /* owned; struct service whose last request runs out */
+    char **named;       /* owned; lower case */
+    size_t nnamed;
+    struct event *sweep; /* owned */
+    uint64_t swept_ns;
+    unsigned slots, npolled;
+    uint64_t fewer_slots_ns; /* when slots were last taken away */
+    bool multiplexed;
+    bool lead_logged;
+    struct discovery_status status;
+};
+
+static const struct query_ops lead_ops, service_ops;
+
+static void check_changed(void *arg, const char *service);
+static void checks_outcome(void *arg, const struct query_outcome *o);
+
+static void touch(struct consul_source *s)
+{
+    s->touched(s->arg);
+}
+
+static uint64_t wait_for(const struct consul_source *s)
+{
+    uint64_t spread = HASH_COUNT(s->services) * 1000ull / 20;
+
+    /* No more than 20 blocking queries end by time in a second. */
+    return s->multiplexed && spread > s->wait_ms ? spread : s->wait_ms;
+}
+
+static void free_service(struct service *v)
+{
+    query_release(&v->query);
+    arena_free(v->read_arena);
+    free(v->name);
+    free(v);
+}
+
+static struct service *add_service(struct consul_source *s, const char *name)
+{
+    struct service *v = calloc(1, sizeof *v);
+    char *encoded = consul_http_encode(name), *path;
+
+    if (!v || !encoded || asprintf(&path, "/v1/health/service/%s", encoded) < 0)
+        abort();
+    v->name = strdup(name);
+    if (!v->name)
+        abort();
+    list_init(&v->link);
+    query_init(&v->query, &service_ops, &s->pool, s, path);
+    v->query.options.polled = true;
+    HASH_ADD_KEYPTR(hh, s->services, v->name, strlen(v->name), v);
+    free(encoded);
+    free(path);
+    catalog_watch(s->catalog, name);
+    return v;
+}
+
+static void remove_service(struct consul_source *s, struct service *v, bool vanished)
+{
+    catalog_unwatch(s->catalog, v->name, vanished, clock_now_ns());
+    HASH_DEL(s->services, v);
+    list_push_back(&s->ending, &v->link);
+    query_end(&v->query);
+}
+
+static void service_ended(struct query *q)
+{
+    struct service *v = CONTAINER_OF(q, struct service, query);
+
+    list_remove(&v->link);
+    free_service(v);
+}
+
+/* Gives the slots to the first services, in no particular order but stable. */
+static void share_slots(struct consul_source *s)
+{
+    unsigned used = 0;
+
+    s->npolled = 0;
+    for (struct service *v = s->services; v; v = v->hh.next) {
+        bool was_polled = v->query.options.polled;
+
+        v->query.options.polled = !s->multiplexed && used >= s->slots;
+        v->query.options.wait_ms = wait_for(s);
+        used += !v->query.options.polled;
+        s->npolled += v->query.options.polled;
+        if (was_polled && !v->query.options.polled)
+            query_kick(&v->query);
+    }
+    consul_http_expect(s->http, HASH_COUNT(s->services) + 1);
+    if (s->npolled > 0 && !s->critical) {
+        log_info("discovery",
+                 "%u of %u services are polled: an agent allows few connections over plain HTTP; "
+                 "with its HTTPS address each service has a watch",
+                 s->npolled, HASH_COUNT(s->services));
+        s->critical = consul_checks_new(&s->pool, "/v1/health/state/critical", s->wait_ms,
+                                        check_changed, checks_outcome, s);
+        s->warning = consul_checks_new(&s->pool, "/v1/health/state/warning", s->wait_ms,
+                                       check_changed, checks_outcome, s);
+    } else if (s->npolled == 0) {
+        consul_checks_free(s->critical);
+        consul_checks_free(s->warning);
+        s->critical = s->warning = NULL;
+    }
+}
+
+static void want(struct consul_source *s, const char *name)
+{
+    struct service *v;
+
+    if (catalog_is_static(s->catalog, name))
+        return;
+    HASH_FIND_STR(s->services, name, v);
+    if (!v) {
+        v = add_service(s, name);
+        v->wanted = true;
+        query_kick(&v->query);
+    }
+    v->wanted = true;
+}
+
+void consul_source_review(struct consul_source *s)
+{
+    const struct consul_services *list = &s->lead.list;
+    struct service *v, *tmp;
+
+    for (v = s->services; v; v = v->hh.next)
+        v->wanted = false;
+    for (size_t i = 0; i < s->nnamed; i++)
+        want(s, s->named[i]);
+    for (unsigned i = 0; i < list->n; i++)
+        if (consul_scope_takes(&s->scope, &list->items[i]))
+            want(s, list->items[i].name);
+    HASH_ITER(hh, s->services, v, tmp)
+    {
+        if (!v->wanted)
+            remove_service(s, v, s->lead.heard && !consul_services_find(list, v->name));
+    }
+    share_slots(s);
+    touch(s);
+}
+
+static void forget_named(struct consul_source *s)
+{
+    for (size_t i = 0; i < s->nnamed; i++)
+        free(s->named[i]);
+    free(s->named);
+}
+
+void consul_source_use(struct consul_source *s, const char *const *services, size_t n)
+{
+    char **named = calloc(n ? n : 1, sizeof *named);
+
+    if (!named)
+        abort();
+    for (size_t i = 0; i < n; i++) {
+        named[i] = strdup(services[i]);
+        if (!named[i])
+            abort();
+        for (char *p = named[i]; *p; p++)
+            *p = ascii_lower(*p);
+    }
+    forget_named(s);
+    s->named = named;
+    s->nnamed = n;
+    consul_source_review(s);
+}
+
+static void poll_all(struct consul_source *s)
+{
+    struct service *v, *tmp;
+
+    s->swept_ns = clock_now_ns();
+    HASH_ITER(hh, s->services, v, tmp)
+    {
+        if (v->query.options.polled)
+            query_kick(&v->query);
+    }
+}
+
+static void on_sweep(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    poll_all(arg);
+}
+
+/* Something changed, and it may be any polled service. */
+static void sweep(struct consul_source *s)
+{
+    uint64_t gap = (uint64_t)s->npolled * SWEEP_MS_A_POLL * NS_PER_MS;
+    uint64_t now = clock_now_ns(), since = now - s->swept_ns;
+    struct timeval tv;
+
+    if (s->npolled == 0 || evtimer_pending(s->sweep, NULL))
+        return;
+    if (since >= gap) {
+        poll_all(s);
+        return;
+    }
+    tv.tv_sec = (time_t)((gap - since) / NS_PER_S);
+    tv.tv_usec = (suseconds_t)((gap - since) % NS_PER_S / 1000);
+    evtimer_add(s->sweep, &tv);
+}
+
+static void poll_service(struct consul_source *s, const char *name)
+{
+    struct service *v;
+
+    HASH_FIND_STR(s->services, name, v);
+    if (v && v->query.options.polled)
+        query_kick(&v->query);
+}
+
+static void check_changed(void *arg, const char *service)
+{
+    if (*service)
+        poll_service(arg, service);
+    else
+        sweep(arg);
+}
+
+static int lead_read(struct query *q, struct str body, struct err *e)
+{
+    struct lead *l = CONTAINER_OF(q, struct lead, query);
+
+    arena_free(l->read_arena);
+    l->read_arena = arena_new();
+    return consul_json_services(body, l->read_arena, &l->read, e);
+}
+
+static bool lead_apply(struct query *q, bool shrink_ok, bool empty_ok)
+{
+    struct consul_source *s = q->owner;
+    struct lead *l = &s->lead;
+    struct consul_services before = l->list;
+    struct arena *before_arena = l->arena;
+    bool shrinks = l->heard && !consul_services_keeps(&before, &l->read);
+    bool hold = shrinks && (!shrink_ok || (l->read.n == 0 && !empty_ok));
+
+    l->arena = l->read_arena;
+    l->read_arena = NULL;
+    l->list = l->read;
+    l->heard = true;
+    if (hold) {
+        struct consul_services both = consul_services_join(l->arena, &before, &l->read);
+
+        l->list = consul_services_copy(l->arena, &both);
+    }
+    consul_source_review(s);
+    for (unsigned i = 0; i < l->list.n; i++) {
+        const struct consul_listed *old = consul_services_find(&before, l->list.items[i].name);
+
+        if (old && !consul_listed_same_tags(old, &l->list.items[i]))
+            poll_service(s, old->name);
+    }
+    arena_free(before_arena);
+    return !hold;
+}
+
+static int service_read(struct query *q, struct str body, struct err *e)
+{
+    struct service *v = CONTAINER_OF(q, struct service, query);
+    const struct consul_source *s = q->owner;
+
+    arena_free(v->read_arena);
+    v->read_arena = arena_new();
+    return consul_json_health(body, s->zone_key, v->read_arena, &v->read, e);
+}
+
+static void log_skipped(struct service *v)
+{
+    if (v->read.skipped > 0 && v->read.skipped != v->skipped_logged)
+        log_warn("discovery", "service=%s: %u instance%s left out: %s", v->name, v->read.skipped,
+                 v->read.skipped == 1 ? "" : "s", v->read.skipped_why);
+    v->skipped_logged = v->read.skipped;
+}
+
+static bool service_apply(struct query *q, bool shrink_ok, bool empty_ok)
+{
+    struct service *v = CONTAINER_OF(q, struct service, query);
+    struct consul_source *s = q->owner;
+    const struct consul_health *h = &v->read;
+    bool shrinks = catalog_would_shrink(s->catalog, v->name, h->items, h->n);
+
+    if (shrinks && (!shrink_ok || (h->n == 0 && !empty_ok))) {
+        log_debug("discovery", "service=%s: an answer with fewer instances is not believed yet",
+                  v->name);
+        return false;
+    }
+    log_skipped(v);
+    catalog_put(s->catalog, v->name, v->read_arena, h->items, h->n, h->skipped, clock_now_ns());
+    v->read_arena = NULL;
+    touch(s);
+    return true;
+}
+
+static void note_good(struct consul_source *s, const struct consul_answer *a)
+{
+    s->status.connected = true;
+    s->status.leader_known = a->leader_known;
+    s->status.last_contact_ms = a->last_contact_ms;
+    s->status.last_good_ns = clock_now_ns();
+    s->status.failing_since_ns = 0;
+}
+
+static void note_bad(struct consul_source *s, const char *error, bool agent_failed)
+{
+    s->status.errors++;
+    snprintf(s->status.last_error, sizeof s->status.last_error, "%s", error);
+    if (!agent_failed)
+        return;
+    s->status.connected = false;
+    if (s->status.failing_since_ns == 0)
+        s->status.failing_since_ns = clock_now_ns();
+}
+
+static void use_fewer_slots(struct consul_source *s)
+{
+    unsigned fewer = s->slots - s->slots / 4;
+    uint64_t now = clock_now_ns();
+
+    /* Many watches are told at once; that counts as one. */
+    if (fewer < SLOTS_MIN || s->multiplexed || HASH_COUNT(s->services) < fewer ||
+        now - s->fewer_slots_ns < NS_PER_S)
+        return;
+    s->fewer_slots_ns = now;
+    s->slots = fewer;
+    log_warn("discovery",
+             "consul %s: too many requests or connections (limits.http_max_conns_per_client): "
+             "%u services keep a watch, the others are polled",
+             s->address, s->slots);
+    share_slots(s);
+}
+
+static void note(struct consul_source *s, const struct query_outcome *o, bool lead)
+{
+    bool agent_failed = lead || o->result == WATCH_FAILED || o->result == WATCH_REFUSED;
+
+    if (o->result == WATCH_GOOD)
+        note_good(s, o->answer);
+    else
+        note_bad(s, o->error, agent_failed);
+    if (o->answer->status != 0 && s->multiplexed && !o->answer->multiplexed) {
+        s->multiplexed = false;
+        share_slots(s);
+    }
+    if (o->result == WATCH_LIMITED)
+        use_fewer_slots(s);
+}
+
+static void kick_failing(struct consul_source *s)
+{
+    struct service *v, *tmp;
+
+    HASH_ITER(hh, s->services, v, tmp)
+    {
+        if (v->query.watch.failures > 0)
+            query_kick(&v->query);
+    }
+    if (s->critical)
+        consul_checks_kick(s->critical);
+    if (s->warning)
+        consul_checks_kick(s->warning);
+}
+
+static void lead_after(struct query *q, const struct query_outcome *o)
+{
+    struct consul_source *s = q->owner;
+
+    note(s, o, true);
+    if (o->result != WATCH_GOOD) {
+        if (!s->lead_logged)
+            log_warn("discovery", "consul %s: %s; what is known stays in use", s->address,
+                     o->error);
+        s->lead_logged = true;
+        return;
+    }
+    if (s->lead_logged)
+        log_info("discovery", "consul %s: answers again", s->address);
+    s->lead_logged = false;
+    if (o->was_failing)
+        kick_failing(s);
+    if (o->woke || o->was_failing)
+        sweep(s);
+    touch(s);
+}
+
+static void checks_outcome(void *arg, const struct query_outcome *o)
+{
+    note(arg, o, false);
+}
+
+static void service_after(struct query *q, const struct query_outcome *o)
+{
+    struct service *v = CONTAINER_OF(q, struct service, query);
+    struct consul_source *s = q->owner;
+
+    note(s, o, false);
+    if (o->result == WATCH_GOOD) {
+        if (v->logged)
+            log_info("discovery", "service=%s: answers again", v->name);
+        v->logged = false;
+        return;
+    }
+    /* While the lead fails too, its one line says it all. */
+    if (v->logged || s->lead.query.watch.failures > 0 ||
+        (o->result != WATCH_DENIED && q->watch.failures < FAILURES_TO_LOG))
+        return;
+    log_warn("discovery", "service=%s: %s; what is known stays in use", v->name, o->error);
+    v->logged = true;
+}
+
+static void lead_ended(struct query *q)
+{
+    (void)q;
+    abort();
+}
+
+static const struct query_ops lead_ops = {lead_read, lead_apply, lead_after, lead_ended};
+static const struct query_ops service_ops = {service_read, service_apply, service_after,
+                                             service_ended};
+
+static char *make_suffix(const struct discovery_options *o)
+{
+    char *dc = o->datacenter && *o->datacenter ? consul_http_encode(o->datacenter) : NULL;
+    char *suffix;
+
+    if (asprintf(&suffix, "%s%s%s%s", o->stale ? "stale&" : "", dc ? "dc=" : "", dc ? dc : "",
+                 dc ? "&" : "") < 0)
+        abort();
+    free(dc);
+    return suffix;
+}
+
+struct consul_source *consul_source_new(struct event_base *base, const struct discovery_options *o,
+                                        struct catalog *c, consul_source_touched_fn *touched,
+                                        void *arg, struct err *e)
+{
+    struct consul_http *http = consul_http_new(base, o, e);
+    struct consul_source *s;
+
+    if (!http)
+        return NULL;
+    s = calloc(1, sizeof *s);
+    if (!s)
+        abort();
+    s->http = http;
+    s->catalog = c;
+    s->touched = touched;
+    s->arg = arg;
+    s->suffix = make_suffix(o);
+    s->address = strdup(o->address);
+    s->zone_key = o->prefer_meta && *o->prefer_meta ? strdup(o->prefer_meta) : NULL;
+    s->wait_ms = o->wait_ms;
+    s->slots = SLOTS_MAX;
+    s->multiplexed = str_starts(str_of(o->address), STR("https://"));
+    list_init(&s->ending);
+    consul_scope_init(&s->scope, o);
+    query_pool_init(&s->pool, base, http, s->suffix);
+    s->sweep = evtimer_new(base, on_sweep, s);
+    if (!s->sweep || !s->address)
+        abort();
+    query_init(&s->lead.query, &lead_ops, &s->pool, s, "/v1/catalog/services");
+    s->lead.query.options = (struct watch_options){.wait_ms = o->wait_ms, .lead = true};
+    query_kick(&s->lead.query);
+    return s;
+}
+
+void consul_source_free(struct consul_source *s)
+{
+    struct service *v, *tmp;
+    struct list *l;
+
+    if (!s)
+        return;
+    HASH_ITER(hh, s->services, v, tmp)
+    {
+        HASH_DEL(s->services, v);
+        free_service(v);
+    }
+    while ((l = list_pop(&s->ending)))
+        free_service(CONTAINER_OF(l, struct service, link));
+    consul_checks_free(s->critical);
+    consul_checks_free(s->warning);
+    query_release(&s->lead.query);
+    arena_free(s->lead.arena);
+    arena_free(s->lead.read_arena);
+    event_free(s->sweep);
+    consul_http_free(s->http);
+    consul_scope_release(&s->scope);
+    forget_named(s);
+    free(s->suffix);
+    free(s->zone_key);
+    free(s->address);
+    free(s);
+}
+
+bool consul_source_heard(const struct consul_source *s)
+{
+    return (s->scope.scope == DISCOVER_USED || s->lead.heard) && catalog_all_heard(s->catalog);
+}
+
+void consul_source_status(const struct consul_source *s, struct discovery_status *ret)
+{
+    *ret = s->status;
+    ret->consul = true;
+    ret->watches = HASH_COUNT(s->services) + 1 + (s->critical ? 2 : 0);
+    ret->requests = s->pool.requests;
+    ret->index_resets = s->pool.index_resets;
+}
+
+bool consul_source_watch_status(const struct consul_source *s, const char *service,
+                                struct discovery_watch_status *ret)
+{
+    struct arena *a = arena_new();
+    const char *key = consul_key(a, service);
+    const struct service *v;
+
+    HASH_FIND_STR(s->services, key, v);
+    arena_free(a);
+    if (!v)
+        return false;
+    ret->index = v->query.watch.index;
+    ret->failing = v->query.watch.failures > 0;
+    return true;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* consul_source.h - follows a Consul agent and tells the catalog what it says.
+ *
+ * One query, the lead, watches the list of services; it finds the services to expose and is the
+ * first to see that the agent is back. Each service that is wanted has a query of its own for its
+ * instances and their health. Over HTTP/2 there may be thousands. Over HTTP/1.1 each blocking query
+ * takes one of the agent's 200 connections, so SLOTS_MAX services block and the others are polled:
+ * at once when a check of theirs changes state or their tags change, all of them (at a bounded
+ * rate) when the list of services wakes, and every 30 s. */
+#include "catalog.h"
+#include "discovery.h"
+
+struct consul_source;
+
+/* The catalog may have changed. */
+typedef void consul_source_touched_fn(void *arg);
+
+struct consul_source *consul_source_new(struct event_base *base, const struct discovery_options *o,
+                                        struct catalog *c, consul_source_touched_fn *touched,
+                                        void *arg, struct err *e) MUST_CHECK;
+void consul_source_free(struct consul_source *s);
+
+/* Replaces the services that are wanted whatever the scope. Copied. */
+void consul_source_use(struct consul_source *s, const char *const *services, size_t n);
+/* The static services of the catalog changed: watches what is no longer hidden. */
+void consul_source_review(struct consul_source *s);
+
+/* True once the list of services (when the scope needs it) and every watched service was heard. */
+bool consul_source_heard(const struct consul_source *s);
+void consul_source_status(const struct consul_source *s, struct discovery_status *ret);
+/* Index and failing of one watch; false when there is none. */
+bool consul_source_watch_status(const struct consul_source *s, const char *service,
+                                struct discovery_watch_status *ret);

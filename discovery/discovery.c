@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "discovery.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "catalog.h"
+#include "consul_source.h"
+#include "resolve.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WAIT_MIN_MS = 1000, WAIT_MAX_MS = 600000 };
+
+struct discovery {
+    struct catalog *catalog;      /* owned */
+    struct consul_source *consul; /* owned, or NULL */
+    struct resolver *resolver;    /* owned */
+    struct event *tell;           /* owned; calls `changed` in a later loop turn */
+    struct event *expire;         /* owned; what is kept is kept no longer */
+    uint64_t told_version;
+    uint64_t updates;
+    bool ready, heard_told;
+    discovery_changed_fn *changed;
+    void *arg;
+};
+
+static bool lookup(void *arg, const char *host, uint16_t port, struct sockaddr_storage *ret_addr,
+                   socklen_t *ret_len)
+{
+    struct discovery *d = arg;
+
+    return resolver_get(d->resolver, host, port, ret_addr, ret_len);
+}
+
+static void arm_expiry(struct discovery *d)
+{
+    uint64_t now = clock_now_ns(), next = catalog_expire(d->catalog, now);
+    uint64_t left_ms = next > now ? (next - now) / NS_PER_MS + 1 : 1;
+    struct timeval tv = {(time_t)(left_ms / 1000), (suseconds_t)(left_ms % 1000) * 1000};
+
+    if (next != 0)
+        evtimer_add(d->expire, &tv);
+    else
+        evtimer_del(d->expire);
+}
+
+/* Whatever happened: tell the owner, once, if it can be seen. */
+static void review(struct discovery *d)
+{
+    arm_expiry(d);
+    if (!d->ready)
+        d->ready = !d->consul || consul_source_heard(d->consul);
+    if (d->told_version == catalog_version(d->catalog) && d->heard_told == d->ready)
+        return;
+    d->told_version = catalog_version(d->catalog);
+    d->heard_told = d->ready;
+    event_active(d->tell, EV_TIMEOUT, 0);
+}
+
+static void on_tell(evutil_socket_t fd, short what, void *arg)
+{
+    struct discovery *d = arg;
+
+    (void)fd;
+    (void)what;
+    d->updates++;
+    d->changed(d->arg);
+}
+
+static void on_expire(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    review(arg);
+}
+
+static void on_touched(void *arg)
+{
+    struct discovery *d = arg;
+
+    /* While the source is being made there is nothing to review yet. */
+    if (d->consul)
+        review(d);
+}
+
+static void on_addresses(void *arg)
+{
+    struct discovery *d = arg;
+
+    catalog_resolve(d->catalog, clock_now_ns());
+    review(d);
+}
+
+static int add_consul(struct discovery *d, struct event_base *base,
+                      const struct discovery_options *o, struct err *e)
+{
+    struct discovery_options copy = *o;
+
+    if (copy.wait_ms < WAIT_MIN_MS)
+        copy.wait_ms = WAIT_MIN_MS;
+    if (copy.wait_ms > WAIT_MAX_MS)
+        copy.wait_ms = WAIT_MAX_MS;
+    d->consul = consul_source_new(base, &copy, d->catalog, on_touched, d, e);
+    return d->consul ? 0 : -1;
+}
+
+struct discovery *discovery_new(struct event_base *base, const struct discovery_options *o,
+                                discovery_changed_fn *changed, void *arg, struct err *e)
+{
+    struct discovery *d = calloc(1, sizeof *d);
+
+    if (!d)
+        abort();
+    d->changed = changed;
+    d->arg = arg;
+    d->catalog = catalog_new(o->keep_ms, lookup, d);
+    d->tell = event_new(base, -1, 0, on_tell, d);
+    d->expire = evtimer_new(base, on_expire, d);
+    d->resolver = resolver_new(base, on_addresses, d);
+    if (!d->tell || !d->expire)
+        abort();
+    if (o->consul && add_consul(d, base, o, e) != 0) {
+        discovery_free(d);
+        return NULL;
+    }
+    return d;
+}
+
+void discovery_free(struct discovery *d)
+{
+    if (!d)
+        return;
+    consul_source_free(d->consul);
+    resolver_free(d->resolver);
+    catalog_free(d->catalog);
+    event_free(d->tell);
+    event_free(d->expire);
+    free(d);
+}
+
+void discovery_use(struct discovery *d, const char *const *services, size_t n)
+{
+    if (d->consul)
+        consul_source_use(d->consul, services, n);
+    review(d);
+}
+
+void discovery_set_static(struct discovery *d, const struct discovery_static *services, size_t n)
+{
+    catalog_set_static(d->catalog, services, n, clock_now_ns());
+    if (d->consul)
+        consul_source_review(d->consul);
+    review(d);
+}
+
+size_t discovery_count(const struct discovery *d)
+{
+    return catalog_count(d->catalog);
+}
+
+struct instance_set *discovery_at(const struct discovery *d, size_t i)
+{
+    return catalog_at(d->catalog, i);
+}
+
+struct instance_set *discovery_find(const struct discovery *d, const char *service)
+{
+    return catalog_find(d->catalog, service);
+}
+
+bool discovery_ready(const struct discovery *d)
+{
+    return d->ready || !d->consul;
+}
+
+void discovery_status(const struct discovery *d, struct discovery_status *ret)
+{
+    memset(ret, 0, sizeof *ret);
+    if (d->consul)
+        consul_source_status(d->consul, ret);
+    ret->updates = d->updates;
+    ret->skipped_instances = catalog_skipped(d->catalog);
+}
+
+bool discovery_watch_status(const struct discovery *d, const char *service,
+                            struct discovery_watch_status *ret)
+{
+    memset(ret, 0, sizeof *ret);
+    if (!catalog_status(d->catalog, service, ret))
+        return false;
+    if (d->consul)
+        (void)consul_source_watch_status(d->consul, service, ret);
+    return true;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* instances.h - building and comparing instance sets. Pure: no I/O, no clock. */
+#include "base/arena.h"
+#include "base/instance.h"
+
+/* Order by identity: node, id, address, port. */
+int instance_compare(const struct instance *a, const struct instance *b);
+
+/* Sorts by identity and drops duplicates (the first wins). Returns the new count. */
+unsigned instances_sort(struct instance *items, unsigned n);
+
+/* Makes a set of items that live in `a`; the set takes the arena over. One reference. */
+struct instance_set *instance_set_new(struct arena *a, const char *service,
+                                      const struct instance *items, unsigned n);
+
+/* A deep copy whose items may still be written (through ret_items) until it is published. */
+struct instance_set *instance_set_copy(const struct instance_set *s, struct instance **ret_items);
+
+/* The same instances as they are left when Consul no longer lists them: critical, weight 0. */
+struct instance_set *instance_set_gone(const struct instance_set *s);
+
+/* True when nothing that a reader could see differs. */
+bool instance_set_same(const struct instance_set *a, const struct instance_set *b);
+
+/* True when every instance of `before` is (by identity) in `after`. */
+bool instance_set_keeps(const struct instance_set *before, const struct instance_set *after);

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "query.h"
+#include "base/clock.h"
+#include "base/hash.h"
+
+#include <event2/event.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SYNCING_MAX = 32 };
+
+static void pump(struct query_pool *p);
+
+void query_pool_init(struct query_pool *p, struct event_base *base, struct consul_http *http,
+                     const char *suffix)
+{
+    *p = (struct query_pool){.base = base, .http = http, .suffix = suffix};
+    p->rng.state = clock_now_ns() ^ (uint64_t)(uintptr_t)p;
+    list_init(&p->waiting);
+}
+
+static void start(struct query *q)
+{
+    struct query_pool *p = q->pool;
+    const struct watch_request *r = &q->next;
+    char *path;
+    int n;
+
+    if (r->index)
+        n = asprintf(&path, "%s?%sindex=%" PRIu64 "&wait=%" PRIu64 "ms", q->path, p->suffix,
+                     r->index, r->wait_ms);
+    else
+        n = asprintf(&path, "%s?%s", q->path, p->suffix);
+    if (n < 0)
+        abort();
+    q->blocking = r->index != 0;
+    q->syncing = !q->blocking;
+    p->syncing += q->syncing;
+    p->requests++;
+    consul_http_refresh_token(p->http, false);
+    consul_get_start(q->get, path, watch_deadline_ms(r));
+    free(path);
+}
+
+static void start_or_wait(struct query *q)
+{
+    if (q->next.index != 0) {
+        start(q);
+        return;
+    }
+    list_remove(&q->link);
+    list_push_back(&q->pool->waiting, &q->link);
+    pump(q->pool);
+}
+
+static void pump(struct query_pool *p)
+{
+    while (p->syncing < SYNCING_MAX) {
+        struct list *l = list_pop(&p->waiting);
+
+        if (!l)
+            break;
+        start(CONTAINER_OF(l, struct query, link));
+    }
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    start_or_wait(arg);
+}
+
+static void schedule(struct query *q, const struct watch_request *r)
+{
+    struct timeval tv = {(time_t)(r->delay_ms / 1000), (suseconds_t)(r->delay_ms % 1000) * 1000};
+
+    q->next = *r;
+    if (r->delay_ms == 0) {
+        evtimer_del(q->timer);
+        start_or_wait(q);
+    } else {
+        evtimer_add(q->timer, &tv);
+    }
+}
+
+static enum watch_result classify(const struct consul_answer *a)
+{
+    switch (a->status) {
+    case 0:
+        return a->refused ? WATCH_REFUSED : WATCH_FAILED;
+    case 200:
+        return a->error ? WATCH_FAILED : WATCH_GOOD;
+    case 400:
+    case 404:
+        return WATCH_INVALID;
+    case 403:
+        return WATCH_DENIED;
+    case 429:
+        return WATCH_LIMITED;
+    default:
+        return WATCH_FAILED;
+    }
+}
+
+/* A body like the last one is not even parsed. */
+static void read_body(struct query *q, const struct consul_answer *a, struct watch_answer *wa,
+                      struct err *e)
+{
+    wa->body_hash = hash_str(a->body, 0);
+    if (q->watch.has_hash && q->watch.body_hash == wa->body_hash)
+        return;
+    if (q->ops->read(q, a->body, e) != 0)
+        wa->result = WATCH_FAILED;
+}
+
+static void plan_next(struct query *q, const struct consul_answer *a, const struct watch_answer *wa)
+{
+    struct query_pool *p = q->pool;
+    uint64_t now = clock_now_ns();
+    struct watch_reply reply;
+
+    watch_take(&q->watch, &q->options, wa, now, &p->rng, &reply);
+    p->index_resets += reply.reset;
+    if (reply.publish && !q->ops->apply(q, reply.shrink_ok, reply.shrink_ok && !a->filtered))
+        watch_hold(&q->watch, &q->options, now, &p->rng, &reply);
+    if (reply.reload_token && consul_http_refresh_token(p->http, true))
+        reply.next.delay_ms = 0;
+    if (q->again && wa->result == WATCH_GOOD)
+        reply.next = watch_now(&q->watch, &q->options, now, &p->rng);
+    q->again = false;
+    schedule(q, &reply.next);
+}
+
+static void on_answer(void *arg, const struct consul_answer *a)
+{
+    struct query *q = arg;
+    struct query_pool *p = q->pool;
+    struct watch_answer wa = {.result = classify(a),
+                              .has_index = a->has_index,
+                              .index = a->index,
+                              .leader_known = a->leader_known,
+                              .last_contact_ms = a->last_contact_ms};
+    struct query_outcome o = {.answer = a, .was_failing = q->watch.failures > 0};
+    uint64_t index = q->watch.index;
+    struct err e = {.text = ""};
+
+    p->syncing -= q->syncing;
+    q->syncing = q->blocking = false;
+    if (q->ending) {
+        q->ops->ended(q);
+        pump(p);
+        return;
+    }
+    if (wa.result == WATCH_GOOD)
+        read_body(q, a, &wa, &e);
+    plan_next(q, a, &wa);
+    o.result = wa.result;
+    o.error = a->error ? a->error : e.text;
+    o.woke = wa.result == WATCH_GOOD && q->watch.index != index;
+    q->ops->after(q, &o);
+    pump(p);
+}
+
+void query_init(struct query *q, const struct query_ops *ops, struct query_pool *pool, void *owner,
+                const char *path)
+{
+    q->ops = ops;
+    q->pool = pool;
+    q->owner = owner;
+    q->path = strdup(path);
+    q->timer = evtimer_new(pool->base, on_timer, q);
+    q->get = consul_get_new(pool->http, on_answer, q);
+    if (!q->path || !q->timer)
+        abort();
+    list_init(&q->link);
+    watch_init(&q->watch);
+}
+
+void query_release(struct query *q)
+{
+    q->pool->syncing -= q->syncing;
+    list_remove(&q->link);
+    event_free(q->timer);
+    consul_get_free(q->get);
+    free(q->path);
+}
+
+void query_kick(struct query *q)
+{
+    struct watch_request r;
+
+    if (consul_get_busy(q->get)) {
+        q->again = !q->blocking;
+        return;
+    }
+    if (!list_empty(&q->link))
+        return;
+    r = watch_now(&q->watch, &q->options, clock_now_ns(), &q->pool->rng);
+    schedule(q, &r);
+}
+
+void query_end(struct query *q)
+{
+    list_remove(&q->link);
+    evtimer_del(q->timer);
+    q->ending = true;
+    if (!consul_get_busy(q->get))
+        q->ops->ended(q);
+}

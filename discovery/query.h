@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* query.h - one Consul query that is asked again and again: a watch (the rules), a timer and an
+ * HTTP request. The query_pool is what all queries of an agent share.
+ *
+ * Requests that do not block are limited to SYNCING_MAX at a time and queue beyond that, because a
+ * restarted agent fails all watches in the same millisecond. A blocking query in flight is never
+ * cancelled to ask again: over HTTP/1.1 the agent keeps its slot until the wait ends. */
+#include "base/err.h"
+#include "base/list.h"
+#include "base/rng.h"
+#include "base/str.h"
+#include "consul_http.h"
+#include "watch.h"
+
+struct arena;
+struct event;
+struct event_base;
+struct query;
+
+struct query_pool {
+    struct event_base *base;  /* borrowed */
+    struct consul_http *http; /* borrowed */
+    struct rng rng;
+    struct list waiting; /* queries that may not start yet, through query.link */
+    unsigned syncing;    /* requests in flight that count against the limit */
+    const char *suffix;  /* borrowed; "stale&dc=x&" or "" */
+    uint64_t requests;
+    uint64_t index_resets;
+};
+
+struct query_outcome {
+    enum watch_result result;
+    const struct consul_answer *answer;
+    const char *error; /* when not WATCH_GOOD */
+    bool woke;         /* the index is another one than before */
+    bool was_failing;
+};
+
+struct query_ops {
+    /* Understands the body and keeps what it says; nothing is applied yet. */
+    int (*read)(struct query *q, struct str body, struct err *e);
+    /* Applies what was read. `shrink_ok`: what is missing in it is really gone; `empty_ok`: even
+     * if that is everything. False: it lacks something and was not applied in full. */
+    bool (*apply)(struct query *q, bool shrink_ok, bool empty_ok);
+    /* The last call for an answer; the next request is scheduled already. May not free q. */
+    void (*after)(struct query *q, const struct query_outcome *o);
+    /* query_end() came to its end: free q. */
+    void (*ended)(struct query *q);
+};
+
+struct query {
+    const struct query_ops *ops;
+    struct query_pool *pool; /* borrowed */
+    void *owner;             /* borrowed; for the ops */
+    char *path;              /* owned; encoded, without "?" */
+    struct watch watch;
+    struct watch_options options;
+    struct watch_request next;
+    struct consul_get *get; /* owned */
+    struct event *timer;    /* owned */
+    struct list link;       /* in pool->waiting */
+    bool syncing;           /* the request in flight counts against the limit */
+    bool blocking;          /* the request in flight blocks */
+    bool again;             /* kicked while a request was in flight */
+    bool ending;
+};
+
+void query_pool_init(struct query_pool *p, struct event_base *base, struct consul_http *http,
+                     const char *suffix);
+
+/* Copies the path. The first request starts with query_kick(). */
+void query_init(struct query *q, const struct query_ops *ops, struct query_pool *pool, void *owner,
+                const char *path);
+/* Drops a request in flight. */
+void query_release(struct query *q);
+
+/* Asks now, unless a blocking request is in flight, which the change will end by itself. */
+void query_kick(struct query *q);
+
+/* No further request; one in flight runs out first, its answer is ignored. Calls ended(), perhaps
+ * before it returns. */
+void query_end(struct query *q);
