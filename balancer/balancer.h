@@ -5,11 +5,18 @@
  * A balancer is built once for each published set of instances and never changes; what moves (the
  * round-robin position, in-flight counts, latency averages, ejections) lives outside it in atomics
  * that all workers share. So a pick is a pure function of its arguments: no I/O, no allocation, no
- * clock of its own, O(1) in the usual case.
+ * clock of its own. It is O(1) as long as most instances can be chosen; a panic threshold or tiers
+ * add one look at the ejection of (some of) the instances.
  *
  * Weights and slow start are honoured by every policy. An instance that is usable by Consul's word
- * can still be passed over here: tried before in this request, ejected, on probation with a request
- * under way, or at its own concurrency limit.
+ * can still be passed over here: tried before in this request, ejected, on probation with its one
+ * request under way, or at its own concurrency limit. What a policy cannot find in a few tries is
+ * chosen from all that remain, at random by weight (consistent_hash: by rendezvous hashing, so that
+ * only the keys of the missing instance move, and each always to the same other one).
+ *
+ * An instance is in rotation when it is usable and not ejected; panic and tiers count these, as a
+ * share of the usable and fallback targets. The preferred tier is a preference: a request that can
+ * go nowhere in it (all tried, all full) goes elsewhere.
  */
 #include "base/instance_load.h"
 #include "base/macros.h"
@@ -20,8 +27,9 @@
 
 enum balance_policy {
     BALANCE_ROUND_ROBIN,    /* smooth weighted round robin (nginx's), as a precomputed schedule */
-    BALANCE_LEAST_REQUEST,  /* power of two choices on in-flight / weight (Mitzenmacher 2001) */
-    BALANCE_PEAK_EWMA,      /* power of two choices on latency x (in-flight + 1) (Finagle) */
+    BALANCE_LEAST_REQUEST,  /* power of two choices on in-flight / weight (Mitzenmacher 2001); all
+                               are compared when there are three or fewer; equals take turns */
+    BALANCE_PEAK_EWMA,      /* the same on latency x (in-flight + 1) / weight (Finagle) */
     BALANCE_RANDOM,         /* weighted random */
     BALANCE_CONSISTENT_HASH /* Maglev table (Eisenbud et al., NSDI 2016, section 3.4) */
 };
@@ -42,9 +50,10 @@ struct balance_target {
 struct balance_options {
     enum balance_policy policy;
     uint64_t slow_start_ns;    /* 0 = none: ramp from 10 % to full weight over this time */
-    uint32_t panic_percent;    /* when fewer than this share of targets is available, health and
-                                  ejection are ignored (Envoy's panic threshold); 0 = never */
-    uint32_t tier_min_percent; /* stay in tier 0 while at least this share of it is available */
+    uint32_t panic_percent;    /* when fewer than this share of targets is in rotation, health and
+                                  ejection are ignored (Envoy's panic threshold), and so is what was
+                                  tried when nothing else is left; 0 = never */
+    uint32_t tier_min_percent; /* stay in tier 0 while at least this share of it is in rotation */
 };
 
 struct balancer;

@@ -4,12 +4,13 @@
  *
  *   CLOSED --(failure rate or slow-call rate over a window, minimum volume)--> OPEN
  *   OPEN   --(open_for, growing x2 with each trip in a row, jittered)--------> HALF_OPEN
- *   HALF_OPEN --(enough probes succeed)--> CLOSED     --(too many fail)--> OPEN, longer
+ *   HALF_OPEN --(enough probes succeed)--> CLOSED     --(any fails)------> OPEN, longer
  *
  * Time and randomness are arguments: every state is reached in a unit test. One breaker is shared
  * by all workers. While it is closed, admitting is one relaxed load and a success is one atomic
- * add; the mutex inside is taken only for a failure, a slow call, or in another state, and is never
- * held over I/O. It outlives snapshots: a catalog change or a reload never resets it.
+ * add; while it is open or all probes are out, turning a request away is a few loads and one add.
+ * The mutex inside is taken only for a failure, a slow call, a probe or a transition, and is never
+ * held over I/O or a callback. It outlives snapshots: a catalog change or a reload never resets it.
  */
 #include "base/macros.h"
 #include "base/rng.h"
@@ -45,8 +46,9 @@ struct breaker;
 
 struct breaker *breaker_new(const struct breaker_options *o, uint64_t now_ns) MUST_CHECK;
 void breaker_free(struct breaker *b);
-/* New options from a reload: state and counts stay; a changed window length clears the window.
- * Control thread; safe while workers use it. */
+/* New options from a reload: state and counts stay; a changed window length clears the window. A
+ * breaker that is disabled goes to CLOSED with the next call that tells it the time (admit, info);
+ * from then on it admits everything and only counts. Control thread; safe while workers use it. */
 void breaker_configure(struct breaker *b, const struct breaker_options *o);
 
 /* What admission gave; hand it back to breaker_report() or breaker_cancel(), exactly once. */
@@ -54,10 +56,12 @@ struct breaker_ticket {
     bool admitted;
     bool probe;              /* took one of the half-open slots */
     uint32_t generation;     /* state changes since: a late report must not judge a newer state */
-    uint64_t retry_after_ns; /* when not admitted: time until the next state, for Retry-After */
+    uint64_t retry_after_ns; /* when not admitted, for Retry-After: time until half-open; 1 s when
+                                it is half-open already and all probes are out */
 };
 
-/* May this request go to the service? Moves OPEN to HALF_OPEN when its time has come. */
+/* May this request go to the service? Moves OPEN to HALF_OPEN when its time has come. When all
+ * probes are out and none came back for max_open_ns, they count as lost and a new round begins. */
 struct breaker_ticket breaker_admit(struct breaker *b, uint64_t now_ns) MUST_CHECK;
 /* The outcome. `slow` is judged by the breaker itself from `took_ns`. */
 void breaker_report(struct breaker *b, struct breaker_ticket t, uint64_t now_ns, struct rng *rng,
@@ -74,7 +78,8 @@ struct breaker_info {
     uint64_t trips, rejected; /* since start */
     uint32_t probes_in_flight, probes_succeeded;
     uint32_t now_total, now_failed, now_slow; /* the window at this moment */
-    /* What tripped it last; all zero when it never tripped. */
+    /* What tripped it last; all zero when it never tripped. For BREAKER_BY_PROBE the numbers are of
+     * the probes since half-open began, and window_ns is 0. */
     struct {
         enum breaker_cause cause;
         uint64_t at_ns;

@@ -20,7 +20,8 @@ struct limit {
 void limit_init(struct limit *l, uint32_t max_active, uint32_t max_waiting);
 void limit_configure(struct limit *l, uint32_t max_active, uint32_t max_waiting);
 
-/* True takes a place: pair with limit_release(). */
+/* True takes a place: pair with limit_release(). False counts nothing: the caller may queue. Places
+ * taken before the limit was lowered stay taken. */
 bool limit_acquire(struct limit *l) MUST_CHECK;
 void limit_release(struct limit *l);
 /* True takes a place in the queue: pair with limit_leave_queue(). False counts a rejection. */

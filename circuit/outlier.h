@@ -9,10 +9,20 @@
  * It comes before the service's breaker: when one instance of several fails, it is ejected long
  * before the service's failure rate says anything. At most `max_ejected_percent` of a service's
  * instances are out at once (at least one may be when there are two or more, never the last one).
+ * An instance on probation counts as out too, since it takes one request at a time; but only for
+ * base_ejection_ns, so that one which gets no request (Consul calls it critical) does not protect
+ * the others for ever. When the cap forbids an ejection, the streak stays and the next failure
+ * tries again; when it forbids one on probation, the instance is back in rotation.
  *
- * The state that balancers read is in struct instance_load (ejected_until_ns, on_probation); this
- * module is its only writer. Shared by all workers: a success outside probation costs one relaxed
- * load; a failure takes the mutex of the service's group.
+ * n is the number of ejections in a row: it falls back to 0 only when an instance has been in
+ * rotation for 10 x base_ejection_ns, so one that answers a probe and then fails under load again
+ * is out longer each time. Each ejection time has a jitter of up to +10 %.
+ *
+ * The state that balancers read is in struct instance_load (ejected_until_ns, on_probation,
+ * probing); this module is its only writer. No timer is needed: on_probation is set together with
+ * ejected_until_ns and means something when that is over. Shared by all workers: a success outside
+ * probation costs a few relaxed loads and one atomic add; a failure takes the mutex of the
+ * service's group.
  */
 #include "base/instance_load.h"
 #include "base/macros.h"
@@ -40,7 +50,7 @@ struct outlier_group {
     struct outlier_options options; /* guarded by lock */
     _Atomic bool enabled;           /* copy for the fast path */
     _Atomic uint32_t instances;     /* usable ones in the present set */
-    uint32_t ejected;               /* guarded by lock: ejected now (by time, recounted lazily) */
+    uint32_t ejected;               /* guarded by lock: out when last counted */
     struct outlier *members;        /* guarded by lock: list of all outliers of the group */
 };
 
@@ -52,6 +62,7 @@ struct outlier {
     _Atomic uint32_t streak;     /* consecutive failures */
     struct window window;
     uint32_t ejections_in_a_row; /* guarded by group lock */
+    uint64_t restored_at_ns;     /* guarded by group lock */
     _Atomic uint64_t ejections;  /* since start */
     _Atomic uint64_t last_ejected_at_ns;
     _Atomic int last_cause;                     /* enum outlier_cause */
@@ -66,7 +77,11 @@ enum outlier_event { OUTLIER_NOTHING, OUTLIER_EJECTED, OUTLIER_RESTORED };
 
 void outlier_group_init(struct outlier_group *g, const struct outlier_options *o);
 void outlier_group_release(struct outlier_group *g);
+/* Disabling restores everyone at once. A changed window length clears the windows. */
 void outlier_group_configure(struct outlier_group *g, const struct outlier_options *o);
+/* The number of usable instances has changed. When fewer may be out now than are, those whose time
+ * is over soonest go on probation at once: the last instance is never kept out. */
+void outlier_group_resize(struct outlier_group *g, uint32_t instances, uint64_t now_ns);
 
 void outlier_init(struct outlier *o, struct outlier_group *g, struct instance_load *load);
 void outlier_release(struct outlier *o);
@@ -74,8 +89,10 @@ void outlier_release(struct outlier *o);
 /* The request is about to be sent to this instance. Returns true when it is a probation request:
  * then exactly one of report/cancel must follow with probation = true. Between the balancer's look
  * and this call another worker may have taken the only slot: then *ret_lost is set, and the caller
- * picks again. */
+ * picks again. *ret_lost is always written. An instance whose ejection is not over is sent to in
+ * panic mode only: that is no probation. */
 bool outlier_begin(struct outlier *o, uint64_t now_ns, bool *ret_lost);
 enum outlier_event outlier_report(struct outlier *o, uint64_t now_ns, struct rng *rng,
                                   bool probation, bool failed);
+/* The request says nothing about the instance (the client left): frees the probation slot. */
 void outlier_cancel(struct outlier *o, bool probation);

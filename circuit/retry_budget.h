@@ -4,7 +4,8 @@
  * worse (Finagle's RetryBudget, Google SRE book chapter 22).
  *
  * Each request deposits percent/100 of a retry, each retry withdraws one; a minimum per second is
- * always allowed, and unused deposits expire with the 10 s window. Shared, lock-free. */
+ * always allowed, and unused deposits expire with the 10 s window. Shared and lock-free, so workers
+ * that ask in the same instant can exceed it, by at most one retry each. */
 #include "base/macros.h"
 
 #include "circuit/window.h"
@@ -14,7 +15,7 @@
 #include <stdint.h>
 
 struct retry_budget {
-    struct window window;     /* total = requests, failed = retries taken */
+    struct window window;     /* total = requests and retries, failed = retries */
     _Atomic uint32_t percent; /* 20 = one retry for five requests */
     _Atomic uint32_t min_per_s;
     _Atomic uint64_t taken, refused; /* since start */

@@ -18,6 +18,7 @@ struct instance_load {
     _Atomic uint64_t usable_since_ns;  /* when it last became usable: start of its slow start */
     _Atomic uint64_t ejected_until_ns; /* 0 = not ejected; UINT64_MAX = until someone restores it */
     _Atomic bool on_probation;         /* after an ejection: one request at a time */
+    _Atomic bool probing;              /* that request is under way */
 };
 
 /* Enters a latency sample. Peak-EWMA (Finagle): a sample above the average replaces it at once,
