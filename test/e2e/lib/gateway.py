@@ -85,11 +85,11 @@ class Gateway:
         environment.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0")
         environment.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
         environment.setdefault("TSAN_OPTIONS", "halt_on_error=0:second_deadlock_stack=1")
-        with open(self.dir + "/stderr", "ab") as err, open(self.dir + "/stdout", "ab") as out:
-            self.process = subprocess.Popen(
-                [binary(), "run", "-c", self.dir + "/conf.d"], stdin=subprocess.DEVNULL,
-                stdout=out, stderr=err, env=environment, start_new_session=True)
         try:
+            with open(self.dir + "/stderr", "ab") as err, open(self.dir + "/stdout", "ab") as out:
+                self.process = subprocess.Popen(
+                    [binary(), "run", "-c", self.dir + "/conf.d"], stdin=subprocess.DEVNULL,
+                    stdout=out, stderr=err, env=environment, start_new_session=True)
             self._wait_probe("/livez", timeout)
             if ready:
                 self._wait_probe("/readyz", timeout)
