@@ -199,35 +199,41 @@ void catalog_unwatch(struct catalog *c, const char *service, bool vanished, uint
         drop(c, en);
 }
 
-void catalog_put(struct catalog *c, const char *service, struct arena *a, struct instance *items,
-                 unsigned n, unsigned skipped, uint64_t now_ns)
+/* Adds to what Consul told before. True when that is the same as taking the answer. */
+static bool tell_more(struct catalog *c, struct entry *en, struct arena *a,
+                      const struct instance *items, unsigned n, uint64_t now_ns)
+{
+    unsigned nall;
+    struct instance *all = instances_add(a, en->told, items, n, &nall);
+    bool same = nall == n && instances_same(all, items, n);
+
+    tell(c, en, instance_set_new(a, en->name, all, nall), now_ns);
+    return same;
+}
+
+bool catalog_put(struct catalog *c, const char *service, struct arena *a, struct instance *items,
+                 unsigned n, unsigned skipped, bool complete, uint64_t now_ns)
 {
     struct entry *en = find(c, service);
 
     if (!en || !en->watched) {
         arena_free(a);
-        return;
+        return true;
     }
     en->answered_ns = now_ns;
     en->skipped = skipped;
+    resolve_items(c, items, n);
+    if (!complete && en->told && !en->gone)
+        return tell_more(c, en, a, items, n, now_ns);
     if (n == 0 && c->keep_ms > 0)
         begin_gone(c, en, now_ns);
     if (n == 0 && en->gone) {
         arena_free(a);
-        return;
+        return true;
     }
     en->gone = false;
-    resolve_items(c, items, n);
     tell(c, en, instance_set_new(a, en->name, items, n), now_ns);
-}
-
-bool catalog_would_shrink(const struct catalog *c, const char *service,
-                          const struct instance *items, unsigned n)
-{
-    const struct entry *en = find(c, service);
-    struct instance_set after = {.n = n, .items = items};
-
-    return en && en->told && !en->gone && !instance_set_keeps(en->told, &after);
+    return true;
 }
 
 static void end_static(struct catalog *c, struct entry *en, uint64_t now_ns)

@@ -29,13 +29,12 @@ void catalog_watch(struct catalog *c, const char *service);
 /* The watch ended. `vanished`: Consul dropped it, so keep it for a while; else it leaves at once.
  */
 void catalog_unwatch(struct catalog *c, const char *service, bool vanished, uint64_t now_ns);
-/* What Consul said in full. `items` and their strings are in `a`, which is taken over, sorted, not
- * resolved. Nothing happens for a service that is not watched. */
-void catalog_put(struct catalog *c, const char *service, struct arena *a, struct instance *items,
-                 unsigned n, unsigned skipped, uint64_t now_ns);
-/* True when an answer with these (sorted) items would lose an instance that is not gone yet. */
-bool catalog_would_shrink(const struct catalog *c, const char *service,
-                          const struct instance *items, unsigned n);
+/* What Consul said. `items` and their strings are in `a`, which is taken over, sorted, not
+ * resolved. `complete`: it is the whole truth. Otherwise, a view of the past or a part of it, it
+ * may only add instances. False when something in it was left out for that reason. Nothing happens
+ * for a service that is not watched. */
+bool catalog_put(struct catalog *c, const char *service, struct arena *a, struct instance *items,
+                 unsigned n, unsigned skipped, bool complete, uint64_t now_ns);
 
 /* Replaces all static services. Later entries of the same name win. */
 void catalog_set_static(struct catalog *c, const struct discovery_static *services, size_t n,

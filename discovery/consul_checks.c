@@ -41,11 +41,11 @@ static void tell_differences(struct consul_checks_watch *k)
 }
 
 /* Only a hint: a false one costs a request, so even a doubtful answer is taken. */
-static bool checks_apply(struct query *q, bool shrink_ok, bool empty_ok)
+static bool checks_apply(struct query *q, bool complete, bool empty_ok)
 {
     struct consul_checks_watch *k = CONTAINER_OF(q, struct consul_checks_watch, query);
 
-    (void)shrink_ok;
+    (void)complete;
     (void)empty_ok;
     if (k->heard)
         tell_differences(k);

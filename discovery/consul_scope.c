@@ -75,11 +75,13 @@ bool consul_listed_same_tags(const struct consul_listed *a, const struct consul_
     return true;
 }
 
-bool consul_services_keeps(const struct consul_services *before,
-                           const struct consul_services *after)
+bool consul_services_same(const struct consul_services *a, const struct consul_services *b)
 {
-    for (unsigned i = 0; i < before->n; i++)
-        if (!consul_services_find(after, before->items[i].name))
+    if (a->n != b->n)
+        return false;
+    for (unsigned i = 0; i < a->n; i++)
+        if (strcmp(a->items[i].name, b->items[i].name) != 0 ||
+            !consul_listed_same_tags(&a->items[i], &b->items[i]))
             return false;
     return true;
 }
@@ -95,7 +97,7 @@ struct consul_services consul_services_join(struct arena *a, const struct consul
                     : j == second->n ? -1
                                      : strcmp(first->items[i].name, second->items[j].name);
 
-        both.items[both.n++] = order < 0 ? first->items[i] : second->items[j];
+        both.items[both.n++] = order <= 0 ? first->items[i] : second->items[j];
         i += order <= 0;
         j += order >= 0;
     }

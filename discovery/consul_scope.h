@@ -17,10 +17,8 @@ bool consul_scope_takes(const struct consul_scope *s, const struct consul_listed
 const struct consul_listed *consul_services_find(const struct consul_services *list,
                                                  const char *name);
 bool consul_listed_same_tags(const struct consul_listed *a, const struct consul_listed *b);
-/* True when every service of `before` is in `after`. */
-bool consul_services_keeps(const struct consul_services *before,
-                           const struct consul_services *after);
-/* What is in either; tags of `second` win. Strings are shared with both. */
+bool consul_services_same(const struct consul_services *a, const struct consul_services *b);
+/* What is in either; tags of `first` win. Strings are shared with both. */
 struct consul_services consul_services_join(struct arena *a, const struct consul_services *first,
                                             const struct consul_services *second);
 /* A copy that shares nothing. */

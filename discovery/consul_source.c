@@ -286,33 +286,44 @@ static int lead_read(struct query *q, struct str body, struct err *e)
     return consul_json_services(body, l->read_arena, &l->read, e);
 }
 
-static bool lead_apply(struct query *q, bool shrink_ok, bool empty_ok)
+/* Adds the services of an answer that may lack some to those known. */
+static void join_lists(struct lead *l, const struct consul_services *before)
+{
+    struct consul_services both = consul_services_join(l->arena, before, &l->read);
+
+    l->list = consul_services_copy(l->arena, &both);
+}
+
+static void poll_retagged(struct consul_source *s, const struct consul_services *before)
+{
+    for (unsigned i = 0; i < s->lead.list.n; i++) {
+        const struct consul_listed *now = &s->lead.list.items[i];
+        const struct consul_listed *old = consul_services_find(before, now->name);
+
+        if (old && !consul_listed_same_tags(old, now))
+            poll_service(s, now->name);
+    }
+}
+
+static bool lead_apply(struct query *q, bool complete, bool empty_ok)
 {
     struct consul_source *s = q->owner;
     struct lead *l = &s->lead;
     struct consul_services before = l->list;
     struct arena *before_arena = l->arena;
-    bool shrinks = l->heard && !consul_services_keeps(&before, &l->read);
-    bool hold = shrinks && (!shrink_ok || (l->read.n == 0 && !empty_ok));
+    bool whole;
 
     l->arena = l->read_arena;
     l->read_arena = NULL;
     l->list = l->read;
+    if (l->heard && (!complete || (l->read.n == 0 && !empty_ok)))
+        join_lists(l, &before);
+    whole = consul_services_same(&l->list, &l->read);
     l->heard = true;
-    if (hold) {
-        struct consul_services both = consul_services_join(l->arena, &before, &l->read);
-
-        l->list = consul_services_copy(l->arena, &both);
-    }
     consul_source_review(s);
-    for (unsigned i = 0; i < l->list.n; i++) {
-        const struct consul_listed *old = consul_services_find(&before, l->list.items[i].name);
-
-        if (old && !consul_listed_same_tags(old, &l->list.items[i]))
-            poll_service(s, old->name);
-    }
+    poll_retagged(s, &before);
     arena_free(before_arena);
-    return !hold;
+    return whole;
 }
 
 static int service_read(struct query *q, struct str body, struct err *e)
@@ -333,23 +344,23 @@ static void log_skipped(struct service *v)
     v->skipped_logged = v->read.skipped;
 }
 
-static bool service_apply(struct query *q, bool shrink_ok, bool empty_ok)
+static bool service_apply(struct query *q, bool complete, bool empty_ok)
 {
     struct service *v = CONTAINER_OF(q, struct service, query);
     struct consul_source *s = q->owner;
-    const struct consul_health *h = &v->read;
-    bool shrinks = catalog_would_shrink(s->catalog, v->name, h->items, h->n);
+    struct consul_health *h = &v->read;
+    struct arena *a = v->read_arena;
+    bool whole;
 
-    if (shrinks && (!shrink_ok || (h->n == 0 && !empty_ok))) {
-        log_debug("discovery", "service=%s: an answer with fewer instances is not believed yet",
-                  v->name);
-        return false;
-    }
-    log_skipped(v);
-    catalog_put(s->catalog, v->name, v->read_arena, h->items, h->n, h->skipped, clock_now_ns());
     v->read_arena = NULL;
+    log_skipped(v);
+    whole = catalog_put(s->catalog, v->name, a, h->items, h->n, h->skipped,
+                        complete && (h->n > 0 || empty_ok), clock_now_ns());
+    if (!whole)
+        log_debug("discovery", "service=%s: an answer with less than is known is not believed yet",
+                  v->name);
     touch(s);
-    return true;
+    return whole;
 }
 
 static void note_good(struct consul_source *s, const struct consul_answer *a)

@@ -116,25 +116,38 @@ static bool same_instance(const struct instance *a, const struct instance *b)
            strcmp(a->check, b->check) == 0 && strcmp(a->zone, b->zone) == 0 && same_lists(a, b);
 }
 
-bool instance_set_same(const struct instance_set *a, const struct instance_set *b)
+bool instances_same(const struct instance *a, const struct instance *b, unsigned n)
 {
-    if (a->n != b->n)
-        return false;
-    for (unsigned i = 0; i < a->n; i++)
-        if (!same_instance(&a->items[i], &b->items[i]))
+    for (unsigned i = 0; i < n; i++)
+        if (!same_instance(&a[i], &b[i]))
             return false;
     return true;
 }
 
-bool instance_set_keeps(const struct instance_set *before, const struct instance_set *after)
+bool instance_set_same(const struct instance_set *a, const struct instance_set *b)
 {
-    unsigned j = 0;
+    return a->n == b->n && instances_same(a->items, b->items, a->n);
+}
 
-    for (unsigned i = 0; i < before->n; i++) {
-        while (j < after->n && instance_compare(&after->items[j], &before->items[i]) < 0)
-            j++;
-        if (j == after->n || instance_compare(&after->items[j], &before->items[i]) != 0)
-            return false;
+struct instance *instances_add(struct arena *a, const struct instance_set *s,
+                               const struct instance *items, unsigned n, unsigned *ret_n)
+{
+    struct instance *all = ARENA_ARRAY(a, struct instance, s->n + n);
+    unsigned i = 0, j = 0, k = 0;
+
+    while (i < s->n || j < n) {
+        int order = i == s->n ? 1 : j == n ? -1 : instance_compare(&s->items[i], &items[j]);
+
+        if (order <= 0) {
+            all[k] = s->items[i];
+            copy_strings(a, &all[k], &s->items[i]);
+        } else {
+            all[k] = items[j];
+        }
+        k++;
+        i += order <= 0;
+        j += order >= 0;
     }
-    return true;
+    *ret_n = k;
+    return all;
 }

@@ -21,7 +21,9 @@ struct instance_set *instance_set_copy(const struct instance_set *s, struct inst
 struct instance_set *instance_set_gone(const struct instance_set *s);
 
 /* True when nothing that a reader could see differs. */
+bool instances_same(const struct instance *a, const struct instance *b, unsigned n);
 bool instance_set_same(const struct instance_set *a, const struct instance_set *b);
 
-/* True when every instance of `before` is (by identity) in `after`. */
-bool instance_set_keeps(const struct instance_set *before, const struct instance_set *after);
+/* What `s` has, as it is there, and what is new in the sorted items; sorted, in `a`. */
+struct instance *instances_add(struct arena *a, const struct instance_set *s,
+                               const struct instance *items, unsigned n, unsigned *ret_n);

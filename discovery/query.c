@@ -123,7 +123,7 @@ static void plan_next(struct query *q, const struct consul_answer *a, const stru
 
     watch_take(&q->watch, &q->options, wa, now, &p->rng, &reply);
     p->index_resets += reply.reset;
-    if (reply.publish && !q->ops->apply(q, reply.shrink_ok, reply.shrink_ok && !a->filtered))
+    if (reply.publish && !q->ops->apply(q, reply.complete, reply.complete && !a->filtered))
         watch_hold(&q->watch, &q->options, now, &p->rng, &reply);
     if (reply.reload_token && consul_http_refresh_token(p->http, true))
         reply.next.delay_ms = 0;

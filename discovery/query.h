@@ -40,9 +40,10 @@ struct query_outcome {
 struct query_ops {
     /* Understands the body and keeps what it says; nothing is applied yet. */
     int (*read)(struct query *q, struct str body, struct err *e);
-    /* Applies what was read. `shrink_ok`: what is missing in it is really gone; `empty_ok`: even
-     * if that is everything. False: it lacks something and was not applied in full. */
-    bool (*apply)(struct query *q, bool shrink_ok, bool empty_ok);
+    /* Applies what was read. Unless it is `complete`, what is known may only be added to; unless
+     * `empty_ok`, the same goes for an answer without anything in it. False: not all of it was
+     * applied. */
+    bool (*apply)(struct query *q, bool complete, bool empty_ok);
     /* The last call for an answer; the next request is scheduled already. May not free q. */
     void (*after)(struct query *q, const struct query_outcome *o);
     /* query_end() came to its end: free q. */

@@ -104,8 +104,8 @@ struct watch_request watch_now(const struct watch *w, const struct watch_options
     return r;
 }
 
-static bool may_shrink(const struct watch *w, const struct watch_answer *a, uint64_t index,
-                       uint64_t now_ns)
+static bool is_complete(const struct watch *w, const struct watch_answer *a, uint64_t index,
+                        uint64_t now_ns)
 {
     if (w->unsure || settling(w, now_ns))
         return false;
@@ -123,7 +123,7 @@ static void take_good(struct watch *w, const struct watch_options *o, const stru
     ret->publish = !w->has_hash || w->body_hash != a->body_hash;
     ret->reset = a->has_index && index < w->index;
     w->unsure = !a->leader_known || a->last_contact_ms > LAGGING_MS;
-    ret->shrink_ok = !ret->reset && may_shrink(w, a, index, now_ns);
+    ret->complete = !ret->reset && is_complete(w, a, index, now_ns);
     w->has_hash = true;
     w->body_hash = a->body_hash;
     w->held = false;

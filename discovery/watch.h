@@ -13,7 +13,7 @@
  * - An index that goes backwards starts over: resync, and for two seconds short waits, after which
  * a shrink is believed.
  * - A watch that wakes too often is slowed by a token bucket, and more so as it goes on.
- * - An answer that may show less than there is (see watch_reply.shrink_ok) may only add. */
+ * - An answer that may show less than there is (see watch_reply.complete) may only add. */
 #include "base/rng.h"
 
 #include <stdbool.h>
@@ -50,7 +50,7 @@ struct watch {
     uint64_t believed;      /* index of the last body that was applied */
     uint64_t believed_past; /* the one before */
     bool unsure;            /* the last answer came without a leader, or from one that lags */
-    bool held;              /* the last body was held back */
+    bool held;              /* the last body was not applied in full */
     bool resync;            /* the next request must not block */
     unsigned failures;      /* in a row */
     uint64_t reset_ns;      /* when the index last went backwards; 0 = never */
@@ -67,10 +67,11 @@ struct watch_request {
 };
 
 struct watch_reply {
-    bool publish;   /* the body is good and differs from the last one */
-    bool shrink_ok; /* what the body lacks is really gone. Otherwise it may be a view without
-                       leader, of a server that lags, or of a token that lost its rights */
-    bool reset;     /* the index went backwards */
+    bool publish;  /* the body is good and differs from the last one */
+    bool complete; /* the body is the whole truth. Otherwise it may be a view of the past (no
+                      leader, a server that lags or was restarted), or that of a token which lost
+                      its rights: it may add to what is known, but not take away */
+    bool reset;    /* the index went backwards */
     bool reload_token;
     struct watch_request next;
 };
@@ -81,9 +82,8 @@ void watch_init(struct watch *w);
 void watch_take(struct watch *w, const struct watch_options *o, const struct watch_answer *a,
                 uint64_t now_ns, struct rng *rng, struct watch_reply *ret);
 
-/* Instead of applying a published body that lacks something (shrink_ok is false), the caller holds
- * it back: the next equal one will be published again, and is asked for soon when it may be
- * believed soon. Adapts ret->next. */
+/* The caller could not apply all of a published body that is not complete: the next equal one will
+ * be published again, and is asked for soon when it may be believed soon. Adapts ret->next. */
 void watch_hold(struct watch *w, const struct watch_options *o, uint64_t now_ns, struct rng *rng,
                 struct watch_reply *ret);
 
