@@ -220,6 +220,20 @@ static void slow_start_ramps_up(void **state)
     }
 }
 
+static void slow_start_holds_when_few_are_left(void **state)
+{
+    (void)state;
+    service_init(&s, BALANCE_ROUND_ROBIN, 100);
+    s.options.slow_start_ns = 30 * S;
+    s.loads[0].usable_since_ns = T0;
+    for (unsigned i = 2; i < 100; i++)
+        eject(&s, i);
+    service_build(&s);
+    spread(&s, 5000);
+    assert_near(s.picked[0], 5000 * 0.1 / 1.1, 0.2);
+    service_release(&s);
+}
+
 static void slow_start_alone_refuses_nobody(void **state)
 {
     (void)state;
@@ -400,6 +414,7 @@ int main(void)
         cmocka_unit_test(every_policy_honours_weights),
         cmocka_unit_test(what_is_out_is_shared_by_the_others),
         cmocka_unit_test(slow_start_ramps_up),
+        cmocka_unit_test(slow_start_holds_when_few_are_left),
         cmocka_unit_test(slow_start_alone_refuses_nobody),
         cmocka_unit_test(panic_ignores_health_and_ejection),
         cmocka_unit_test(panic_revisits_only_when_nothing_else_is_left),
