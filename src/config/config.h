@@ -159,14 +159,14 @@ struct route_conf {
     struct header_change *response_headers;
     size_t nresponse_headers;
     uint64_t timeout_ms; /* 0 = the service's */
-    int64_t max_body;    /* -1 = the listener's limit */
+    int64_t max_body;    /* -1 = the listener's limit; INT64_MAX = unlimited */
     const char *auth;    /* a policy's name; one that does not exist denies (403) */
 };
 
 struct limits_conf {
     size_t max_request_line, max_header_bytes;
     unsigned max_headers;
-    int64_t max_body;
+    int64_t max_body;              /* INT64_MAX = unlimited */
     uint64_t header_timeout_ms;    /* first byte of a request to the end of its header section */
     uint64_t body_timeout_ms;      /* silence while a client sends its body */
     uint64_t write_timeout_ms;     /* silence while a client should take the answer */
@@ -205,9 +205,9 @@ struct config {
     _Atomic int refs;
 };
 
-/* Reads every DIR/(*).yaml in name order and merges: lists append, maps merge, a name given twice
- * is an error. NULL and a message "FILE:LINE: KEY: ..." on failure. `warnings` (may be NULL) gets
- * what is suspicious but legal, one sentence a line. Thread: control. */
+/* Reads every DIR/(*).yaml and DIR/(*).json in name order and merges: at the top level lists append
+ * and maps merge; any name given twice is an error. NULL and a message "FILE:LINE: KEY: ..." on
+ * failure. What is suspicious but legal is logged as a warning. Thread: control. */
 struct config *config_load(const char *dir, struct err *e) MUST_CHECK;
 /* The same from memory, for tests and the fuzzer: `name` stands for the file name. */
 struct config *config_parse(const char *name, const char *text, size_t n, struct err *e) MUST_CHECK;

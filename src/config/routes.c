@@ -1,0 +1,566 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* routes.c - one entry of `routes:`. What is written goes into a draft first; then the draft is
+ * checked as a whole and the parts that depend on each other are made of it. */
+#include "config/sections.h"
+#include "config/value.h"
+
+#include <string.h>
+#include <strings.h>
+
+struct route_draft {
+    struct route_conf conf;
+    int match;           /* enum path_match, -1 = not written */
+    const char *service; /* short for a split with one target */
+    bool strip_prefix;
+};
+
+/* --- conditions on headers and query -----------------------------------------------------------
+ */
+
+struct condition_draft {
+    const char *name, *value, *prefix;
+    bool present, invert;
+};
+
+static const struct field condition_fields[] = {
+    STRING("name", condition_draft, name, NULL, value_name_problem,
+           "Header or query parameter. Required."),
+    STRING("value", condition_draft, value, NULL, value_header_value_problem, "Its whole value."),
+    STRING("prefix", condition_draft, prefix, NULL, value_header_value_problem,
+           "The beginning of its value."),
+    BOOLEAN("present", condition_draft, present, "false", "It is there, whatever its value."),
+    BOOLEAN("invert", condition_draft, invert, "false",
+            "The opposite must hold: another value, or absent."),
+};
+static const struct section condition_section = {condition_fields, ARRAY_LEN(condition_fields)};
+
+static int condition_read(struct reader *r, const struct node *n, void *at)
+{
+    struct condition_draft draft = {.name = NULL};
+    struct match_conf *m = at;
+
+    if (n->kind != NODE_MAP)
+        return node_expected(n, r->err, "a map such as { name: x-canary, value: \"yes\" }");
+    if (section_read(r, &condition_section, n, &draft) < 0)
+        return -1;
+    if (!draft.name)
+        return node_error(n, r->err, "a condition needs a name");
+    if (!!draft.value + !!draft.prefix + draft.present != 1)
+        return node_error(n, r->err, "expected exactly one of value, prefix and present: true");
+    m->name = draft.name;
+    m->value = draft.prefix ? draft.prefix : draft.value;
+    m->prefix = draft.prefix != NULL;
+    m->invert = draft.invert;
+    return 0;
+}
+
+static int headers_read(struct reader *r, const struct node *n, void *at)
+{
+    struct route_conf *c = at;
+
+    c->headers = list_read(r, n, "a list of conditions", MAX_CONDITIONS, sizeof *c->headers,
+                           condition_read, &c->nheaders);
+    for (size_t i = 0; c->headers && i < c->nheaders; i++)
+        if (!value_is_token(c->headers[i].name))
+            return node_error(n, r->err, "\"%s\" is not a header name", c->headers[i].name);
+    return c->headers ? 0 : -1;
+}
+
+static int query_read(struct reader *r, const struct node *n, void *at)
+{
+    struct route_conf *c = at;
+
+    c->query = list_read(r, n, "a list of conditions", MAX_CONDITIONS, sizeof *c->query,
+                         condition_read, &c->nquery);
+    return c->query ? 0 : -1;
+}
+
+static int method_read(struct reader *r, const struct node *n, void *at)
+{
+    if (n->kind != NODE_TEXT || !value_is_token(n->text))
+        return node_expected(n, r->err, "a method such as GET");
+    for (const char *p = n->text; *p; p++)
+        if (*p >= 'a' && *p <= 'z')
+            return node_expected(n, r->err, "a method in upper case (methods are case-sensitive)");
+    *(const char **)at = arena_strdup(r->arena, n->text);
+    return 0;
+}
+
+/* One place more than methods: the array ends with NULL. */
+static int methods_read(struct reader *r, const struct node *n, void *at)
+{
+    struct route_conf *c = at;
+    size_t count;
+    const char **methods =
+        list_read(r, n, "a list of methods", MAX_METHODS, sizeof *methods, method_read, &count);
+
+    if (!methods)
+        return -1;
+    if (count == 0)
+        return node_error(n, r->err, "a list without methods matches nothing");
+    c->methods = ARENA_ARRAY(r->arena, const char *, count + 1);
+    memcpy(c->methods, methods, count * sizeof *methods);
+    return 0;
+}
+
+/* --- targets ------------------------------------------------------------------------------------
+ */
+
+static const struct field target_fields[] = {
+    STRING("service", target_conf, service, NULL, value_name_problem,
+           "Name of the service. Required."),
+    UNSIGNED("weight", target_conf, weight, 0, 1000000, "1",
+             "Share of the requests compared with the other services; 0 = none."),
+};
+static const struct section target_section = {target_fields, ARRAY_LEN(target_fields)};
+
+static int target_read(struct reader *r, const struct node *n, void *at)
+{
+    struct target_conf *t = at;
+
+    section_defaults(r, &target_section, t);
+    if (n->kind != NODE_MAP)
+        return node_expected(n, r->err, "a map such as { service: web, weight: 90 }");
+    if (section_read(r, &target_section, n, t) < 0)
+        return -1;
+    return t->service ? 0 : node_error(n, r->err, "a target needs a service");
+}
+
+static int split_read(struct reader *r, const struct node *n, void *at)
+{
+    struct route_conf *c = at;
+    unsigned sum = 0;
+
+    c->targets = list_read(r, n, "a list of services with weights", MAX_TARGETS, sizeof *c->targets,
+                           target_read, &c->ntargets);
+    for (size_t i = 0; c->targets && i < c->ntargets; i++) {
+        sum += c->targets[i].weight;
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(c->targets[i].service, c->targets[j].service) == 0)
+                return node_error(n, r->err, "%s is there twice", c->targets[i].service);
+    }
+    if (c->targets && sum == 0)
+        return node_error(n, r->err, "the weights must not all be 0");
+    return c->targets ? 0 : -1;
+}
+
+static int sticky_read(struct reader *r, const struct node *n, void *at)
+{
+    struct route_conf *c = at;
+    bool cookie;
+
+    if (n->kind != NODE_MAP || n->n != 1)
+        return node_expected(n, r->err, "cookie: NAME or header: NAME");
+    cookie = strcmp(n->first->key, "cookie") == 0;
+    if (!cookie && strcmp(n->first->key, "header") != 0)
+        return node_error(n->first, r->err, "unknown key; expected cookie: NAME or header: NAME");
+    c->sticky_source = cookie ? HASH_COOKIE : HASH_HEADER;
+    c->sticky_name = text_read(r, n->first, "a name", value_name_problem);
+    if (c->sticky_name && !value_is_token(c->sticky_name))
+        return node_expected(n->first, r->err, "the name of a cookie or header");
+    return c->sticky_name ? 0 : -1;
+}
+
+/* --- redirect
+ * ------------------------------------------------------------------------------------- */
+
+static int redirect_status_read(struct reader *r, const struct node *n, void *at)
+{
+    static const unsigned known[] = {301, 302, 303, 307, 308};
+    uint64_t status;
+
+    if (n->kind == NODE_TEXT && value_unsigned(n->text, &status))
+        for (size_t i = 0; i < ARRAY_LEN(known); i++)
+            if (status == known[i]) {
+                *(unsigned *)at = known[i];
+                return 0;
+            }
+    return node_expected(n, r->err, "301, 302, 303, 307 or 308");
+}
+
+static const char *location_problem(const char *text)
+{
+    for (const char *p = text; *p; p++)
+        if (*p <= ' ' || *p > '~' || strchr("\"<>\\^`|", *p))
+            return "holds a character that a URL cannot have";
+    return text[0] ? NULL : "is empty";
+}
+
+static const struct field redirect_fields[] = {
+    {.key = "status",
+     .type = FIELD_CUSTOM,
+     .offset = FIELD_AT(route_conf, redirect_status, unsigned),
+     .read = redirect_status_read,
+     .kind = "301, 302, 303, 307, 308",
+     .shown = "`302`",
+     .help = "Status of the answer."},
+    STRING("to", route_conf, redirect_to, NULL, location_problem,
+           "Where to: a URL or a path. `$host` and `$path` stand for those of the request, "
+           "`{name}` for a parameter of the path. Required."),
+};
+static const struct section redirect_section = {redirect_fields, ARRAY_LEN(redirect_fields)};
+
+static int redirect_finish(struct reader *r, const struct node *n, void *at)
+{
+    struct route_conf *c = at;
+
+    if (!c->redirect_to)
+        return node_error(n, r->err, "a redirect needs a place to go: to: URL");
+    if (!c->redirect_status)
+        c->redirect_status = 302;
+    return 0;
+}
+
+/* --- header changes
+ * ------------------------------------------------------------------------------- */
+
+struct changes {
+    struct header_change *items;
+    size_t n;
+};
+
+/* Removals come first, then set, then add: so `remove` and `add` of one name replace it. */
+static int add_change(struct reader *r, const struct node *n, struct changes *c, int op,
+                      const char *name, const char *value)
+{
+    const char *problem = value_header_problem(name);
+
+    if (problem)
+        return node_error(n, r->err, "\"%.60s\" %s", name, problem);
+    if (c->n == MAX_HEADER_CHANGES)
+        return node_error(n, r->err, "at most %d changes are allowed here", MAX_HEADER_CHANGES);
+    for (size_t i = 0; i < c->n; i++)
+        if ((int)c->items[i].op == op && strcasecmp(c->items[i].name, name) == 0)
+            return node_error(n, r->err, "\"%.60s\" is there twice", name);
+    c->items[c->n].op = op;
+    c->items[c->n].name = arena_strdup(r->arena, name);
+    c->items[c->n++].value = value;
+    return 0;
+}
+
+static int remove_read(struct reader *r, const struct node *n, void *at)
+{
+    if (n->kind != NODE_LIST)
+        return node_expected(n, r->err, "a list of header names");
+    node_each(it, n)
+    {
+        if (it->kind != NODE_TEXT)
+            return node_expected(it, r->err, "a header name");
+        if (add_change(r, it, at, HEADER_REMOVE, it->text, NULL) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int values_read(struct reader *r, const struct node *n, struct changes *c, int op)
+{
+    if (n->kind != NODE_MAP)
+        return node_expected(n, r->err, "header names and values");
+    node_each(it, n)
+    {
+        const char *value = text_read(r, it, "a header value", value_header_value_problem);
+
+        if (!value || add_change(r, it, c, op, it->key, value) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int set_read(struct reader *r, const struct node *n, void *at)
+{
+    return values_read(r, n, at, HEADER_SET);
+}
+
+static int add_read(struct reader *r, const struct node *n, void *at)
+{
+    return values_read(r, n, at, HEADER_ADD);
+}
+
+static const struct field change_fields[] = {
+    {.key = "remove",
+     .type = FIELD_CUSTOM,
+     .read = remove_read,
+     .kind = "list of names",
+     .help = "Headers to take out, first of all."},
+    {.key = "set",
+     .type = FIELD_CUSTOM,
+     .read = set_read,
+     .kind = "map of values",
+     .help = "Headers to write, in place of what was there."},
+    {.key = "add",
+     .type = FIELD_CUSTOM,
+     .read = add_read,
+     .kind = "map of values",
+     .help = "Headers to write besides what is there."},
+};
+static const struct section change_section = {change_fields, ARRAY_LEN(change_fields)};
+
+/* Reads the three keys in their order of effect, whatever the order of writing. */
+static int changes_read(struct reader *r, const struct node *n, struct header_change **ret_items,
+                        size_t *ret_n)
+{
+    struct changes c = {ARENA_ARRAY(r->scratch, struct header_change, MAX_HEADER_CHANGES), 0};
+    struct changes unordered = {ARENA_ARRAY(r->scratch, struct header_change, MAX_HEADER_CHANGES),
+                                0};
+
+    if (section_read(r, &change_section, n, &unordered) < 0)
+        return -1;
+    for (int op = 0; op < 3; op++) {
+        static const int order[] = {HEADER_REMOVE, HEADER_SET, HEADER_ADD};
+
+        for (size_t i = 0; i < unordered.n; i++)
+            if ((int)unordered.items[i].op == order[op])
+                c.items[c.n++] = unordered.items[i];
+    }
+    *ret_items = ARENA_ARRAY(r->arena, struct header_change, c.n);
+    memcpy(*ret_items, c.items, c.n * sizeof *c.items);
+    *ret_n = c.n;
+    return 0;
+}
+
+static int request_headers_read(struct reader *r, const struct node *n, void *at)
+{
+    struct route_conf *c = at;
+
+    return changes_read(r, n, &c->request_headers, &c->nrequest_headers);
+}
+
+static int response_headers_read(struct reader *r, const struct node *n, void *at)
+{
+    struct route_conf *c = at;
+
+    return changes_read(r, n, &c->response_headers, &c->nresponse_headers);
+}
+
+/* --- the route
+ * ------------------------------------------------------------------------------------ */
+
+static const char *const match_words[] = {"prefix", "exact", "pattern", NULL};
+
+static const char *any_path_problem(const char *text)
+{
+    return text[0] == '/' ? NULL : "must start with a slash";
+}
+
+static const struct field route_fields[] = {
+    STRING("name", route_draft, conf.name, NULL, value_name_problem,
+           "For logs, metrics and the dashboard; unique."),
+    STRING("host", route_draft, conf.host, "", value_host_problem,
+           "Host of the request, in any case: `shop.example`, `*.shop.example` (any subdomain), "
+           "`shop.example:8443`; empty = every host."),
+    STRING("path", route_draft, conf.path, "/", any_path_problem,
+           "Path of the request. With `{name}` as a segment it is a pattern; `{name...}` at the "
+           "end takes the rest."),
+    {.key = "match",
+     .type = FIELD_WORD,
+     .offset = FIELD_AT(route_draft, match, int),
+     .words = match_words,
+     .shown = "`pattern` if the path has a `{`, else `prefix`",
+     .help = "How the path is compared. A prefix matches whole segments."},
+    {.key = "methods",
+     .type = FIELD_CUSTOM,
+     .read = methods_read,
+     .kind = "list of methods",
+     .shown = "every method",
+     .help = "Methods that this route takes."},
+    {.key = "headers",
+     .type = FIELD_CUSTOM,
+     .section = &condition_section,
+     .read = headers_read,
+     .kind = "list of maps",
+     .shown = "none",
+     .help = "Conditions on request headers; all must hold."},
+    {.key = "query",
+     .type = FIELD_CUSTOM,
+     .section = &condition_section,
+     .read = query_read,
+     .kind = "list of maps",
+     .shown = "none",
+     .help = "Conditions on query parameters; all must hold."},
+    {.key = "priority",
+     .type = FIELD_INT,
+     .offset = FIELD_AT(route_draft, conf.priority, int),
+     .min = -1000000,
+     .max = 1000000,
+     .dflt = "0",
+     .help = "Higher wins among the routes of a host, before the path is compared."},
+    STRING("service", route_draft, service, NULL, value_name_problem,
+           "Where requests go. Exactly one of `service`, `split` and `redirect`."),
+    {.key = "split",
+     .type = FIELD_CUSTOM,
+     .section = &target_section,
+     .read = split_read,
+     .kind = "list of maps",
+     .help = "Several services that share the requests."},
+    {.key = "sticky",
+     .type = FIELD_CUSTOM,
+     .read = sticky_read,
+     .kind = "`{cookie: NAME}` or `{header: NAME}`",
+     .shown = "none",
+     .help = "Keeps a client, told by that value, on one side of the split."},
+    BOOLEAN("strip_prefix", route_draft, strip_prefix, "false",
+            "Take the path of the route off before forwarding: `/orders/7` becomes `/7`."),
+    STRING("strip", route_draft, conf.strip, NULL, value_path_problem,
+           "Take this prefix off instead."),
+    STRING("prepend", route_draft, conf.prepend, NULL, value_path_problem,
+           "Put this before the path that is left."),
+    STRING("rewrite", route_draft, conf.rewrite, NULL, any_path_problem,
+           "The whole new path; `{name}` stands for a parameter of the path."),
+    STRING("set_host", route_draft, conf.set_host, NULL, value_authority_problem,
+           "Host header that the service sees; `dst` = the instance's address and port."),
+    {.key = "redirect",
+     .type = FIELD_SECTION,
+     .section = &redirect_section,
+     .read = redirect_finish,
+     .help = "Answer with a redirect in place of forwarding."},
+    {.key = "request_headers",
+     .type = FIELD_CUSTOM,
+     .section = &change_section,
+     .read = request_headers_read,
+     .kind = "map",
+     .shown = "none",
+     .help = "Changes to what the service gets."},
+    {.key = "response_headers",
+     .type = FIELD_CUSTOM,
+     .section = &change_section,
+     .read = response_headers_read,
+     .kind = "map",
+     .shown = "none",
+     .help = "Changes to what the client gets."},
+    {.key = "timeout",
+     .type = FIELD_DURATION,
+     .offset = FIELD_AT(route_draft, conf.timeout_ms, uint64_t),
+     .max = 24 * HOURS,
+     .shown = "the service's",
+     .help = "Whole exchange with the service."},
+    {.key = "max_body",
+     .type = FIELD_BODY_SIZE,
+     .offset = FIELD_AT(route_draft, conf.max_body, int64_t),
+     .shown = "`limits.body`",
+     .help = "Largest request body; `unlimited` = no limit."},
+    STRING("auth", route_draft, conf.auth, NULL, value_name_problem,
+           "Name of a policy that must allow the request. One that does not exist denies (403)."),
+};
+const struct section route_section = {route_fields, ARRAY_LEN(route_fields)};
+
+static int path_finish(struct reader *r, const struct node *n, struct route_draft *d,
+                       struct value_params *params)
+{
+    bool braces = strchr(d->conf.path, '{') != NULL;
+    const struct node *at = node_get(n, "path");
+    const char *problem;
+
+    d->conf.path_match = braces ? PATH_PATTERN : PATH_PREFIX;
+    if (d->match >= 0)
+        d->conf.path_match = (enum path_match)d->match;
+    params->n = 0;
+    problem = d->conf.path_match == PATH_PATTERN ? value_pattern_problem(d->conf.path, params)
+                                                 : value_path_problem(d->conf.path);
+    if (problem)
+        return node_error(at ? at : n, r->err, "\"%.80s\" %s", d->conf.path, problem);
+    return 0;
+}
+
+/* A prefix that no matching path begins with would be a mistake that nobody notices. */
+static int strip_finish(struct reader *r, const struct node *n, struct route_draft *d)
+{
+    struct route_conf *c = &d->conf;
+    struct str literal = {c->path, strcspn(c->path, "{")};
+
+    if (d->strip_prefix && c->strip)
+        return node_error(n, r->err, "strip_prefix and strip exclude each other");
+    if (d->strip_prefix && c->path_match == PATH_PATTERN)
+        return node_error(n, r->err, "strip_prefix needs a literal path; use strip or rewrite");
+    if (d->strip_prefix)
+        c->strip = c->path;
+    if (c->rewrite && (c->strip || c->prepend))
+        return node_error(n, r->err,
+                          "rewrite makes the whole path: it goes neither with "
+                          "strip_prefix or strip nor with prepend");
+    if (c->strip && !str_starts(literal, str_of(c->strip)) &&
+        !str_starts(str_of(c->strip), literal))
+        return node_error(node_get(n, "strip"), r->err,
+                          "\"%.60s\" never is the beginning of a path that matches \"%.60s\"",
+                          c->strip, c->path);
+    return 0;
+}
+
+static int template_check(struct reader *r, const struct node *n, const char *text,
+                          const struct value_params *params)
+{
+    const char *problem = text ? value_template_problem(text, params) : NULL;
+
+    return problem ? node_error(n, r->err, "\"%.80s\" %s", text, problem) : 0;
+}
+
+/* A rewrite is a path once its parameters are gone; each of them counts as an ordinary letter. */
+static int rewrite_check(struct reader *r, const struct node *n, const struct route_conf *c,
+                         const struct value_params *params)
+{
+    char *path = arena_strdup(r->scratch, c->rewrite ? c->rewrite : "/");
+    const char *problem;
+    char *out = path;
+
+    if (template_check(r, node_get(n, "rewrite"), c->rewrite, params) < 0)
+        return -1;
+    for (const char *p = path; *p; p++) {
+        bool param = *p == '{';
+
+        p = param ? strchr(p, '}') : p;
+        *out++ = param ? 'x' : *p;
+    }
+    *out = '\0';
+    problem = value_path_problem(path);
+    if (problem)
+        return node_error(node_get(n, "rewrite"), r->err, "\"%.80s\" %s", c->rewrite, problem);
+    return 0;
+}
+
+static int targets_finish(struct reader *r, const struct node *n, struct route_draft *d)
+{
+    struct route_conf *c = &d->conf;
+    bool split = c->targets != NULL, redirect = c->redirect_status != 0;
+
+    if ((d->service != NULL) + split + redirect != 1)
+        return node_error(n, r->err, "a route needs exactly one of service, split and redirect");
+    if (c->sticky_source != HASH_NONE && !split)
+        return node_error(node_get(n, "sticky"), r->err, "sticky needs a split");
+    if (d->service) {
+        c->targets = ARENA_ARRAY(r->arena, struct target_conf, 1);
+        c->targets[0] = (struct target_conf){.service = d->service, .weight = 1};
+        c->ntargets = 1;
+    }
+    return 0;
+}
+
+static void names_finish(struct reader *r, const struct node *n, struct route_conf *c)
+{
+    const char *slash = strrchr(n->file, '/');
+    char *host = arena_strdup(r->arena, c->host);
+
+    for (char *p = host; *p; p++)
+        *p = ascii_lower(*p);
+    c->host = host;
+    c->source = arena_printf(r->arena, "%s:%u", slash ? slash + 1 : n->file, n->line);
+    if (!c->name)
+        c->name = arena_printf(r->arena, "%s%s", c->host, c->path);
+}
+
+int route_read(struct reader *r, const struct node *n, void *at)
+{
+    struct route_draft d = {.match = -1, .conf = {.max_body = -1}};
+    struct value_params params;
+
+    if (n->kind != NODE_MAP)
+        return node_expected(n, r->err, "a map such as { path: /orders/, service: orders }");
+    section_defaults(r, &route_section, &d);
+    if (section_read(r, &route_section, n, &d) < 0 || path_finish(r, n, &d, &params) < 0 ||
+        strip_finish(r, n, &d) < 0 || targets_finish(r, n, &d) < 0)
+        return -1;
+    if (rewrite_check(r, n, &d.conf, &params) < 0 ||
+        template_check(r, node_get(n, "redirect"), d.conf.redirect_to, &params) < 0)
+        return -1;
+    names_finish(r, n, &d.conf);
+    *(struct route_conf *)at = d.conf;
+    return 0;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* sections.h - the tables of all sections, one file a group: sections.c (top level, listeners,
+ * admin, consul, limits), service.c, routes.c. */
+#include "config/schema.h"
+
+extern const struct section top_section; /* into struct config; holds all others */
+extern const struct section service_section;
+extern const struct section route_section; /* into a draft of routes.c */
+
+/* One `services:` entry or the `defaults:`: what it does not say stays as it is in *s. */
+int service_read(struct reader *r, const struct node *n, struct service_conf *s) MUST_CHECK;
+/* One entry of `routes:`; `at` is a struct route_conf. */
+int route_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+
+enum {
+    MAX_LISTENERS = 64,
+    MAX_INSTANCES = 1024,
+    MAX_ROUTES = 200000,
+    MAX_PROXIES = 4096,
+    MAX_TARGETS = 16,
+    MAX_CONDITIONS = 16,
+    MAX_METHODS = 32,
+    MAX_HEADER_CHANGES = 64
+};
