@@ -221,7 +221,7 @@ static int number_read(struct reader *r, const struct field *f, const struct nod
 
 static int store_number(struct reader *r, const struct field *f, const struct node *n, char *at)
 {
-    int64_t value;
+    int64_t value = 0;
 
     if (number_read(r, f, n, &value) < 0)
         return -1;
