@@ -64,3 +64,10 @@ void limit_leave_queue(struct limit *l)
 {
     give_back(&l->waiting);
 }
+
+bool limit_has_room(struct limit *l)
+{
+    uint32_t max = atomic_load_explicit(&l->max_active, memory_order_relaxed);
+
+    return max == 0 || atomic_load_explicit(&l->active, memory_order_acquire) < max;
+}

@@ -13,17 +13,17 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { MAX_INPUT = 1 << 20 };
+enum { MAX_INPUT_BYTES = 1 << 20 };
 
 /* 1 when the file was fed, -1 when it could not be read. */
 static int feed_file(const char *path)
 {
     FILE *f = fopen(path, "rb");
-    uint8_t *data = malloc(MAX_INPUT), *exact;
+    uint8_t *data = malloc(MAX_INPUT_BYTES), *exact;
     int fed = -1;
 
     if (f && data) {
-        size_t n = fread(data, 1, MAX_INPUT, f);
+        size_t n = fread(data, 1, MAX_INPUT_BYTES, f);
         /* A copy of the exact size lets ASan see a read behind the end. */
         exact = malloc(n ? n : 1);
         if (exact && !ferror(f)) {

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/attempt.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "proxy/queue.h"
+
+#include <arpa/inet.h>
+
+/* Time constant of the latency average (Finagle's default). */
+static const uint64_t ewma_decay_ns = 10 * NS_PER_S;
+
+bool reason_blames_service(enum reason why)
+{
+    switch (why) {
+    case REASON_CONNECT_FAILED:
+    case REASON_CONNECT_TIMEOUT:
+    case REASON_UPSTREAM_RESET:
+    case REASON_UPSTREAM_TIMEOUT:
+    case REASON_UPSTREAM_INVALID:
+    case REASON_UPSTREAM_STATUS:
+    case REASON_UPSTREAM_CUT:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* The value that consistent hashing and sticky splits go by; false = the request has none. */
+static bool hash_of(const struct exchange *x, enum hash_source source, const char *name,
+                    uint64_t *ret_hash)
+{
+    const struct header *h;
+    struct str v = STR_NULL;
+
+    switch (source) {
+    case HASH_NONE:
+        return false;
+    case HASH_HEADER:
+        h = request_header_named(&x->req, str_of(name));
+        v = h ? h->value : v;
+        break;
+    case HASH_COOKIE:
+        request_cookie(&x->req, str_of(name), &v);
+        break;
+    case HASH_QUERY:
+        request_query(&x->req, str_of(name), &v);
+        break;
+    case HASH_PATH_PARAM:
+        for (unsigned i = 0; i < x->match.nparams; i++)
+            if (str_eq(x->match.params[i].name, str_of(name)))
+                v = x->match.params[i].value;
+        break;
+    case HASH_CLIENT_ADDRESS:
+        v = (struct str){(const char *)&x->conn->peer, sizeof x->conn->peer};
+        break;
+    }
+    *ret_hash = hash_str(v, 0);
+    return v.n > 0;
+}
+
+uint32_t attempt_choose_target(struct exchange *x)
+{
+    const struct route *r = x->match.route;
+    uint64_t hash;
+    uint32_t at, i = 0;
+
+    if (r->conf->ntargets == 1)
+        return r->slots[0];
+    if (hash_of(x, r->conf->sticky_source, r->conf->sticky_name, &hash))
+        at = (uint32_t)(((hash >> 32) * r->weight_sum) >> 32);
+    else
+        at = rng_below(&x->w->rng, r->weight_sum);
+    while (i + 1 < r->conf->ntargets && at >= r->conf->targets[i].weight)
+        at -= r->conf->targets[i++].weight;
+    return r->slots[i];
+}
+
+static void prepare_query(struct exchange *x)
+{
+    const struct balance_conf *c = &x->service->conf->balance;
+
+    x->query.now_ns = x->w->now_ns;
+    x->query.rng = &x->w->rng;
+    x->query.cursor = &x->service->state->cursor;
+    if (x->attempts == 0)
+        x->query.has_hash = hash_of(x, c->hash_source, c->hash_name, &x->query.hash);
+}
+
+static enum reason verdict_reason(struct exchange *x, enum balance_verdict v)
+{
+    switch (v) {
+    case BALANCE_OK:
+        return REASON_NONE;
+    case BALANCE_NONE:
+        x->detail = x->service->n > 0 ? "every registered instance fails its health checks"
+                                      : "no instance is registered";
+        break;
+    case BALANCE_EXHAUSTED:
+        x->detail = "every healthy instance is ejected or was tried";
+        break;
+    case BALANCE_FULL:
+        x->detail = "every instance is at its concurrency limit";
+        return x->attempts > 0 ? x->attempt_fail : REASON_OVERLOADED;
+    }
+    return x->attempts > 0 ? x->attempt_fail : REASON_NO_HEALTHY_INSTANCE;
+}
+
+enum reason attempt_begin(struct exchange *x)
+{
+    bool lost = false;
+
+    prepare_query(x);
+    /* Another worker may take a probation slot between the look and the grip; three more looks
+     * always find something when there is something. */
+    for (int look = 0; look < 4; look++) {
+        enum balance_verdict v = balancer_pick(x->service->balancer, &x->query, &x->index);
+
+        if (v != BALANCE_OK)
+            return verdict_reason(x, v);
+        x->instance = x->service->states[x->index];
+        x->probation = outlier_begin(&x->instance->outlier, x->w->now_ns, &lost);
+        if (!lost)
+            break;
+        x->instance = NULL;
+    }
+    if (!x->instance)
+        return verdict_reason(x, BALANCE_EXHAUSTED);
+    atomic_fetch_add_explicit(&x->instance->load.in_flight, 1, memory_order_relaxed);
+    x->attempts++;
+    x->attempt_ns = x->w->now_ns;
+    x->sent_ns = x->first_byte_ns = 0;
+    return REASON_NONE;
+}
+
+/* One line for each ejection and restoration: on-call reads the log from the incident backwards. */
+static void tell(struct exchange *x, enum outlier_event e, enum reason why)
+{
+    const struct outlier *o = &x->instance->outlier;
+    uint64_t until;
+
+    if (e == OUTLIER_NOTHING)
+        return;
+    if (e == OUTLIER_RESTORED) {
+        log_info("circuit", "instance %s: back in rotation", x->instance->key);
+        return;
+    }
+    until = atomic_load_explicit(&x->instance->load.ejected_until_ns, memory_order_relaxed);
+    log_warn("circuit", "instance %s: ejected for %llu ms by %s (%u of %u failed), last: %s",
+             x->instance->key,
+             (unsigned long long)(until > x->w->now_ns ? (until - x->w->now_ns) / NS_PER_MS : 0),
+             outlier_cause_name((enum outlier_cause)atomic_load(&o->last_cause)),
+             atomic_load(&o->cause_failed), atomic_load(&o->cause_total), reason_info(why)->word);
+}
+
+static void count_outcome(struct exchange *x, enum reason why)
+{
+    struct instance_state *i = x->instance;
+
+    atomic_fetch_add_explicit(&i->requests, 1, memory_order_relaxed);
+    if (why == REASON_NONE)
+        return;
+    atomic_fetch_add_explicit(&i->failures, 1, memory_order_relaxed);
+    atomic_store_explicit(&i->last_failure_ms, (uint64_t)clock_wall_ms(), memory_order_relaxed);
+    atomic_store_explicit(&i->last_reason, (int)why, memory_order_relaxed);
+}
+
+static void sample_latency(struct exchange *x, enum reason why)
+{
+    uint64_t from = x->sent_ns ? x->sent_ns : x->attempt_ns;
+    uint64_t to = x->first_byte_ns ? x->first_byte_ns : x->w->now_ns;
+
+    /* A refused connection is quick, but no sign of a fast instance. */
+    if (why == REASON_CONNECT_FAILED || why == REASON_UPSTREAM_RESET)
+        return;
+    instance_load_sample(&x->instance->load, x->w->now_ns, to > from ? to - from : 1,
+                         ewma_decay_ns);
+}
+
+void attempt_end(struct exchange *x, enum reason why)
+{
+    struct instance_state *i = x->instance;
+
+    upstream_close(&x->up);
+    bufpool_put(&x->w->bufs, &x->up_head);
+    if (!i)
+        return;
+    atomic_fetch_sub_explicit(&i->load.in_flight, 1, memory_order_relaxed);
+    if (why == REASON_NONE || reason_blames_service(why)) {
+        bool failed = why != REASON_NONE;
+
+        count_outcome(x, why);
+        sample_latency(x, why);
+        tell(x, outlier_report(&i->outlier, x->w->now_ns, &x->w->rng, x->probation, failed), why);
+        if (failed && x->query.ntried < BALANCE_MAX_TRIED)
+            x->query.tried[x->query.ntried++] = &i->load;
+    } else {
+        outlier_cancel(&i->outlier, x->probation);
+    }
+    x->probation = false;
+    x->attempt_fail = why;
+    x->instance = NULL;
+}
+
+static bool listed(const struct retries_conf *c, enum reason why, unsigned status)
+{
+    if (why != REASON_UPSTREAM_STATUS)
+        return c->reasons >> why & 1;
+    for (size_t i = 0; i < ARRAY_LEN(c->statuses) && c->statuses[i]; i++)
+        if (c->statuses[i] == status)
+            return true;
+    return false;
+}
+
+/* Nothing that the instance could have acted on was sent. */
+static bool nothing_sent(const struct exchange *x)
+{
+    return !x->upload_started || x->upload.wire_bytes == 0;
+}
+
+static bool elsewhere_possible(struct exchange *x)
+{
+    struct balance_query q = x->query;
+    unsigned ignored;
+
+    q.now_ns = x->w->now_ns;
+    if (x->instance && q.ntried < BALANCE_MAX_TRIED)
+        q.tried[q.ntried++] = &x->instance->load;
+    return balancer_pick(x->service->balancer, &q, &ignored) == BALANCE_OK;
+}
+
+bool attempt_may_retry(struct exchange *x, enum reason why)
+{
+    const struct retries_conf *c = &x->service->conf->retries;
+    bool repeatable = x->body_buffered || !x->upload_started || x->upload.payload_bytes == 0;
+    bool safe = nothing_sent(x) || c->non_idempotent || method_idempotent(x->req.method);
+
+    if (reason_info(why)->retry == RETRY_NEVER)
+        return false;
+    if (reason_info(why)->retry == RETRY_UNSENT)
+        safe = true;
+    return x->attempts < c->attempts && listed(c, why, x->resp.status) && safe && repeatable &&
+           !x->resp_started && !(x->deadline_ns && x->w->now_ns >= x->deadline_ns) &&
+           elsewhere_possible(x) && retry_budget_take(&x->service->state->budget, x->w->now_ns);
+}
+
+void request_settle(struct exchange *x)
+{
+    struct service_state *s;
+    bool failed;
+
+    if (!x->service)
+        return;
+    s = x->service->state;
+    if (x->has_limit) {
+        limit_release(&s->limit);
+        x->has_limit = false;
+        queue_wake(x->w, s);
+    }
+    if (!x->has_ticket)
+        return;
+    x->has_ticket = false;
+    failed = reason_blames_service(x->fail) || service_view_is_failure(x->service, x->status);
+    if (x->attempts > 0 && (x->fail == REASON_NONE || failed))
+        breaker_report(s->breaker, x->ticket, x->w->now_ns, &x->w->rng, failed,
+                       x->w->now_ns - x->admit_ns);
+    else
+        breaker_cancel(s->breaker, x->ticket, x->w->now_ns);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* conn.h - one client connection: keep-alive, pipelining, the life between two requests.
+ *
+ * Idle, it holds no buffer and no exchange. One request at a time is served; the bytes of the next
+ * ones wait in the buffer or in the socket. */
+#include "base/bufpool.h"
+#include "base/list.h"
+#include "base/wheel.h"
+#include "proxy/sock.h"
+#include "proxy/worker.h"
+
+#include <netinet/in.h>
+
+struct conn {
+    struct sock sock;
+    struct worker *w;
+    struct list node;         /* in w->conns */
+    struct wheel_timer timer; /* the one deadline of the connection, whatever it does now */
+    struct buf *in;           /* read but not consumed; NULL when there is nothing */
+    struct exchange *x;       /* the request being served; NULL = idle */
+    struct in6_addr peer;     /* IPv4 as v4-mapped */
+    uint16_t peer_port, local_port;
+    unsigned requests;
+    bool half_closed;  /* the client has sent its last byte, but may still read */
+    bool lingering;    /* answered and shut: swallowing what still comes (RFC 9112 section 9.6) */
+    uint32_t lingered; /* bytes swallowed */
+};
+
+/* A connection just accepted; takes over fd. */
+void conn_new(struct worker *w, int fd, const struct sockaddr_storage *peer, uint16_t local_port);
+void conn_close(struct conn *c);
+/* The client broke a rule of framing or will not be read any more: after the answer, no more
+ * requests. */
+void conn_linger(struct conn *c);
+void conn_set_deadline(struct conn *c, uint64_t deadline_ns);
+/* Goes on with whatever the connection is doing. May free it. */
+void conn_run(struct conn *c);
+/* Draining: closes it if it is idle. */
+void conn_drain(struct conn *c);

@@ -1,0 +1,593 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/exchange.h"
+#include "http/h1_parse.h"
+#include "proxy/attempt.h"
+#include "proxy/finish.h"
+#include "proxy/head.h"
+#include "proxy/queue.h"
+#include "proxy/reply.h"
+#include "proxy/request_body.h"
+#include "proxy/request_id.h"
+#include "proxy/response_body.h"
+
+#include <assert.h>
+#include <errno.h>
+
+/* Interim (1xx) answers passed on before the final one; more is an attack or a fault. */
+enum { MAX_INTERIM = 16 };
+
+typedef enum verdict step_fn(struct exchange *x);
+#define X(name) static step_fn step_##name;
+EXCHANGE_STEPS(X)
+#undef X
+
+static step_fn *const steps[STEP_COUNT] = {
+#define X(name) [STEP_##name] = step_##name,
+    EXCHANGE_STEPS(X)
+#undef X
+};
+
+void exchange_wait(struct exchange *x, uint64_t ms, enum reason timeout)
+{
+    x->step_deadline_ns = ms ? x->w->now_ns + ms * NS_PER_MS : 0;
+    x->step_timeout = timeout;
+}
+
+enum verdict exchange_refuse(struct exchange *x, enum reason why)
+{
+    x->fail = why;
+    return V_FINISH;
+}
+
+/* An attempt has failed: again elsewhere if that is safe and allowed, else this is the outcome. */
+static enum verdict attempt_failed(struct exchange *x, enum reason why)
+{
+    bool again = attempt_may_retry(x, why);
+
+    attempt_end(x, why);
+    x->step_deadline_ns = 0;
+    if (again)
+        return V_RETRY;
+    return exchange_refuse(x, why);
+}
+
+/* The kernel closed a kept connection under our hands, or the instance did, before it saw the
+ * request: nobody's fault. Once more to the same instance, over a new connection. */
+static bool is_stale_connection(const struct exchange *x)
+{
+    bool safe = method_idempotent(x->req.method) || x->upload.wire_bytes == 0;
+
+    return x->up->reused && !x->fresh_only && x->interim == 0 &&
+           (!x->up->in || buf_len(x->up->in) == 0) && safe &&
+           (x->body_buffered || x->upload.payload_bytes == 0);
+}
+
+static enum verdict reconnect(struct exchange *x)
+{
+    upstream_close(&x->up);
+    x->fresh_only = true;
+    x->upload_started = false;
+    x->step = STEP_connect;
+    x->woken = true;
+    return V_WAIT;
+}
+
+static struct h1_limits head_limits(const struct config *c)
+{
+    return (struct h1_limits){c->limits.max_request_line, c->limits.max_header_bytes,
+                              c->limits.max_headers};
+}
+
+/* Takes what the socket has into the buffer of the coming head. */
+static enum verdict read_more_head(struct exchange *x)
+{
+    struct buf *b = x->conn->in;
+    size_t n;
+
+    if (buf_space(b) == 0)
+        buf_compact(b);
+    if (buf_space(b) == 0)
+        return exchange_refuse(x, REASON_HEADERS_TOO_LARGE);
+    switch (sock_read(&x->conn->sock, b->data + b->end, buf_space(b), &n)) {
+    case IO_OK:
+        b->end += n;
+        return V_NEXT;
+    case IO_AGAIN:
+        x->step_deadline_ns =
+            x->begin_ns + exchange_config(x)->limits.header_timeout_ms * NS_PER_MS;
+        x->step_timeout = REASON_REQUEST_TIMEOUT;
+        return V_WAIT;
+    case IO_EOF:
+    case IO_ERROR:
+        break;
+    }
+    return exchange_refuse(x, REASON_CLIENT_GONE);
+}
+
+static enum verdict step_read_head(struct exchange *x)
+{
+    struct h1_limits limits = head_limits(exchange_config(x));
+    struct buf **in = &x->conn->in;
+    enum verdict v;
+
+    for (;;) {
+        switch (h1_parse_request((*in)->data + (*in)->start, buf_len(*in), &limits, &x->scanned,
+                                 &x->req, &x->head_bytes, &x->fail)) {
+        case H1_DONE:
+            x->fail = REASON_NONE;
+            x->head = *in;
+            *in = NULL;
+            x->step_deadline_ns = 0;
+            request_id_choose(x);
+            return V_NEXT;
+        case H1_BAD:
+            x->head_bytes = 0;
+            return V_FINISH;
+        case H1_MORE:
+            break;
+        }
+        v = read_more_head(x);
+        if (v != V_NEXT)
+            return v;
+    }
+}
+
+static void set_body_limit(struct exchange *x)
+{
+    int64_t max = exchange_config(x)->limits.max_body;
+
+    if (x->match.route->conf->max_body >= 0)
+        max = x->match.route->conf->max_body;
+    x->max_body = max < 0 ? UINT64_MAX : (uint64_t)max;
+}
+
+static enum verdict step_route(struct exchange *x)
+{
+    const struct config *c = exchange_config(x);
+    const struct snapshot *s = x->held->snapshot;
+    const struct route_conf *route;
+
+    x->close_client =
+        !x->req.keep_alive || x->w->draining || x->conn->half_closed ||
+        (c->limits.keepalive_requests > 0 && x->conn->requests >= c->limits.keepalive_requests);
+    route_find(s->routes, &x->req, &x->match);
+    /* Even a request that goes nowhere has a body, which must be out of the way of the next one. */
+    x->max_body = UINT64_MAX;
+    if (x->match.route)
+        set_body_limit(x);
+    x->fail = request_body_prepare(x);
+    if (x->fail != REASON_NONE)
+        return V_FINISH;
+    if (!x->match.route)
+        return exchange_refuse(x, x->match.allow ? REASON_METHOD_NOT_ALLOWED
+                                  : s->complete  ? REASON_NO_ROUTE
+                                                 : REASON_CATALOG_UNKNOWN);
+    route = x->match.route->conf;
+    if (route->auth) {
+        x->detail = "the route names a policy that this gateway does not have";
+        return exchange_refuse(x, REASON_FORBIDDEN);
+    }
+    if (route->redirect_status)
+        return V_FINISH;
+    x->service = s->services[attempt_choose_target(x)];
+    x->admit_ns = x->w->now_ns;
+    return V_NEXT;
+}
+
+/* The breaker first: while it is open a request must cost nothing, not even a place in the queue.
+ */
+static enum verdict take_ticket(struct exchange *x)
+{
+    x->ticket = breaker_admit(x->service->state->breaker, x->w->now_ns);
+    x->has_ticket = x->ticket.admitted;
+    return x->has_ticket ? V_NEXT : exchange_refuse(x, REASON_BREAKER_OPEN);
+}
+
+static enum verdict step_admit(struct exchange *x)
+{
+    uint64_t timeout = x->match.route->conf->timeout_ms;
+
+    if (take_ticket(x) != V_NEXT) {
+        queue_leave(x);
+        return V_FINISH;
+    }
+    if (!limit_acquire(&x->service->state->limit))
+        return queue_enter(x);
+    x->has_limit = true;
+    queue_leave(x);
+    x->step_deadline_ns = 0;
+    if (!timeout)
+        timeout = x->service->conf->timeout_ms;
+    if (x->req.upgrade_websocket)
+        timeout = 0;
+    x->deadline_ns = timeout ? x->begin_ns + timeout * NS_PER_MS : 0;
+    retry_budget_request(&x->service->state->budget, x->w->now_ns);
+    return V_NEXT;
+}
+
+static enum verdict step_pick(struct exchange *x)
+{
+    enum reason why = attempt_begin(x);
+
+    x->fresh_only = false;
+    x->upload_started = false;
+    if (x->out)
+        x->out->start = x->out->end = 0;
+    return why == REASON_NONE ? V_NEXT : exchange_refuse(x, why);
+}
+
+/* Our own shortage says nothing about the instance. */
+static enum reason connect_reason(int e)
+{
+    switch (e) {
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+    case EADDRNOTAVAIL:
+        return REASON_INTERNAL;
+    case ETIMEDOUT:
+        return REASON_CONNECT_TIMEOUT;
+    default:
+        return REASON_CONNECT_FAILED;
+    }
+}
+
+static enum verdict step_connect(struct exchange *x)
+{
+    const struct instance *where = &x->service->set->items[x->index];
+    int e = 0;
+
+    if (!x->up) {
+        x->up = upstream_get(x->w, x->instance, where, x->fresh_only, x, &e);
+        if (!x->up)
+            return attempt_failed(x, connect_reason(e));
+        /* A request that cannot be repeated does not go out on a connection that may be gone. */
+        if (x->up->reused && !method_idempotent(x->req.method) &&
+            sock_peek(&x->up->sock) != IO_AGAIN)
+            return reconnect(x);
+        if (x->up->connecting)
+            exchange_wait(x, x->service->conf->connect_timeout_ms, REASON_CONNECT_TIMEOUT);
+    }
+    if (!x->up->connecting)
+        return V_NEXT;
+    if (!x->up->sock.writable && !x->up->sock.readable)
+        return V_WAIT;
+    e = upstream_connected(x->up);
+    if (e)
+        return attempt_failed(x, connect_reason(e));
+    x->step_deadline_ns = 0;
+    return V_NEXT;
+}
+
+static enum verdict step_send(struct exchange *x)
+{
+    if (!x->up_head)
+        x->up_head = bufpool_get(&x->w->bufs);
+    if (!x->up->in)
+        x->up->in = bufpool_get(&x->w->bufs);
+    if (!x->up_head || !x->up->in)
+        return exchange_refuse(x, REASON_INTERNAL);
+    if (head_write_request(x) < 0)
+        return exchange_refuse(x, REASON_HEADERS_TOO_LARGE);
+    request_body_start(x);
+    x->resp_scanned = 0;
+    x->interim = 0;
+    return V_NEXT;
+}
+
+/* 100 is answered by the gateway itself; the others go to clients that know of them. */
+static enum verdict pass_interim(struct exchange *x)
+{
+    if (++x->interim > MAX_INTERIM)
+        return attempt_failed(x, REASON_UPSTREAM_INVALID);
+    x->up->in->start += x->resp_head_bytes;
+    x->resp_scanned = 0;
+    if (x->resp.status == 100 || x->req.minor == 0)
+        return V_NEXT;
+    if (!x->out)
+        x->out = bufpool_get(&x->w->bufs);
+    if (!x->out || head_write_interim(x) < 0)
+        return attempt_failed(x, REASON_UPSTREAM_INVALID);
+    return V_NEXT;
+}
+
+static enum verdict judge_head(struct exchange *x)
+{
+    bool wanted_upgrade = x->resp.upgrade_websocket && x->req.upgrade_websocket;
+
+    if (x->resp.status == 101 && !wanted_upgrade)
+        return attempt_failed(x, REASON_UPSTREAM_INVALID);
+    if (x->resp.status < 200 && x->resp.status != 101)
+        return pass_interim(x);
+    x->step_deadline_ns = 0;
+    if (!x->first_byte_ns)
+        x->first_byte_ns = x->w->now_ns;
+    if (attempt_may_retry(x, REASON_UPSTREAM_STATUS)) {
+        attempt_end(x, REASON_UPSTREAM_STATUS);
+        return V_RETRY;
+    }
+    return V_DONE;
+}
+
+/* Heads that are in the buffer already. V_DONE = the final one was read, V_NEXT = more bytes
+ * needed. */
+static enum verdict parse_heads(struct exchange *x)
+{
+    static const struct h1_limits limits = {16 * 1024, BUF_BYTES, HTTP_MAX_HEADERS};
+
+    while (buf_len(x->up->in) > 0) {
+        struct buf *b = x->up->in;
+        enum reason why;
+        enum verdict v;
+
+        switch (h1_parse_response(b->data + b->start, buf_len(b), &limits, &x->resp_scanned,
+                                  x->req.method, &x->resp, &x->resp_head_bytes, &why)) {
+        case H1_DONE:
+            v = judge_head(x);
+            if (v != V_NEXT)
+                return v;
+            continue;
+        case H1_BAD:
+            return attempt_failed(x, why);
+        case H1_MORE:
+            if (buf_space(b) == 0)
+                return attempt_failed(x, REASON_UPSTREAM_INVALID);
+            return V_NEXT;
+        }
+    }
+    return V_NEXT;
+}
+
+static enum verdict step_await_head(struct exchange *x)
+{
+    enum reason why = request_body_run(x);
+
+    if (why != REASON_NONE)
+        return exchange_refuse(x, why);
+    for (;;) {
+        struct buf *b = x->up->in;
+        enum verdict v = parse_heads(x);
+        size_t n;
+
+        if (v != V_NEXT)
+            return v == V_DONE ? V_NEXT : v;
+        switch (sock_read(&x->up->sock, b->data + b->end, buf_space(b), &n)) {
+        case IO_OK:
+            b->end += n;
+            continue;
+        case IO_AGAIN:
+            if (x->upload_done && x->step_deadline_ns == 0)
+                exchange_wait(x, x->service->conf->first_byte_timeout_ms, REASON_UPSTREAM_TIMEOUT);
+            if (x->upload_broken)
+                break;
+            return V_WAIT;
+        case IO_EOF:
+        case IO_ERROR:
+            break;
+        }
+        return is_stale_connection(x) ? reconnect(x) : attempt_failed(x, REASON_UPSTREAM_RESET);
+    }
+}
+
+static enum verdict step_relay(struct exchange *x)
+{
+    enum verdict v;
+
+    if (!x->resp_started) {
+        v = response_body_start(x);
+        if (v != V_NEXT)
+            return v;
+    }
+    /* An early answer: the rest of the request may still be wanted. When it fails, only it ends. */
+    if (!x->tunnel && !x->upload_done && request_body_run(x) != REASON_NONE)
+        x->upload_broken = true;
+    return response_body_run(x);
+}
+
+/* The connection goes back to its pool when both messages are complete and nothing else is in it.
+ */
+static void give_back_upstream(struct exchange *x)
+{
+    bool reusable = x->up && x->fail == REASON_NONE && x->resp_started && x->upload_done &&
+                    x->download.taken && x->resp.keep_alive && x->resp.framing != FRAMING_CLOSE &&
+                    !x->tunnel && buf_len(x->up->in) == 0;
+
+    if (reusable)
+        upstream_keep(&x->up, x->service->conf->keepalive,
+                      x->service->conf->keepalive_timeout_ms * NS_PER_MS);
+}
+
+static void settle(struct exchange *x)
+{
+    enum reason attempt = x->fail;
+
+    x->settled = true;
+    x->deadline_ns = x->step_deadline_ns = 0;
+    if (x->service && x->queued)
+        queue_leave(x);
+    if (x->fail == REASON_NONE && x->service && service_view_is_failure(x->service, x->status))
+        attempt = REASON_UPSTREAM_STATUS;
+    give_back_upstream(x);
+    if (x->service)
+        attempt_end(x, attempt);
+    request_settle(x);
+}
+
+static void prepare_reply(struct exchange *x)
+{
+    bool redirect = x->fail == REASON_NONE;
+
+    if (!x->out)
+        x->out = bufpool_get(&x->w->bufs);
+    if (!x->out)
+        return;
+    x->out->start = x->out->end = 0;
+    x->replied = true;
+    if (!request_body_consumed(x))
+        x->close_client = true;
+    if (redirect)
+        reply_redirect(x);
+    else
+        reply_failure(x);
+    pump_init(&x->download, FRAMING_NONE, 0, false, NULL);
+    pump_push(&x->download, x->out->data, x->out->end);
+    x->resp_started = true;
+}
+
+static enum verdict step_finish(struct exchange *x)
+{
+    if (!x->settled) {
+        bool mute =
+            x->resp_started || (x->fail != REASON_NONE && reason_info(x->fail)->status == 0);
+
+        settle(x);
+        if (!mute)
+            prepare_reply(x);
+    }
+    if (x->download.nout > 0 && x->fail != REASON_UPSTREAM_CUT && x->fail != REASON_CLIENT_GONE &&
+        x->fail != REASON_CLIENT_STALLED) {
+        switch (pump_run(&x->download, NULL, &x->conn->sock)) {
+        case PUMP_WAIT_SINK:
+            exchange_wait(x, exchange_config(x)->limits.write_timeout_ms, REASON_CLIENT_STALLED);
+            return V_WAIT;
+        case PUMP_DONE:
+            break;
+        default:
+            x->close_client = true;
+            x->fail = x->fail == REASON_NONE ? REASON_CLIENT_GONE : x->fail;
+        }
+    }
+    finish_report(x);
+    request_body_leftover(x);
+    return V_DONE;
+}
+
+/* What a deadline or a hang-up means depends on how far the request has come. */
+static enum verdict interrupted(struct exchange *x)
+{
+    enum reason why = x->wake_reason;
+
+    x->wake_reason = REASON_NONE;
+    if (x->step == STEP_finish) {
+        x->close_client = true;
+        x->download.nout = 0;
+        return V_NEXT;
+    }
+    if (x->resp_started && why == REASON_UPSTREAM_TIMEOUT)
+        why = REASON_UPSTREAM_CUT;
+    if (x->step >= STEP_connect && x->step <= STEP_await_head && reason_blames_service(why))
+        return attempt_failed(x, why);
+    return exchange_refuse(x, why);
+}
+
+static void arm(struct exchange *x)
+{
+    uint64_t at = x->step_deadline_ns;
+
+    if (x->deadline_ns && (at == 0 || x->deadline_ns < at))
+        at = x->deadline_ns;
+    conn_set_deadline(x->conn, at);
+}
+
+static enum verdict run_steps(struct exchange *x)
+{
+    for (;;) {
+        enum verdict v = x->wake_reason != REASON_NONE ? interrupted(x) : steps[x->step](x);
+
+        switch (v) {
+        case V_NEXT:
+            /* After an interruption in finish, finish itself runs again. */
+            if (x->step < STEP_finish)
+                x->step++;
+            break;
+        case V_FINISH:
+            x->step = STEP_finish;
+            break;
+        case V_RETRY:
+            assert(!x->resp_started);
+            x->step = STEP_pick;
+            break;
+        case V_WAIT:
+        case V_DONE:
+            return v;
+        }
+    }
+}
+
+enum verdict exchange_run(struct exchange *x)
+{
+    enum verdict v;
+
+    if (x->running) {
+        x->woken = true;
+        return V_WAIT;
+    }
+    x->running = true;
+    do {
+        x->woken = false;
+        v = run_steps(x);
+    } while (v == V_WAIT && x->woken);
+    x->running = false;
+    if (v == V_WAIT)
+        arm(x);
+    return v;
+}
+
+void exchange_upstream_event(struct exchange *x)
+{
+    if (x->running)
+        x->woken = true;
+    else
+        conn_run(x->conn);
+}
+
+enum verdict exchange_client_event(struct exchange *x)
+{
+    /* While the request is out, a readable client is either ahead (its next request waits) or gone.
+     */
+    if (x->step > STEP_read_head && x->step < STEP_finish && x->conn->sock.readable &&
+        (x->body_buffered || x->upload_done) && !x->tunnel) {
+        switch (sock_peek(&x->conn->sock)) {
+        case IO_ERROR:
+            x->wake_reason = REASON_CLIENT_GONE;
+            break;
+        case IO_EOF:
+            x->conn->half_closed = true;
+            x->close_client = true;
+            break;
+        case IO_OK:
+        case IO_AGAIN:
+            break;
+        }
+    }
+    return exchange_run(x);
+}
+
+enum verdict exchange_deadline(struct exchange *x)
+{
+    uint64_t now = x->w->now_ns;
+
+    if (x->step_deadline_ns && now >= x->step_deadline_ns)
+        x->wake_reason = x->step_timeout;
+    else if (x->deadline_ns && now >= x->deadline_ns)
+        x->wake_reason = x->queued ? REASON_OVERLOADED : REASON_UPSTREAM_TIMEOUT;
+    return exchange_run(x);
+}
+
+void exchange_abandon(struct exchange *x, enum reason why)
+{
+    if (x->settled)
+        return;
+    x->fail = why;
+    settle(x);
+    finish_report(x);
+}
+
+bool exchange_keeps_client(const struct exchange *x, bool *ret_linger)
+{
+    bool broken = x->status == 0 || (x->fail != REASON_NONE && !x->replied);
+
+    *ret_linger = !broken && !request_body_consumed(x);
+    return !broken && !x->close_client && !x->tunnel;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/exchange.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <stdlib.h>
+
+struct exchange *exchange_new(struct conn *c)
+{
+    struct worker *w = c->w;
+    struct exchange *x = w->free_exchanges;
+
+    if (x) {
+        w->free_exchanges = *(struct exchange **)x;
+        w->nfree_exchanges--;
+    } else {
+        x = malloc(sizeof *x);
+        if (!x)
+            return NULL;
+    }
+    /* The two messages are large and filled by their parsers; everything else starts at zero. */
+    memset(x, 0, offsetof(struct exchange, req));
+    memset((char *)x + offsetof(struct exchange, peer), 0,
+           offsetof(struct exchange, resp) - offsetof(struct exchange, peer));
+    memset((char *)x + offsetof(struct exchange, resp_scanned), 0,
+           sizeof *x - offsetof(struct exchange, resp_scanned));
+    x->req.method = METHOD_OTHER;
+    x->req.minor = 1;
+    x->req.nheaders = 0;
+    x->req.expect_continue = false;
+    x->resp.status = 0;
+    x->w = w;
+    x->conn = c;
+    x->held = worker_hold(w);
+    x->begin_ns = w->now_ns;
+    list_init(&x->queue_node);
+    if (IN6_IS_ADDR_V4MAPPED(&c->peer))
+        inet_ntop(AF_INET, c->peer.s6_addr + 12, x->peer, sizeof x->peer);
+    else
+        inet_ntop(AF_INET6, &c->peer, x->peer, sizeof x->peer);
+    return x;
+}
+
+void exchange_free(struct exchange *x)
+{
+    struct worker *w = x->w;
+
+    assert(!x->queued && !x->instance && !x->has_limit && !x->has_ticket);
+    upstream_close(&x->up);
+    bufpool_put(&w->bufs, &x->head);
+    bufpool_put(&w->bufs, &x->body_buf);
+    bufpool_put(&w->bufs, &x->up_head);
+    bufpool_put(&w->bufs, &x->out);
+    worker_unhold(&x->held);
+    if (w->nfree_exchanges >= 256) {
+        free(x);
+        return;
+    }
+    *(struct exchange **)x = w->free_exchanges;
+    w->free_exchanges = x;
+    w->nfree_exchanges++;
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/head.h"
+
+#include <stdio.h>
+#include <strings.h>
+
+void writer_bytes(struct writer *w, const char *p, size_t n)
+{
+    if (n > buf_space(w->b)) {
+        w->overflow = true;
+        return;
+    }
+    memcpy(w->b->data + w->b->end, p, n);
+    w->b->end += n;
+}
+
+void writer_str(struct writer *w, struct str s)
+{
+    writer_bytes(w, s.p, s.n);
+}
+
+void writer_num(struct writer *w, uint64_t v)
+{
+    char text[20];
+    size_t at = sizeof text;
+
+    do
+        text[--at] = (char)('0' + v % 10);
+    while (v /= 10);
+    writer_bytes(w, text + at, sizeof text - at);
+}
+
+void writer_field(struct writer *w, struct str name, struct str value)
+{
+    writer_str(w, name);
+    writer_lit(w, ": ");
+    writer_str(w, value);
+    writer_lit(w, "\r\n");
+}
+
+static bool is_trusted(const struct config *c, const struct in6_addr *peer)
+{
+    for (size_t i = 0; i < c->ntrusted_proxies; i++) {
+        const struct cidr *t = &c->trusted_proxies[i];
+        unsigned whole = t->bits / 8, rest = t->bits % 8;
+        unsigned char mask = (unsigned char)(0xff00 >> rest);
+
+        if (memcmp(peer->s6_addr, t->addr, whole) == 0 &&
+            (rest == 0 || ((peer->s6_addr[whole] ^ t->addr[whole]) & mask) == 0))
+            return true;
+    }
+    return false;
+}
+
+/* Fields about where a request came from: whoever is not a trusted proxy cannot bring them. */
+static bool is_provenance(uint8_t id)
+{
+    switch ((enum header_id)id) {
+    case HEADER_FORWARDED:
+    case HEADER_X_FORWARDED_FOR:
+    case HEADER_X_FORWARDED_PROTO:
+    case HEADER_X_FORWARDED_HOST:
+    case HEADER_X_FORWARDED_PORT:
+    case HEADER_X_FORWARDED_PREFIX:
+    case HEADER_X_REAL_IP:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool is_changed(const struct header_change *changes, size_t n, struct str name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (changes[i].op != HEADER_ADD && str_ieq(str_of(changes[i].name), name))
+            return true;
+    return false;
+}
+
+static void write_changes(struct writer *w, const struct header_change *changes, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (changes[i].op != HEADER_REMOVE)
+            writer_field(w, str_of(changes[i].name), str_of(changes[i].value));
+}
+
+static void write_client_fields(struct exchange *x, struct writer *w, bool trusted)
+{
+    const struct route_conf *route = x->match.route->conf;
+
+    for (unsigned i = 0; i < x->req.nheaders; i++) {
+        const struct header *h = &x->req.headers[i];
+
+        if (h->hop || h->id == HEADER_HOST || h->id == HEADER_CONTENT_LENGTH ||
+            h->id == HEADER_EXPECT || h->id == HEADER_X_REQUEST_ID || h->id == HEADER_VIA)
+            continue;
+        if (is_provenance(h->id) &&
+            (!trusted || h->id == HEADER_X_FORWARDED_FOR || h->id == HEADER_FORWARDED))
+            continue;
+        if (route->nrequest_headers > 0 &&
+            is_changed(route->request_headers, route->nrequest_headers, h->name))
+            continue;
+        writer_field(w, h->name, h->value);
+    }
+    write_changes(w, route->request_headers, route->nrequest_headers);
+}
+
+/* All fields of one kind as one comma-separated list, the gateway's own element at the end. */
+static void write_list(struct exchange *x, struct writer *w, enum header_id id, const char *name,
+                       bool keep, struct str own)
+{
+    writer_str(w, str_of(name));
+    writer_lit(w, ": ");
+    for (unsigned i = 0; keep && i < x->req.nheaders; i++) {
+        if (x->req.headers[i].id != id || x->req.headers[i].hop)
+            continue;
+        writer_str(w, x->req.headers[i].value);
+        writer_lit(w, ", ");
+    }
+    writer_str(w, own);
+    writer_lit(w, "\r\n");
+}
+
+/* RFC 7239: IPv6 addresses are quoted and bracketed, and so is a host with a port. */
+static void write_forwarded(struct exchange *x, struct writer *w, bool trusted)
+{
+    char own[512];
+    bool v6 = strchr(x->peer, ':') != NULL;
+    int n = snprintf(own, sizeof own, "for=%s%s%s;proto=http;host=\"%.*s\"", v6 ? "\"[" : "",
+                     x->peer, v6 ? "]\"" : "", STR_FMT(x->req.host));
+
+    if (n > 0 && (size_t)n < sizeof own)
+        write_list(x, w, HEADER_FORWARDED, "Forwarded", trusted, (struct str){own, (size_t)n});
+}
+
+static void write_provenance(struct exchange *x, struct writer *w, bool trusted)
+{
+    const struct config *c = exchange_config(x);
+    const struct route_conf *route = x->match.route->conf;
+    char via[128];
+    int n;
+
+    write_list(x, w, HEADER_X_FORWARDED_FOR, "X-Forwarded-For", trusted, str_of(x->peer));
+    if (!trusted || !request_header(&x->req, HEADER_X_FORWARDED_PROTO))
+        writer_lit(w, "X-Forwarded-Proto: http\r\n");
+    if (x->req.host.n > 0 && (!trusted || !request_header(&x->req, HEADER_X_FORWARDED_HOST)))
+        writer_field(w, STR("X-Forwarded-Host"), x->req.host);
+    if (route->strip && (!trusted || !request_header(&x->req, HEADER_X_FORWARDED_PREFIX)))
+        writer_field(w, STR("X-Forwarded-Prefix"), str_of(route->strip));
+    writer_field(w, STR("X-Request-Id"), str_of(x->request_id));
+    if (c->forwarded_header)
+        write_forwarded(x, w, trusted);
+    if (c->via[0]) {
+        n = snprintf(via, sizeof via, "1.%u %s", x->req.minor, c->via);
+        if (n > 0 && (size_t)n < sizeof via)
+            write_list(x, w, HEADER_VIA, "Via", true, (struct str){via, (size_t)n});
+    }
+}
+
+static void write_host(struct exchange *x, struct writer *w)
+{
+    const struct route_conf *route = x->match.route->conf;
+    const struct instance *in = &x->service->set->items[x->index];
+    bool v6 = strchr(in->address, ':') != NULL;
+
+    writer_lit(w, "Host: ");
+    if (route->set_host && strcmp(route->set_host, "dst") != 0) {
+        writer_str(w, str_of(route->set_host));
+    } else if (!route->set_host && x->service->conf->preserve_host && x->req.host.n > 0) {
+        writer_str(w, x->req.host);
+    } else {
+        if (v6)
+            writer_lit(w, "[");
+        writer_str(w, str_of(in->address));
+        if (v6)
+            writer_lit(w, "]");
+        writer_lit(w, ":");
+        writer_num(w, in->port);
+    }
+    writer_lit(w, "\r\n");
+}
+
+static int write_target(struct exchange *x, struct writer *w)
+{
+    char path[16 * 1024];
+    const struct route_conf *route = x->match.route->conf;
+    size_t n;
+
+    if (!route->strip && !route->prepend && !route->rewrite) {
+        writer_str(w, x->req.path);
+    } else {
+        if (route_target_path(x->match.route, &x->match, x->req.path, path, sizeof path, &n) < 0)
+            return -1;
+        writer_bytes(w, path, n);
+    }
+    if (x->req.has_query) {
+        writer_lit(w, "?");
+        writer_str(w, x->req.query);
+    }
+    return 0;
+}
+
+static void write_request_framing(struct exchange *x, struct writer *w)
+{
+    if (x->body_buffered && x->req.framing != FRAMING_NONE) {
+        writer_lit(w, "Content-Length: ");
+        writer_num(w, x->body.n);
+        writer_lit(w, "\r\n");
+    } else if (x->req.framing == FRAMING_LENGTH) {
+        writer_lit(w, "Content-Length: ");
+        writer_num(w, x->req.content_length);
+        writer_lit(w, "\r\n");
+    } else if (x->req.framing == FRAMING_CHUNKED) {
+        writer_lit(w, "Transfer-Encoding: chunked\r\n");
+    }
+    if (x->req.upgrade_websocket)
+        writer_lit(w, "Connection: upgrade\r\nUpgrade: websocket\r\n");
+}
+
+int head_write_request(struct exchange *x)
+{
+    struct writer w = {x->up_head, false};
+    bool trusted = is_trusted(exchange_config(x), &x->conn->peer);
+
+    x->up_head->start = x->up_head->end = 0;
+    writer_str(&w, x->req.method_name);
+    writer_lit(&w, " ");
+    if (write_target(x, &w) < 0)
+        return -1;
+    writer_lit(&w, " HTTP/1.1\r\n");
+    write_host(x, &w);
+    write_client_fields(x, &w, trusted);
+    write_provenance(x, &w, trusted);
+    write_request_framing(x, &w);
+    writer_lit(&w, "\r\n");
+    return w.overflow ? -1 : 0;
+}
+
+static void write_status_line(struct writer *w, const struct response *r)
+{
+    writer_lit(w, "HTTP/1.1 ");
+    writer_num(w, r->status);
+    writer_lit(w, " ");
+    writer_str(w, r->reason_phrase);
+    writer_lit(w, "\r\n");
+}
+
+static bool write_response_fields(struct exchange *x, struct writer *w)
+{
+    const struct route_conf *route = x->match.route->conf;
+    bool has_date = false;
+
+    for (unsigned i = 0; i < x->resp.nheaders; i++) {
+        const struct header *h = &x->resp.headers[i];
+
+        if (h->hop || h->id == HEADER_CONTENT_LENGTH)
+            continue;
+        if (route->nresponse_headers > 0 &&
+            is_changed(route->response_headers, route->nresponse_headers, h->name))
+            continue;
+        has_date |= h->id == HEADER_DATE;
+        writer_field(w, h->name, h->value);
+    }
+    write_changes(w, route->response_headers, route->nresponse_headers);
+    return has_date;
+}
+
+static void write_response_framing(struct exchange *x, struct writer *w)
+{
+    if (x->download.chunk_out) {
+        writer_lit(w, "Transfer-Encoding: chunked\r\n");
+    } else if (x->resp.has_content_length &&
+               (x->resp.framing == FRAMING_LENGTH || x->resp.framing == FRAMING_NONE)) {
+        writer_lit(w, "Content-Length: ");
+        writer_num(w, x->resp.content_length);
+        writer_lit(w, "\r\n");
+    }
+    if (x->tunnel)
+        writer_lit(w, "Connection: upgrade\r\nUpgrade: websocket\r\n");
+    else if (x->close_client)
+        writer_lit(w, "Connection: close\r\n");
+    else if (x->req.minor == 0)
+        writer_lit(w, "Connection: keep-alive\r\n");
+}
+
+int head_write_response(struct exchange *x)
+{
+    struct writer w = {x->out, false};
+    const struct config *c = exchange_config(x);
+
+    write_status_line(&w, &x->resp);
+    if (!write_response_fields(x, &w))
+        writer_field(&w, STR("Date"), worker_date(x->w));
+    if (c->via[0]) {
+        writer_lit(&w, "Via: 1.1 ");
+        writer_str(&w, str_of(c->via));
+        writer_lit(&w, "\r\n");
+    }
+    write_response_framing(x, &w);
+    writer_lit(&w, "\r\n");
+    return w.overflow ? -1 : 0;
+}
+
+int head_write_interim(struct exchange *x)
+{
+    struct writer w = {x->out, false};
+
+    write_status_line(&w, &x->resp);
+    for (unsigned i = 0; i < x->resp.nheaders; i++)
+        if (!x->resp.headers[i].hop)
+            writer_field(&w, x->resp.headers[i].name, x->resp.headers[i].value);
+    writer_lit(&w, "\r\n");
+    return w.overflow ? -1 : 0;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* listener.h - listening sockets: opened by the control thread, accepted from by a worker. */
+#include "base/err.h"
+#include "config/config.h"
+#include "proxy/worker.h"
+
+/* A bound, listening, non-blocking socket, or -1 and why. Control thread. */
+int listener_open_socket(const struct listener_conf *c, struct err *e) MUST_CHECK;
+/* Control thread: gives the worker a socket (takes it over), or tells it to close one. */
+void listener_post_add(struct worker *w, int fd, unsigned id);
+void listener_post_remove(struct worker *w, unsigned id);
+
+/* Worker: does what was posted. */
+void listeners_update(struct worker *w);
+/* Worker: accepts what has already arrived, then closes them all. */
+void listeners_close(struct worker *w);

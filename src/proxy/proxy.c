@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/proxy.h"
+#include "base/log.h"
+#include "proxy/access_log.h"
+#include "proxy/listener.h"
+#include "proxy/proxy_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MAX_LISTENERS = 32 };
+
+struct open_listener {
+    char *address; /* owned */
+    unsigned id;
+};
+
+struct proxy {
+    unsigned nworkers;
+    struct worker *workers[PROXY_MAX_WORKERS]; /* owned */
+    uint64_t beats[PROXY_MAX_WORKERS];         /* as of the last proxy_alive() */
+    struct access_log *log;                    /* owned */
+    struct open_listener listeners[MAX_LISTENERS];
+    unsigned nlisteners, next_listener_id;
+    bool running;
+    _Atomic int connections;
+};
+
+struct worker *proxy_worker(struct proxy *p, unsigned i)
+{
+    return p->workers[i];
+}
+
+void proxy_count_connection(struct proxy *p, int delta)
+{
+    atomic_fetch_add_explicit(&p->connections, delta, memory_order_relaxed);
+}
+
+bool proxy_may_accept(const struct proxy *p, unsigned max_connections)
+{
+    return max_connections == 0 ||
+           atomic_load_explicit(&p->connections, memory_order_relaxed) < (int)max_connections;
+}
+
+struct access_log *proxy_access_log(struct proxy *p)
+{
+    return p->log;
+}
+
+struct proxy *proxy_new(unsigned nworkers)
+{
+    struct proxy *p = calloc(1, sizeof *p);
+
+    if (!p)
+        abort();
+    p->nworkers = nworkers < PROXY_MAX_WORKERS ? nworkers : PROXY_MAX_WORKERS;
+    return p;
+}
+
+int proxy_start(struct proxy *p, struct snapshot *first, const char *access_log, struct err *e)
+{
+    if (access_log && access_log[0] && !(p->log = access_log_open(access_log, e)))
+        return -1;
+    for (unsigned i = 0; i < p->nworkers; i++) {
+        p->workers[i] = worker_new(i, p);
+        if (!p->workers[i])
+            return err_set(e, "worker %u cannot be set up", i);
+        worker_post_snapshot(p->workers[i], snapshot_ref(first));
+    }
+    for (unsigned i = 0; i < p->nworkers; i++)
+        if (worker_start(p->workers[i]) < 0)
+            return err_set(e, "worker %u cannot be started", i);
+    p->running = true;
+    return 0;
+}
+
+static bool wanted(const struct config *c, const char *address)
+{
+    for (size_t i = 0; i < c->nlisteners; i++)
+        if (strcmp(c->listeners[i].address, address) == 0)
+            return true;
+    return false;
+}
+
+static bool is_open(const struct proxy *p, const char *address)
+{
+    for (unsigned i = 0; i < p->nlisteners; i++)
+        if (strcmp(p->listeners[i].address, address) == 0)
+            return true;
+    return false;
+}
+
+/* One socket for each worker (SO_REUSEPORT): the kernel spreads the connections. */
+static int open_sockets(struct proxy *p, const struct listener_conf *c, int *fds, struct err *e)
+{
+    for (unsigned w = 0; w < p->nworkers; w++) {
+        fds[w] = listener_open_socket(c, e);
+        if (fds[w] < 0) {
+            while (w-- > 0)
+                close(fds[w]);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static void hand_out(struct proxy *p, const struct listener_conf *c, const int *fds)
+{
+    struct open_listener *l = &p->listeners[p->nlisteners++];
+
+    l->address = strdup(c->address);
+    l->id = p->next_listener_id++;
+    for (unsigned w = 0; w < p->nworkers; w++)
+        listener_post_add(p->workers[w], fds[w], l->id);
+    log_info("proxy", "listening on %s", c->address);
+}
+
+static void close_unwanted(struct proxy *p, const struct config *c)
+{
+    for (unsigned i = 0; i < p->nlisteners;) {
+        struct open_listener *l = &p->listeners[i];
+
+        if (wanted(c, l->address)) {
+            i++;
+            continue;
+        }
+        log_info("proxy", "no longer listening on %s", l->address);
+        for (unsigned w = 0; w < p->nworkers; w++)
+            listener_post_remove(p->workers[w], l->id);
+        free(l->address);
+        *l = p->listeners[--p->nlisteners];
+    }
+}
+
+int proxy_listen(struct proxy *p, const struct config *c, struct err *e)
+{
+    int fds[MAX_LISTENERS][PROXY_MAX_WORKERS];
+    const struct listener_conf *fresh[MAX_LISTENERS];
+    unsigned n = 0;
+
+    for (size_t i = 0; i < c->nlisteners; i++) {
+        if (is_open(p, c->listeners[i].address))
+            continue;
+        if (n + p->nlisteners >= MAX_LISTENERS) {
+            err_set(e, "more than %d listeners", MAX_LISTENERS);
+            goto fail;
+        }
+        if (open_sockets(p, &c->listeners[i], fds[n], e) < 0)
+            goto fail;
+        fresh[n++] = &c->listeners[i];
+    }
+    close_unwanted(p, c);
+    for (unsigned i = 0; i < n; i++)
+        hand_out(p, fresh[i], fds[i]);
+    return 0;
+fail:
+    while (n-- > 0)
+        for (unsigned w = 0; w < p->nworkers; w++)
+            close(fds[n][w]);
+    return -1;
+}
+
+void proxy_publish(struct proxy *p, struct snapshot *s)
+{
+    for (unsigned i = 0; i < p->nworkers; i++)
+        worker_post_snapshot(p->workers[i], snapshot_ref(s));
+}
+
+void proxy_drain(struct proxy *p)
+{
+    for (unsigned i = 0; i < p->nworkers; i++)
+        worker_post(p->workers[i], WORKER_DRAIN);
+}
+
+void proxy_stop(struct proxy *p)
+{
+    if (!p->running)
+        return;
+    p->running = false;
+    for (unsigned i = 0; i < p->nworkers; i++)
+        worker_post(p->workers[i], WORKER_STOP);
+    for (unsigned i = 0; i < p->nworkers; i++)
+        pthread_join(p->workers[i]->thread, NULL);
+}
+
+void proxy_free(struct proxy *p)
+{
+    if (!p)
+        return;
+    proxy_stop(p);
+    for (unsigned i = 0; i < p->nworkers; i++)
+        worker_free(p->workers[i]);
+    for (unsigned i = 0; i < p->nlisteners; i++)
+        free(p->listeners[i].address);
+    access_log_close(p->log);
+    free(p);
+}
+
+void proxy_reopen_log(struct proxy *p)
+{
+    if (p->log)
+        access_log_reopen(p->log);
+}
+
+void proxy_counters(const struct proxy *p, struct proxy_counters *ret)
+{
+    memset(ret, 0, sizeof *ret);
+    for (unsigned i = 0; p->running && i < p->nworkers; i++) {
+        const struct worker_counters *c = &p->workers[i]->counters;
+#define SUM(field) ret->field += atomic_load_explicit(&c->field, memory_order_relaxed)
+        SUM(accepted);
+        SUM(connections);
+        SUM(refused_connections);
+        SUM(requests);
+        SUM(upstream_connects);
+        SUM(upstream_reuses);
+        SUM(accept_errors);
+        SUM(unrouted);
+        SUM(bad_requests);
+#undef SUM
+    }
+    if (p->log)
+        ret->access_log_dropped = access_log_dropped(p->log);
+}
+
+bool proxy_alive(struct proxy *p)
+{
+    bool all = true;
+
+    for (unsigned i = 0; p->running && i < p->nworkers; i++) {
+        uint64_t beat = atomic_load_explicit(&p->workers[i]->counters.beat, memory_order_relaxed);
+
+        all &= beat != p->beats[i];
+        p->beats[i] = beat;
+    }
+    return all;
+}

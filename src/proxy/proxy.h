@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* proxy.h - the data path as the rest of the program sees it: workers, listeners, drain.
+ *
+ * All functions belong to the control thread. The workers run between proxy_start() and
+ * proxy_stop(). */
+#include "base/err.h"
+#include "config/config.h"
+#include "snapshot/snapshot.h"
+
+struct proxy;
+
+enum { PROXY_MAX_WORKERS = 64 }; /* a bit each in service_state.waiting_workers */
+
+struct proxy_counters {
+    uint64_t accepted, connections, refused_connections, requests, upstream_connects,
+        upstream_reuses, accept_errors, unrouted, bad_requests, access_log_dropped;
+};
+
+struct proxy *proxy_new(unsigned nworkers);
+/* Opens the access log (NULL or "" = none) and starts the threads with their first snapshot. */
+int proxy_start(struct proxy *p, struct snapshot *first, const char *access_log,
+                struct err *e) MUST_CHECK;
+/* Opens and closes listeners until they are those of `c`. On failure nothing has changed. */
+int proxy_listen(struct proxy *p, const struct config *c, struct err *e) MUST_CHECK;
+/* From now on new requests see `s`; requests under way keep theirs. */
+void proxy_publish(struct proxy *p, struct snapshot *s);
+/* No new connections; every answer closes its connection; idle ones close within a second. */
+void proxy_drain(struct proxy *p);
+/* Ends the threads; what is still under way is cut off. */
+void proxy_stop(struct proxy *p);
+void proxy_free(struct proxy *p);
+
+void proxy_reopen_log(struct proxy *p);
+void proxy_counters(const struct proxy *p, struct proxy_counters *ret);
+/* True when every worker's loop has turned since the last call: the watchdog's question. */
+bool proxy_alive(struct proxy *p);

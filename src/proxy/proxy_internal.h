@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* proxy_internal.h - what workers share through the proxy. */
+#include "proxy/worker.h"
+
+struct worker *proxy_worker(struct proxy *p, unsigned i);
+/* Counts a client connection in or out; any worker. */
+void proxy_count_connection(struct proxy *p, int delta);
+/* True while the limit of the configuration allows another one. */
+bool proxy_may_accept(const struct proxy *p, unsigned max_connections);
+struct access_log *proxy_access_log(struct proxy *p);

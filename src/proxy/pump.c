@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/pump.h"
+
+#include <assert.h>
+
+/* Buffers a pump may move before others get their turn. */
+enum { TURNS = 16 };
+
+void pump_init(struct pump *p, enum framing framing, uint64_t content_length, bool chunk_out,
+               struct buf *buf)
+{
+    p->framing = framing;
+    p->remaining = framing == FRAMING_LENGTH ? content_length : 0;
+    p->limit = UINT64_MAX;
+    p->chunk_out = chunk_out;
+    p->taken = framing == FRAMING_NONE || (framing == FRAMING_LENGTH && content_length == 0);
+    p->buf = buf;
+    p->nout = 0;
+    p->payload_bytes = p->wire_bytes = 0;
+    if (framing == FRAMING_CHUNKED)
+        chunked_init(&p->chunked);
+}
+
+void pump_push(struct pump *p, const void *data, size_t n)
+{
+    assert(p->nout < PUMP_PIECES);
+    if (n > 0)
+        p->out[p->nout++] = (struct iovec){(void *)data, n};
+}
+
+static char *put_hex(char *out, size_t n)
+{
+    int shift = 60;
+
+    while (shift > 0 && !(n >> shift & 15))
+        shift -= 4;
+    for (; shift >= 0; shift -= 4)
+        *out++ = "0123456789abcdef"[n >> shift & 15];
+    return out;
+}
+
+/* Queues a payload with the framing of the sink. */
+static void emit(struct pump *p, char *payload, size_t n)
+{
+    p->payload_bytes += n;
+    if (!p->chunk_out) {
+        pump_push(p, payload, n);
+        return;
+    }
+    if (n > 0) {
+        char *end = put_hex(p->chunk_head, n);
+
+        *end++ = '\r';
+        *end++ = '\n';
+        pump_push(p, p->chunk_head, (size_t)(end - p->chunk_head));
+        pump_push(p, payload, n);
+    }
+    if (n > 0 && p->taken)
+        pump_push(p, "\r\n0\r\n\r\n", 7);
+    else if (n > 0)
+        pump_push(p, "\r\n", 2);
+    else if (p->taken)
+        pump_push(p, "0\r\n\r\n", 5);
+}
+
+/* Decodes what is in the buffer. */
+static enum pump_state take(struct pump *p)
+{
+    struct buf *b = p->buf;
+    char *data = b->data + b->start;
+    size_t n = buf_len(b), used = n;
+
+    if (p->framing == FRAMING_LENGTH) {
+        if (n > p->remaining)
+            n = used = (size_t)p->remaining;
+        p->remaining -= n;
+        p->taken = p->remaining == 0;
+    } else if (p->framing == FRAMING_CHUNKED) {
+        enum chunked_verdict v = chunked_decode(&p->chunked, data, n, &n, &used);
+
+        if (v == CHUNKED_BAD)
+            return PUMP_SOURCE_BAD;
+        p->taken = v == CHUNKED_DONE;
+    }
+    if (p->payload_bytes + n > p->limit)
+        return PUMP_TOO_LARGE;
+    b->start += used;
+    emit(p, data, n);
+    return PUMP_DONE;
+}
+
+static enum io flush(struct pump *p, struct sock *sink)
+{
+    while (p->nout > 0) {
+        size_t n = 0;
+        int i = 0;
+        enum io io = sock_write(sink, p->out, p->nout, &n);
+
+        if (io != IO_OK)
+            return io;
+        p->wire_bytes += n;
+        while (i < p->nout && n >= p->out[i].iov_len)
+            n -= p->out[i++].iov_len;
+        if (i < p->nout) {
+            p->out[i].iov_base = (char *)p->out[i].iov_base + n;
+            p->out[i].iov_len -= n;
+        }
+        memmove(p->out, p->out + i, sizeof p->out[0] * (size_t)(p->nout - i));
+        p->nout -= i;
+    }
+    return IO_OK;
+}
+
+/* Reads the next piece into the empty buffer. */
+static enum pump_state fill(struct pump *p, struct sock *source)
+{
+    size_t n;
+
+    p->buf->start = p->buf->end = 0;
+    switch (sock_read(source, p->buf->data, BUF_BYTES, &n)) {
+    case IO_OK:
+        p->buf->end = n;
+        return PUMP_DONE;
+    case IO_AGAIN:
+        return PUMP_WAIT_SOURCE;
+    case IO_EOF:
+        if (p->framing != FRAMING_CLOSE)
+            return PUMP_SOURCE_EOF;
+        p->taken = true;
+        emit(p, NULL, 0);
+        return PUMP_DONE;
+    case IO_ERROR:
+        return PUMP_SOURCE_ERROR;
+    }
+    return PUMP_SOURCE_ERROR;
+}
+
+enum pump_state pump_run(struct pump *p, struct sock *source, struct sock *sink)
+{
+    for (int turn = 0; turn < TURNS; turn++) {
+        enum pump_state state;
+
+        if (p->buf && p->nout <= 1 && !p->taken && buf_len(p->buf) > 0) {
+            /* A message head that is still to go out takes the first piece of its body along. */
+            state = take(p);
+            if (state != PUMP_DONE)
+                return state;
+        }
+        switch (flush(p, sink)) {
+        case IO_AGAIN:
+            return PUMP_WAIT_SINK;
+        case IO_ERROR:
+        case IO_EOF:
+            return PUMP_SINK_ERROR;
+        case IO_OK:
+            break;
+        }
+        if (p->taken)
+            return PUMP_DONE;
+        if (buf_len(p->buf) == 0) {
+            state = fill(p, source);
+            if (state != PUMP_DONE)
+                return state;
+        }
+    }
+    return PUMP_YIELD;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* pump.h - moves one body from one socket to another, one buffer at a time.
+ *
+ * Takes the framing off (RFC 9112 section 7), puts the other side's on, and reads on only when
+ * everything read before has been written: so a slow sink slows its source, and memory is one
+ * buffer. Bytes of the next message are left in the buffer, from buf->start. */
+#include "base/bufpool.h"
+#include "http/h1_chunked.h"
+#include "http/message.h"
+#include "proxy/sock.h"
+
+enum { PUMP_PIECES = 5 };
+
+struct pump {
+    enum framing framing; /* of the source */
+    uint64_t remaining;   /* FRAMING_LENGTH: payload bytes not yet taken */
+    uint64_t limit;       /* payload bytes allowed in all */
+    struct chunked chunked;
+    bool chunk_out;                /* write as chunks */
+    bool taken;                    /* the whole body has been read and decoded */
+    struct buf *buf;               /* borrowed: read into; may be NULL when nothing is to be read */
+    struct iovec out[PUMP_PIECES]; /* to be written before anything else is read */
+    int nout;
+    char chunk_head[20];
+    uint64_t payload_bytes, wire_bytes;
+};
+
+enum pump_state {
+    PUMP_DONE,
+    PUMP_WAIT_SOURCE,
+    PUMP_WAIT_SINK,
+    PUMP_YIELD,      /* still busy after its share of a turn: run again soon */
+    PUMP_SOURCE_EOF, /* ended before its framing said so */
+    PUMP_SOURCE_ERROR,
+    PUMP_SOURCE_BAD, /* malformed chunk */
+    PUMP_TOO_LARGE,  /* more than limit */
+    PUMP_SINK_ERROR
+};
+
+void pump_init(struct pump *p, enum framing framing, uint64_t content_length, bool chunk_out,
+               struct buf *buf);
+/* Bytes to go out before the body: a message head, a body that is already in memory. Borrowed. */
+void pump_push(struct pump *p, const void *data, size_t n);
+/* Moves what can be moved. */
+enum pump_state pump_run(struct pump *p, struct sock *source, struct sock *sink);

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/reply.h"
+#include "proxy/head.h"
+
+#include <stdio.h>
+
+static const char *status_phrase(unsigned status)
+{
+    switch (status) {
+    case 301:
+        return "Moved Permanently";
+    case 302:
+        return "Found";
+    case 303:
+        return "See Other";
+    case 307:
+        return "Temporary Redirect";
+    case 308:
+        return "Permanent Redirect";
+    case 400:
+        return "Bad Request";
+    case 403:
+        return "Forbidden";
+    case 404:
+        return "Not Found";
+    case 405:
+        return "Method Not Allowed";
+    case 408:
+        return "Request Timeout";
+    case 413:
+        return "Content Too Large";
+    case 414:
+        return "URI Too Long";
+    case 417:
+        return "Expectation Failed";
+    case 431:
+        return "Request Header Fields Too Large";
+    case 500:
+        return "Internal Server Error";
+    case 501:
+        return "Not Implemented";
+    case 502:
+        return "Bad Gateway";
+    case 503:
+        return "Service Unavailable";
+    case 504:
+        return "Gateway Timeout";
+    case 505:
+        return "HTTP Version Not Supported";
+    default:
+        return "Error";
+    }
+}
+
+/* Service names come from the catalog: anything may be in them. */
+static void write_json_text(struct writer *w, const char *text)
+{
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        char esc[8];
+
+        if (c == '"' || c == '\\' || c < 0x20 || c >= 0x7f)
+            writer_bytes(w, esc, (size_t)snprintf(esc, sizeof esc, "\\u%04x", c));
+        else
+            writer_bytes(w, text, 1);
+    }
+}
+
+static void write_problem(struct exchange *x, struct writer *w)
+{
+    const struct reason_info *info = reason_info(x->fail);
+
+    writer_lit(w, "{\"type\":\"about:blank\",\"title\":\"");
+    write_json_text(w, info->title);
+    writer_lit(w, "\",\"status\":");
+    writer_num(w, x->status);
+    writer_lit(w, ",\"reason\":\"");
+    write_json_text(w, info->word);
+    if (x->detail) {
+        writer_lit(w, "\",\"detail\":\"");
+        write_json_text(w, x->detail);
+    }
+    if (x->service) {
+        writer_lit(w, "\",\"service\":\"");
+        write_json_text(w, x->service->state->name);
+    }
+    if (x->request_id[0]) {
+        writer_lit(w, "\",\"request_id\":\"");
+        write_json_text(w, x->request_id);
+    }
+    writer_lit(w, "\"}\n");
+}
+
+/* Whole seconds, rounded up; at least one. 0 = the answer carries none. */
+static uint64_t retry_after_s(const struct exchange *x)
+{
+    switch (x->fail) {
+    case REASON_BREAKER_OPEN:
+        return 1 + x->ticket.retry_after_ns / NS_PER_S;
+    case REASON_NO_HEALTHY_INSTANCE:
+        return 5;
+    case REASON_OVERLOADED:
+    case REASON_SHUTTING_DOWN:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+static void write_head(struct exchange *x, struct writer *w, uint64_t body_bytes)
+{
+    writer_lit(w, "HTTP/1.1 ");
+    writer_num(w, x->status);
+    writer_lit(w, " ");
+    writer_str(w, str_of(status_phrase(x->status)));
+    writer_lit(w, "\r\n");
+    writer_field(w, STR("Date"), worker_date(x->w));
+    writer_lit(w, "Content-Length: ");
+    writer_num(w, body_bytes);
+    writer_lit(w, "\r\n");
+    if (x->request_id[0])
+        writer_field(w, STR("X-Request-Id"), str_of(x->request_id));
+    if (x->close_client)
+        writer_lit(w, "Connection: close\r\n");
+    else if (x->req.minor == 0)
+        writer_lit(w, "Connection: keep-alive\r\n");
+}
+
+void reply_failure(struct exchange *x)
+{
+    struct writer w = {x->out, false};
+    const struct reason_info *info = reason_info(x->fail);
+    struct buf *body = bufpool_get(&x->w->bufs);
+    struct writer bw = {body, false};
+    uint64_t after = retry_after_s(x);
+
+    x->status = (unsigned)info->status;
+    if (body)
+        write_problem(x, &bw);
+    write_head(x, &w, body ? buf_len(body) : 0);
+    writer_lit(&w, "Content-Type: application/problem+json\r\nCache-Control: no-store\r\n");
+    writer_field(&w, STR("Frontdesk-Reason"), str_of(info->word));
+    if (x->match.allow)
+        writer_field(&w, STR("Allow"), str_of(x->match.allow));
+    if (after > 0) {
+        writer_lit(&w, "Retry-After: ");
+        writer_num(&w, after);
+        writer_lit(&w, "\r\n");
+    }
+    writer_lit(&w, "\r\n");
+    if (body && x->req.method != METHOD_HEAD)
+        writer_bytes(&w, body->data, buf_len(body));
+    bufpool_put(&x->w->bufs, &body);
+}
+
+void reply_redirect(struct exchange *x)
+{
+    struct writer w = {x->out, false};
+    char location[8192];
+    size_t n;
+
+    if (route_redirect_location(x->match.route, &x->match, &x->req, "http", location,
+                                sizeof location, &n) < 0) {
+        x->fail = REASON_URI_TOO_LONG;
+        reply_failure(x);
+        return;
+    }
+    x->status = x->match.route->conf->redirect_status;
+    write_head(x, &w, 0);
+    writer_field(&w, STR("Location"), (struct str){location, n});
+    writer_lit(&w, "\r\n");
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* reply.h - the answers that the gateway makes itself.
+ *
+ * A failure is a problem document (RFC 9457) with the reason word of reason.def, which is also in
+ * the Frontdesk-Reason field; a redirect is a Location. */
+#include "proxy/exchange.h"
+
+/* Writes the whole answer for x->fail into x->out and sets x->status. */
+void reply_failure(struct exchange *x);
+/* The same for a route that redirects. */
+void reply_redirect(struct exchange *x);

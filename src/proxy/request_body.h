@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* request_body.h - the body of a request: already in memory as a whole, and then repeatable, or
+ * pumped from the client while it arrives. */
+#include "proxy/exchange.h"
+
+/* Judges what came with the head. REASON_NONE, or why the request is refused. */
+enum reason request_body_prepare(struct exchange *x);
+/* Gets the upload of an attempt ready: head first, then the body. */
+void request_body_start(struct exchange *x);
+/* Moves it on. REASON_NONE while all is well; x->upload_done, x->upload_broken say more, and the
+ * step deadline is armed when it waits. */
+enum reason request_body_run(struct exchange *x);
+/* What was read beyond this request goes back to the connection. */
+void request_body_leftover(struct exchange *x);
+/* Is the client's message known to be fully read? */
+bool request_body_consumed(const struct exchange *x);

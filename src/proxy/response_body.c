@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/response_body.h"
+#include "proxy/head.h"
+
+enum verdict response_body_start(struct exchange *x)
+{
+    struct response *r = &x->resp;
+    bool unknown_length = r->framing == FRAMING_CHUNKED || r->framing == FRAMING_CLOSE;
+
+    if (!x->out)
+        x->out = bufpool_get(&x->w->bufs);
+    if (!x->out)
+        return exchange_refuse(x, REASON_INTERNAL);
+    x->tunnel = r->status == 101;
+    if (!x->upload_done || (unknown_length && x->req.minor == 0) || x->w->draining)
+        x->close_client = true;
+    x->up->in->start += x->resp_head_bytes;
+    pump_init(&x->download, x->tunnel ? FRAMING_CLOSE : r->framing, r->content_length,
+              unknown_length && !x->tunnel && x->req.minor == 1, x->up->in);
+    if (head_write_response(x) < 0)
+        return exchange_refuse(x, REASON_UPSTREAM_INVALID);
+    pump_push(&x->download, x->out->data, x->out->end);
+    if (x->tunnel) {
+        if (!x->body_buf && !(x->body_buf = bufpool_get(&x->w->bufs)))
+            return exchange_refuse(x, REASON_INTERNAL);
+        pump_init(&x->upload, FRAMING_CLOSE, 0, false, x->body_buf);
+        x->upload_done = false;
+    }
+    x->resp_started = true;
+    x->status = r->status;
+    return V_NEXT;
+}
+
+static enum verdict run_download(struct exchange *x)
+{
+    switch (pump_run(&x->download, &x->up->sock, &x->conn->sock)) {
+    case PUMP_DONE:
+        return V_NEXT;
+    case PUMP_WAIT_SOURCE:
+        exchange_wait(x, x->service->conf->idle_timeout_ms, REASON_UPSTREAM_CUT);
+        return V_WAIT;
+    case PUMP_WAIT_SINK:
+        exchange_wait(x, exchange_config(x)->limits.write_timeout_ms, REASON_CLIENT_STALLED);
+        return V_WAIT;
+    case PUMP_YIELD:
+        event_active(&x->conn->sock.ev, EV_TIMEOUT, 0);
+        return V_WAIT;
+    case PUMP_SINK_ERROR:
+        return exchange_refuse(x, REASON_CLIENT_GONE);
+    case PUMP_SOURCE_EOF:
+    case PUMP_SOURCE_ERROR:
+    case PUMP_SOURCE_BAD:
+    case PUMP_TOO_LARGE:
+        break;
+    }
+    return exchange_refuse(x, REASON_UPSTREAM_CUT);
+}
+
+/* Either side may end a tunnel; what was read is passed on first. */
+static enum verdict run_tunnel(struct exchange *x)
+{
+    enum verdict down = run_download(x);
+    enum pump_state up;
+
+    if (down != V_WAIT)
+        return x->fail == REASON_UPSTREAM_CUT ? (x->fail = REASON_NONE, V_FINISH) : V_FINISH;
+    up = pump_run(&x->upload, &x->conn->sock, &x->up->sock);
+    if (up == PUMP_YIELD)
+        event_active(&x->conn->sock.ev, EV_TIMEOUT, 0);
+    else if (up != PUMP_WAIT_SOURCE && up != PUMP_WAIT_SINK)
+        return V_FINISH;
+    x->step_deadline_ns = 0;
+    return V_WAIT;
+}
+
+enum verdict response_body_run(struct exchange *x)
+{
+    return x->tunnel ? run_tunnel(x) : run_download(x);
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/upstream.h"
+#include "proxy/exchange.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct pool *pool_of(struct worker *w, struct instance_state *i)
+{
+    struct pool *p;
+
+    if (i->slot >= w->npools) {
+        uint32_t n = w->npools ? w->npools * 2 : 64;
+        struct pool **pools;
+
+        while (n <= i->slot)
+            n *= 2;
+        pools = realloc(w->pools, n * sizeof(struct pool *));
+        if (!pools)
+            return NULL;
+        memset(pools + w->npools, 0, (n - w->npools) * sizeof(struct pool *));
+        w->pools = pools;
+        w->npools = n;
+    }
+    p = w->pools[i->slot];
+    if (p)
+        return p;
+    p = calloc(1, sizeof *p);
+    if (!p)
+        return NULL;
+    p->instance = instance_state_ref(i);
+    list_init(&p->idle);
+    return w->pools[i->slot] = p;
+}
+
+static void pool_drop_if_done(struct worker *w, struct pool *p)
+{
+    if (p->nopen > 0 || atomic_load_explicit(&p->instance->present, memory_order_relaxed))
+        return;
+    w->pools[p->instance->slot] = NULL;
+    instance_state_unref(&p->instance);
+    free(p);
+}
+
+static void unlink_idle(struct upstream *u)
+{
+    list_remove(&u->node);
+    wheel_clear(&u->w->wheel, &u->timer);
+    u->pool->nidle--;
+}
+
+void upstream_close(struct upstream **up)
+{
+    struct upstream *u = *up;
+    struct worker *w;
+    struct pool *p;
+
+    *up = NULL;
+    if (!u)
+        return;
+    w = u->w;
+    p = u->pool;
+    if (!u->x)
+        unlink_idle(u);
+    sock_close(&u->sock);
+    bufpool_put(&w->bufs, &u->in);
+    free(u);
+    p->nopen--;
+    pool_drop_if_done(w, p);
+}
+
+static void on_idle_timeout(struct wheel_timer *t)
+{
+    struct upstream *u = CONTAINER_OF(t, struct upstream, timer);
+
+    upstream_close(&u);
+}
+
+static void on_event(evutil_socket_t fd, short events, void *arg)
+{
+    struct upstream *u = arg;
+
+    (void)fd;
+    worker_touch(u->w);
+    sock_note(&u->sock, events);
+    if (u->x)
+        exchange_upstream_event(u->x);
+    else if (u->sock.readable || u->sock.hung_up)
+        upstream_close(&u);
+}
+
+static struct upstream *take_idle(struct worker *w, struct pool *p, struct exchange *x)
+{
+    struct upstream *u;
+
+    if (list_empty(&p->idle))
+        return NULL;
+    u = CONTAINER_OF(p->idle.next, struct upstream, node);
+    unlink_idle(u);
+    u->x = x;
+    u->reused = true;
+    stat_add(&w->counters.upstream_reuses, 1);
+    return u;
+}
+
+static int open_socket(const struct instance *where)
+{
+    int one = 1;
+    int fd = socket(where->sockaddr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    return fd;
+}
+
+static struct upstream *start_connect(struct worker *w, struct pool *p,
+                                      const struct instance *where, struct exchange *x,
+                                      int *ret_errno)
+{
+    struct upstream *u = calloc(1, sizeof *u);
+    int fd = u ? open_socket(where) : -1;
+
+    if (fd < 0) {
+        *ret_errno = u ? errno : ENOMEM;
+        free(u);
+        return NULL;
+    }
+    u->w = w;
+    u->pool = p;
+    u->x = x;
+    u->connecting = true;
+    list_init(&u->node);
+    wheel_timer_init(&u->timer, on_idle_timeout);
+    /* The socket is registered after connect(): before it, epoll would report a hang-up. */
+    if (connect(fd, (const struct sockaddr *)&where->sockaddr, where->sockaddr_len) < 0 &&
+        errno != EINPROGRESS) {
+        *ret_errno = errno;
+        close(fd);
+        free(u);
+        return NULL;
+    }
+    if (sock_open(&u->sock, w->base, fd, on_event, u) < 0) {
+        *ret_errno = ENOMEM;
+        free(u);
+        return NULL;
+    }
+    p->nopen++;
+    stat_add(&w->counters.upstream_connects, 1);
+    return u;
+}
+
+struct upstream *upstream_get(struct worker *w, struct instance_state *i,
+                              const struct instance *where, bool fresh, struct exchange *x,
+                              int *ret_errno)
+{
+    struct pool *p = pool_of(w, i);
+    struct upstream *u;
+
+    if (!p) {
+        *ret_errno = ENOMEM;
+        return NULL;
+    }
+    u = fresh ? NULL : take_idle(w, p, x);
+    return u ? u : start_connect(w, p, where, x, ret_errno);
+}
+
+int upstream_connected(struct upstream *u)
+{
+    int e = 0;
+    socklen_t n = sizeof e;
+
+    if (getsockopt(u->sock.fd, SOL_SOCKET, SO_ERROR, &e, &n) < 0)
+        e = errno;
+    if (e == 0)
+        u->connecting = false;
+    return e;
+}
+
+void upstream_keep(struct upstream **up, unsigned max_idle, uint64_t idle_ns)
+{
+    struct upstream *u = *up;
+    struct pool *p = u->pool;
+
+    if (p->nidle >= max_idle || u->sock.readable || u->sock.hung_up ||
+        !atomic_load_explicit(&p->instance->present, memory_order_relaxed)) {
+        upstream_close(up);
+        return;
+    }
+    *up = NULL;
+    bufpool_put(&u->w->bufs, &u->in);
+    u->x = NULL;
+    p->nidle++;
+    list_push_front(&p->idle, &u->node);
+    worker_set_deadline(u->w, &u->timer, u->w->now_ns + idle_ns);
+}
+
+static void close_idle(struct pool *p)
+{
+    unsigned n = p->nidle;
+
+    /* Closing the last connection may free the pool: count instead of asking it. */
+    while (n-- > 0) {
+        struct upstream *u = CONTAINER_OF(p->idle.next, struct upstream, node);
+        upstream_close(&u);
+    }
+}
+
+void pools_prune(struct worker *w)
+{
+    for (uint32_t i = 0; i < w->npools; i++) {
+        struct pool *p = w->pools[i];
+
+        if (!p || atomic_load_explicit(&p->instance->present, memory_order_relaxed))
+            continue;
+        if (p->nopen == 0)
+            pool_drop_if_done(w, p);
+        else
+            close_idle(p);
+    }
+}
+
+void pools_free(struct worker *w)
+{
+    for (uint32_t i = 0; i < w->npools; i++) {
+        struct pool *p = w->pools[i];
+
+        if (!p)
+            continue;
+        atomic_store_explicit(&p->instance->present, false, memory_order_relaxed);
+        if (p->nidle > 0)
+            close_idle(p);
+        else
+            pool_drop_if_done(w, p);
+    }
+    free(w->pools);
+    w->pools = NULL;
+    w->npools = 0;
+}

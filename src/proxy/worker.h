@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* worker.h - one event loop and everything that belongs to it alone: client connections, upstream
+ * connections, buffers, timers, its present snapshot. Private to the proxy.
+ *
+ * Functions run on the worker's own thread unless they say otherwise. What other threads may touch
+ * is in the sub-struct `shared`. */
+#include "base/bufpool.h"
+#include "base/list.h"
+#include "base/rng.h"
+#include "base/wheel.h"
+#include "proxy/access_log.h"
+#include "snapshot/snapshot.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <pthread.h>
+
+struct exchange;
+struct pool;
+
+/* A snapshot in use here. Requests count themselves with a plain integer; the atomic reference is
+ * taken once and given back once a worker. */
+struct held_snapshot {
+    struct snapshot *snapshot; /* ref */
+    unsigned users;
+    bool current;
+};
+
+struct worker_listener {
+    struct worker *w;
+    struct list node;
+    struct event ev;
+    int fd;
+    unsigned id; /* which address */
+};
+
+enum worker_command {
+    WORKER_SNAPSHOT = 1, /* shared.next holds one */
+    WORKER_DRAIN = 2,
+    WORKER_STOP = 4,
+    WORKER_RESUME_QUEUED = 8,
+    WORKER_LISTENERS = 16 /* shared.add / shared.remove hold listeners */
+};
+
+struct worker_counters { /* written here, read by the control thread */
+    _Atomic uint64_t accepted, connections, refused_connections, requests, upstream_connects,
+        upstream_reuses, accept_errors, unrouted, bad_requests;
+    _Atomic uint64_t beat; /* loop turns of the watchdog timer */
+};
+
+struct worker {
+    unsigned id;
+    pthread_t thread;
+    struct event_base *base; /* owned */
+    struct proxy *proxy;     /* borrowed: process-wide counters */
+    uint64_t now_ns;         /* as of the last event */
+    struct rng rng;
+    struct wheel wheel;
+    struct event tick;
+    uint64_t tick_armed_ns; /* when `tick` will fire; 0 = it is not armed */
+    struct bufpool bufs;
+    struct held_snapshot *held; /* the present one; NULL before the first */
+    struct exchange *free_exchanges;
+    unsigned nfree_exchanges;
+    struct pool **pools; /* by instance slot; owned */
+    uint32_t npools;
+    struct list conns; /* all client connections */
+    struct list listeners;
+    struct list queued; /* exchanges that wait for a concurrency limit, oldest first */
+    struct event accept_pause;
+    bool draining, stopping;
+    struct access_log_buffer *log; /* owned; NULL = off */
+    char date[40];                 /* Date field value */
+    int64_t date_s;
+    struct worker_counters counters;
+    struct event wake;
+    int wake_fd; /* eventfd; any thread may write */
+    struct {
+        _Atomic unsigned commands;       /* or-ed in by any thread, taken as a whole here */
+        _Atomic(struct snapshot *) next; /* mailbox of one: the newest wins */
+        pthread_mutex_t lock;            /* guards the two arrays */
+        struct {
+            int fd;
+            unsigned id;
+        } add[64];
+        unsigned nadd;
+        unsigned remove[64];
+        unsigned nremove;
+    } shared;
+};
+
+/* Reads the clock; called first in every event callback. */
+void worker_touch(struct worker *w);
+void worker_set_deadline(struct worker *w, struct wheel_timer *t, uint64_t deadline_ns);
+/* "Tue, 24 Nov 2026 23:01:06 GMT" (RFC 9110 section 5.6.7), made once a second. */
+struct str worker_date(struct worker *w);
+
+struct held_snapshot *worker_hold(struct worker *w);
+void worker_unhold(struct held_snapshot **h);
+
+/* Any thread. */
+void worker_post(struct worker *w, enum worker_command command);
+void worker_post_snapshot(struct worker *w, struct snapshot *s); /* takes over the reference */
+
+struct worker *worker_new(unsigned id, struct proxy *p) MUST_CHECK;
+int worker_start(struct worker *w) MUST_CHECK;
+/* After the thread has ended. */
+void worker_free(struct worker *w);

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "snapshot/builder.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "route/tags.h"
+#include "snapshot/service_view.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+/* What the builder remembers of one service of the catalog. */
+struct known {
+    char *name;               /* owned */
+    struct instance_set *set; /* ref: the set that was looked at last */
+    uint64_t signature;       /* of everything in it that makes routes */
+    struct arena *arena;      /* owned: holds `routes` */
+    struct tag_routes routes;
+    unsigned seen; /* build number */
+    UT_hash_handle hh;
+};
+
+struct builder {
+    struct registry *registry; /* borrowed */
+    struct known *known;       /* hash by name; owned */
+    struct snapshot *last;     /* ref */
+    unsigned builds;
+    struct arena *problem_arena; /* owned: `problems` */
+    struct route_problem *problems;
+    size_t nproblems, cap_problems;
+};
+
+struct builder *builder_new(struct registry *r)
+{
+    struct builder *b = calloc(1, sizeof *b);
+
+    if (!b)
+        abort();
+    b->registry = r;
+    b->problem_arena = arena_new();
+    return b;
+}
+
+static void known_free(struct known *k)
+{
+    instance_set_unref(&k->set);
+    arena_free(k->arena);
+    free(k->name);
+    free(k);
+}
+
+void builder_free(struct builder *b)
+{
+    struct known *k, *next;
+
+    if (!b)
+        return;
+    HASH_ITER(hh, b->known, k, next)
+    {
+        HASH_DEL(b->known, k);
+        known_free(k);
+    }
+    snapshot_unref(&b->last);
+    arena_free(b->problem_arena);
+    free(b->problems);
+    free(b);
+}
+
+/* Health, weights and addresses come and go without touching the routes; tags, meta and age do. */
+static uint64_t tag_signature(const struct instance_set *set)
+{
+    uint64_t h = 1;
+
+    for (unsigned i = 0; i < set->n; i++) {
+        const struct instance *in = &set->items[i];
+
+        h = hash_mix(h ^ in->create_index);
+        for (unsigned t = 0; t < in->ntags; t++)
+            h = hash_str(str_of(in->tags[t]), h);
+        for (unsigned m = 0; m < in->nmeta; m++)
+            h = hash_str(str_of(in->meta[m].value), hash_str(str_of(in->meta[m].key), h));
+    }
+    return h;
+}
+
+static struct known *find_or_add(struct builder *b, const char *name)
+{
+    struct known *k;
+
+    HASH_FIND_STR(b->known, name, k);
+    if (k)
+        return k;
+    k = calloc(1, sizeof *k);
+    if (!k || !(k->name = strdup(name)))
+        abort();
+    HASH_ADD_KEYPTR(hh, b->known, k->name, strlen(k->name), k);
+    return k;
+}
+
+/* Brings one service up to date; true when its routes changed. */
+static bool look_at(struct builder *b, struct instance_set *set, const struct config *c,
+                    bool config_changed)
+{
+    struct known *k = find_or_add(b, set->service);
+    bool same_set = k->set == set;
+    uint64_t signature;
+
+    k->seen = b->builds;
+    if (same_set && !config_changed)
+        return false;
+    if (!same_set) {
+        instance_set_unref(&k->set);
+        k->set = instance_set_ref(set);
+    }
+    signature = tag_signature(set);
+    if (k->arena && signature == k->signature && !config_changed)
+        return false;
+    k->signature = signature;
+    arena_free(k->arena);
+    k->arena = arena_new();
+    memset(&k->routes, 0, sizeof k->routes);
+    if (c->consul.enabled && c->consul.expose != EXPOSE_NONE)
+        tags_parse(set, &c->consul, k->arena, &k->routes);
+    return true;
+}
+
+/* Forgets the services that this build did not see; true when one of them had routes. */
+static bool drop_unseen(struct builder *b)
+{
+    struct known *k, *next;
+    bool had_routes = false;
+
+    HASH_ITER(hh, b->known, k, next)
+    {
+        if (k->seen == b->builds)
+            continue;
+        had_routes |= k->routes.ninputs > 0 || k->routes.nproblems > 0;
+        HASH_DEL(b->known, k);
+        known_free(k);
+    }
+    return had_routes;
+}
+
+static void add_problem(struct builder *b, const char *service, const char *subject,
+                        const char *why)
+{
+    if (b->nproblems == b->cap_problems) {
+        b->cap_problems = b->cap_problems ? b->cap_problems * 2 : 16;
+        b->problems = realloc(b->problems, b->cap_problems * sizeof *b->problems);
+        if (!b->problems)
+            abort();
+    }
+    b->problems[b->nproblems++] = (struct route_problem){
+        arena_strdup(b->problem_arena, service),
+        arena_strdup(b->problem_arena, subject),
+        arena_strdup(b->problem_arena, why),
+    };
+    log_warn("routes", "left out: %s%s%s: %s", subject, service[0] ? " of " : "", service, why);
+}
+
+static void on_bad_route(void *arg, const struct route_conf *conf, const char *why)
+{
+    add_problem(arg, "", conf->source ? conf->source : conf->name, why);
+}
+
+static uint32_t slot_of(void *arg, const char *service)
+{
+    struct builder *b = arg;
+
+    return registry_service(b->registry, service)->slot;
+}
+
+static struct route_table *compile_routes(struct builder *b, const struct config *c)
+{
+    size_t n = c->nroutes, at = 0;
+    struct route_input *inputs;
+    struct route_table *t;
+
+    for (struct known *k = b->known; k; k = k->hh.next)
+        n += k->routes.ninputs;
+    inputs = calloc(n ? n : 1, sizeof *inputs);
+    if (!inputs)
+        abort();
+    b->nproblems = 0;
+    arena_reset(b->problem_arena);
+    for (size_t i = 0; i < c->nroutes; i++)
+        inputs[at++] = (struct route_input){.conf = &c->routes[i]};
+    for (struct known *k = b->known; k; k = k->hh.next) {
+        for (size_t i = 0; i < k->routes.ninputs; i++)
+            inputs[at++] = k->routes.inputs[i];
+        for (size_t i = 0; i < k->routes.nproblems; i++) {
+            const struct tag_problem *p = &k->routes.problems[i];
+            add_problem(b, p->service, p->tag, p->why);
+        }
+    }
+    t = route_table_build(inputs, at, slot_of, on_bad_route, b);
+    free(inputs);
+    if (!t)
+        abort();
+    return t;
+}
+
+static struct service_view *last_view(const struct builder *b, uint32_t slot)
+{
+    return b->last && slot < b->last->nslots ? b->last->services[slot] : NULL;
+}
+
+/* Marks the instances of `v` (may be NULL) that no view of this build has as gone. */
+static void retire_missing(const struct builder *b, const struct service_view *v)
+{
+    for (unsigned i = 0; v && i < v->n; i++)
+        if (v->states[i]->seen_in != b->builds)
+            atomic_store_explicit(&v->states[i]->present, false, memory_order_relaxed);
+}
+
+static void mark_present(const struct builder *b, const struct service_view *v)
+{
+    for (unsigned i = 0; i < v->n; i++) {
+        v->states[i]->seen_in = b->builds;
+        v->states[i]->absent_since_ns = 0;
+        atomic_store_explicit(&v->states[i]->present, true, memory_order_relaxed);
+    }
+}
+
+/* The view of one service: last build's when nothing about it changed. */
+static void place_service(struct builder *b, struct snapshot *s, const char *name,
+                          struct instance_set *set, uint64_t now_ns)
+{
+    struct service_state *state = registry_service(b->registry, name);
+    struct service_view *old = last_view(b, state->slot);
+
+    if (state->slot >= s->nslots || s->services[state->slot])
+        return;
+    if (old && old->set == set && old->config == s->config) {
+        s->services[state->slot] = service_view_ref(old);
+        return;
+    }
+    if (!old || old->config != s->config)
+        registry_configure(state, config_service(s->config, name));
+    s->services[state->slot] = service_view_new(b->registry, state, s->config, set, now_ns);
+    mark_present(b, s->services[state->slot]);
+    retire_missing(b, old);
+}
+
+static void place_services(struct builder *b, struct snapshot *s, const struct discovery *d,
+                           uint64_t now_ns)
+{
+    for (struct known *k = b->known; k; k = k->hh.next)
+        registry_service(b->registry, k->name);
+    s->nslots = registry_slots(b->registry);
+    s->services = calloc(s->nslots ? s->nslots : 1, sizeof(struct service_view *));
+    if (!s->services)
+        abort();
+    for (struct known *k = b->known; k; k = k->hh.next)
+        place_service(b, s, k->name, k->set, now_ns);
+    for (size_t i = 0; i < route_table_count(s->routes); i++) {
+        const struct route_conf *c = route_table_at(s->routes, i)->conf;
+
+        for (size_t t = 0; t < c->ntargets; t++)
+            place_service(b, s, c->targets[t].service, discovery_find(d, c->targets[t].service),
+                          now_ns);
+    }
+    for (uint32_t i = 0; b->last && i < b->last->nslots; i++)
+        if (!s->services[i])
+            retire_missing(b, b->last->services[i]);
+}
+
+struct snapshot *builder_build(struct builder *b, struct config *c, const struct discovery *d,
+                               uint64_t now_ns)
+{
+    bool config_changed = !b->last || b->last->config != c;
+    bool routes_changed = config_changed;
+    struct snapshot *s = calloc(1, sizeof *s);
+
+    if (!s)
+        abort();
+    b->builds++;
+    for (size_t i = 0; i < discovery_count(d); i++)
+        routes_changed |= look_at(b, discovery_at(d, i), c, config_changed);
+    routes_changed |= drop_unseen(b);
+
+    s->refs = 1;
+    s->version = b->last ? b->last->version + 1 : 1;
+    s->complete = discovery_ready(d);
+    s->config = config_ref(c);
+    s->routes = routes_changed ? compile_routes(b, c) : route_table_ref(b->last->routes);
+    place_services(b, s, d, now_ns);
+    snapshot_unref(&b->last);
+    b->last = snapshot_ref(s);
+    registry_sweep(b->registry, now_ns);
+    return s;
+}
+
+size_t builder_problems(const struct builder *b, const struct route_problem **ret_list)
+{
+    *ret_list = b->problems;
+    return b->nproblems;
+}

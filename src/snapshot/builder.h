@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* builder.h - configuration + catalog -> snapshot. Control thread only.
+ *
+ * Keeps what it made last, so that a change of one service costs one new service_view and a copy of
+ * pointers; the route table is compiled again only when a route changed. */
+#include "discovery/discovery.h"
+#include "snapshot/snapshot.h"
+
+struct builder;
+
+struct builder *builder_new(struct registry *r);
+void builder_free(struct builder *b);
+
+/* The next snapshot: the caller's reference. Never NULL; the builder keeps one of its own, so the
+ * newest snapshot is never freed while the builder lives. */
+struct snapshot *builder_build(struct builder *b, struct config *c, const struct discovery *d,
+                               uint64_t now_ns) MUST_CHECK;
+
+/* Tags and routes that were left out, as of the last build: for the status page. Borrowed until the
+ * next build. */
+struct route_problem {
+    const char *service; /* "" for a route of the configuration */
+    const char *subject; /* tag or route */
+    const char *why;
+};
+size_t builder_problems(const struct builder *b, const struct route_problem **ret_list);

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "snapshot/registry.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+const double latency_bounds[LATENCY_BUCKETS - 1] = {
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30};
+
+static const uint64_t keep_absent_ns = 600 * NS_PER_S;
+
+struct service_entry {
+    struct service_state state;
+    UT_hash_handle hh;
+};
+
+struct instance_entry {
+    struct instance_state state;
+    UT_hash_handle hh;
+};
+
+struct registry {
+    unsigned nworkers;
+    struct service_entry *services;   /* hash by name; owned */
+    struct instance_entry *instances; /* hash by key; owned */
+    uint32_t nservice_slots;
+    uint32_t ninstance_slots;
+    uint32_t *free_slots; /* of instances; owned */
+    uint32_t nfree_slots, cap_free_slots;
+};
+
+static void *must_alloc(size_t n)
+{
+    void *p = calloc(1, n);
+
+    if (!p)
+        abort();
+    return p;
+}
+
+struct registry *registry_new(unsigned nworkers)
+{
+    struct registry *r = must_alloc(sizeof *r);
+
+    r->nworkers = nworkers;
+    return r;
+}
+
+static void service_entry_free(struct service_entry *e)
+{
+    breaker_free(e->state.breaker);
+    outlier_group_release(&e->state.outliers);
+    pthread_mutex_destroy(&e->state.lock);
+    free(e->state.stats);
+    free((char *)e->state.name);
+    free(e);
+}
+
+static void instance_entry_free(struct instance_entry *e)
+{
+    outlier_release(&e->state.outlier);
+    free((char *)e->state.key);
+    free(e);
+}
+
+void registry_free(struct registry *r)
+{
+    struct instance_entry *i, *inext;
+    struct service_entry *s, *snext;
+
+    if (!r)
+        return;
+    HASH_ITER(hh, r->instances, i, inext)
+    {
+        HASH_DEL(r->instances, i);
+        instance_entry_free(i);
+    }
+    HASH_ITER(hh, r->services, s, snext)
+    {
+        HASH_DEL(r->services, s);
+        service_entry_free(s);
+    }
+    free(r->free_slots);
+    free(r);
+}
+
+/* Every breaker transition is one log line and one entry of the service's history. */
+static void on_transition(void *arg, enum breaker_state from, enum breaker_state to,
+                          enum breaker_cause cause)
+{
+    struct service_state *s = arg;
+    struct breaker_info info;
+    struct transition *t;
+    struct window_counts seen;
+
+    breaker_info(s->breaker, clock_now_ns(), &info);
+    if (to == BREAKER_OPEN)
+        seen = (struct window_counts){info.trip.total, info.trip.failed, info.trip.slow};
+    else
+        seen = (struct window_counts){info.now_total, info.now_failed, info.now_slow};
+    pthread_mutex_lock(&s->lock);
+    t = &s->transitions[s->ntransitions++ % TRANSITIONS_KEPT];
+    *t = (struct transition){clock_wall_ms(), from, to, cause, seen.total, seen.failed, seen.slow};
+    pthread_mutex_unlock(&s->lock);
+    if (to == BREAKER_OPEN)
+        log_warn("circuit", "service %s: breaker %s -> open: %s, %u of %u requests failed, %u slow",
+                 s->name, breaker_state_name(from), breaker_cause_name(cause), seen.failed,
+                 seen.total, seen.slow);
+    else
+        log_info("circuit", "service %s: breaker %s -> %s", s->name, breaker_state_name(from),
+                 breaker_state_name(to));
+}
+
+static struct breaker_options breaker_options_of(const struct service_conf *c)
+{
+    return (struct breaker_options){
+        .enabled = c->breaker.enabled,
+        .failure_percent = c->breaker.failure_rate,
+        .slow_percent = c->breaker.slow_rate,
+        .slow_ns = c->breaker.slow_ms * NS_PER_MS,
+        .minimum_requests = c->breaker.minimum_requests,
+        .window_ns = c->breaker.window_ms * NS_PER_MS,
+        .open_ns = c->breaker.open_for_ms * NS_PER_MS,
+        .max_open_ns = c->breaker.max_open_ms * NS_PER_MS,
+        .half_open_requests = c->breaker.half_open_requests,
+    };
+}
+
+static struct outlier_options outlier_options_of(const struct service_conf *c)
+{
+    return (struct outlier_options){
+        .enabled = c->outlier.enabled,
+        .consecutive_failures = c->outlier.consecutive_failures,
+        .failure_percent = c->outlier.failure_rate,
+        .minimum_requests = c->outlier.minimum_requests,
+        .window_ns = c->outlier.window_ms * NS_PER_MS,
+        .base_ejection_ns = c->outlier.base_ejection_ms * NS_PER_MS,
+        .max_ejection_ns = c->outlier.max_ejection_ms * NS_PER_MS,
+        .max_ejected_percent = c->outlier.max_ejected,
+    };
+}
+
+struct service_state *registry_find(struct registry *r, const char *name)
+{
+    struct service_entry *e;
+
+    HASH_FIND_STR(r->services, name, e);
+    return e ? &e->state : NULL;
+}
+
+struct service_state *registry_service(struct registry *r, const char *name)
+{
+    static const struct breaker_options no_breaker = {.window_ns = 10 * NS_PER_S};
+    static const struct outlier_options no_outlier = {.window_ns = 10 * NS_PER_S};
+    struct service_state *s = registry_find(r, name);
+    struct service_entry *e;
+
+    if (s)
+        return s;
+    e = must_alloc(sizeof *e);
+    s = &e->state;
+    s->slot = r->nservice_slots++;
+    s->name = strdup(name);
+    s->nworkers = r->nworkers;
+    s->stats = must_alloc(sizeof *s->stats * r->nworkers);
+    s->breaker = breaker_new(&no_breaker, clock_now_ns());
+    if (!s->name || !s->breaker)
+        abort();
+    pthread_mutex_init(&s->lock, NULL);
+    breaker_watch(s->breaker, on_transition, s);
+    outlier_group_init(&s->outliers, &no_outlier);
+    limit_init(&s->limit, 0, 0);
+    retry_budget_init(&s->budget, 20, 10);
+    HASH_ADD_KEYPTR(hh, r->services, s->name, strlen(s->name), e);
+    return s;
+}
+
+void registry_configure(struct service_state *s, const struct service_conf *conf)
+{
+    struct breaker_options breaker = breaker_options_of(conf);
+    struct outlier_options outlier = outlier_options_of(conf);
+
+    breaker_configure(s->breaker, &breaker);
+    outlier_group_configure(&s->outliers, &outlier);
+    limit_configure(&s->limit, conf->max_requests, conf->queue);
+    retry_budget_configure(&s->budget, conf->retries.budget_percent,
+                           conf->retries.budget_min_per_s);
+}
+
+static uint32_t take_slot(struct registry *r)
+{
+    return r->nfree_slots ? r->free_slots[--r->nfree_slots] : r->ninstance_slots++;
+}
+
+static void give_slot(struct registry *r, uint32_t slot)
+{
+    if (r->nfree_slots == r->cap_free_slots) {
+        r->cap_free_slots = r->cap_free_slots ? r->cap_free_slots * 2 : 64;
+        r->free_slots = realloc(r->free_slots, r->cap_free_slots * sizeof *r->free_slots);
+        if (!r->free_slots)
+            abort();
+    }
+    r->free_slots[r->nfree_slots++] = slot;
+}
+
+struct instance_state *registry_instance(struct registry *r, struct service_state *s,
+                                         const struct instance *i)
+{
+    char key[1024];
+    struct instance_entry *e;
+
+    snprintf(key, sizeof key, "%s|%s/%s/%s:%u", s->name, i->node, i->id, i->address, i->port);
+    HASH_FIND_STR(r->instances, key, e);
+    if (e)
+        return &e->state;
+    e = must_alloc(sizeof *e);
+    e->state.refs = 1;
+    e->state.slot = take_slot(r);
+    e->state.service = s;
+    e->state.key = strdup(key);
+    if (!e->state.key)
+        abort();
+    outlier_init(&e->state.outlier, &s->outliers, &e->state.load);
+    HASH_ADD_KEYPTR(hh, r->instances, e->state.key, strlen(e->state.key), e);
+    return &e->state;
+}
+
+uint32_t registry_slots(const struct registry *r)
+{
+    return r->nservice_slots;
+}
+
+void registry_sweep(struct registry *r, uint64_t now_ns)
+{
+    struct instance_entry *e, *next;
+
+    HASH_ITER(hh, r->instances, e, next)
+    {
+        struct instance_state *i = &e->state;
+
+        if (atomic_load_explicit(&i->present, memory_order_relaxed))
+            continue;
+        if (i->absent_since_ns == 0)
+            i->absent_since_ns = now_ns;
+        /* refs == 1: only the registry itself still knows it, so no worker can come by. */
+        if (now_ns - i->absent_since_ns < keep_absent_ns ||
+            atomic_load_explicit(&i->refs, memory_order_acquire) != 1)
+            continue;
+        HASH_DEL(r->instances, e);
+        give_slot(r, i->slot);
+        instance_entry_free(e);
+    }
+}
+
+struct instance_state *instance_state_ref(struct instance_state *i)
+{
+    atomic_fetch_add_explicit(&i->refs, 1, memory_order_relaxed);
+    return i;
+}
+
+void instance_state_unref(struct instance_state **ip)
+{
+    struct instance_state *i = *ip;
+
+    *ip = NULL;
+    if (i)
+        atomic_fetch_sub_explicit(&i->refs, 1, memory_order_release);
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "snapshot/service_view.h"
+#include "base/hash.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void *must_alloc(size_t n)
+{
+    void *p = calloc(1, n ? n : 1);
+
+    if (!p)
+        abort();
+    return p;
+}
+
+static void mark_failures(struct service_view *v)
+{
+    for (size_t i = 0; i < ARRAY_LEN(v->conf->breaker.failure_statuses); i++) {
+        unsigned status = v->conf->breaker.failure_statuses[i];
+
+        if (status == 0)
+            break;
+        if (status < 600)
+            v->failure_statuses[status / 64] |= 1ull << (status % 64);
+    }
+}
+
+/* An instance that becomes usable begins its slow start, but not those that were there when the
+ * gateway started: then all are equally cold, and holding each back only loses time. */
+static void note_usable(struct instance_state *state, bool usable, bool first_view, uint64_t now_ns)
+{
+    if (usable && !state->usable && !first_view)
+        atomic_store_explicit(&state->load.usable_since_ns, now_ns, memory_order_relaxed);
+    state->usable = usable;
+}
+
+static struct balance_target target_of(const struct service_view *v, const struct instance *i,
+                                       struct instance_state *state)
+{
+    const struct balance_conf *c = &v->conf->balance;
+    bool elsewhere = c->prefer_meta && strcmp(i->zone, c->prefer_value) != 0;
+
+    return (struct balance_target){
+        .weight = i->weight ? i->weight : 1,
+        .tier = elsewhere ? 1 : 0,
+        .usable = instance_usable(i),
+        .fallback = i->health == HEALTH_CRITICAL && i->sockaddr_len > 0 && i->weight > 0,
+        .id_hash = hash_str(str_of(state->key), 0),
+        .load = &state->load,
+    };
+}
+
+static struct balancer *make_balancer(const struct service_view *v,
+                                      const struct balance_target *targets)
+{
+    const struct balance_conf *c = &v->conf->balance;
+    int policy = balance_policy_parse(c->policy);
+    struct balance_options options = {
+        .policy = policy < 0 ? BALANCE_ROUND_ROBIN : (enum balance_policy)policy,
+        .slow_start_ns = c->slow_start_ms * NS_PER_MS,
+        .panic_percent = c->panic_percent,
+        .tier_min_percent = c->prefer_min_percent,
+    };
+    struct balancer *b = balancer_new(&options, targets, v->n);
+
+    if (!b)
+        abort();
+    return b;
+}
+
+struct service_view *service_view_new(struct registry *r, struct service_state *state,
+                                      struct config *config, struct instance_set *set,
+                                      uint64_t now_ns)
+{
+    struct service_view *v = must_alloc(sizeof *v);
+    struct balance_target *targets;
+    uint32_t usable = 0;
+    bool first_view = atomic_load_explicit(&state->outliers.instances, memory_order_relaxed) == 0;
+
+    v->refs = 1;
+    v->state = state;
+    v->config = config_ref(config);
+    v->conf = config_service(config, state->name);
+    v->set = set ? instance_set_ref(set) : NULL;
+    v->n = set ? set->n : 0;
+    v->states = must_alloc(v->n * sizeof(struct instance_state *));
+    targets = must_alloc(v->n * sizeof *targets);
+    for (unsigned i = 0; i < v->n; i++) {
+        struct instance_state *s = registry_instance(r, state, &set->items[i]);
+
+        v->states[i] = instance_state_ref(s);
+        atomic_store_explicit(&s->load.max_in_flight, v->conf->max_requests_per_instance,
+                              memory_order_relaxed);
+        targets[i] = target_of(v, &set->items[i], s);
+        note_usable(s, targets[i].usable, first_view, now_ns);
+        usable += targets[i].usable;
+    }
+    outlier_group_resize(&state->outliers, usable, now_ns);
+    v->balancer = make_balancer(v, targets);
+    mark_failures(v);
+    free(targets);
+    return v;
+}
+
+struct service_view *service_view_ref(struct service_view *v)
+{
+    atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
+    return v;
+}
+
+void service_view_unref(struct service_view **vp)
+{
+    struct service_view *v = *vp;
+
+    *vp = NULL;
+    if (!v || atomic_fetch_sub_explicit(&v->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    for (unsigned i = 0; i < v->n; i++)
+        instance_state_unref(&v->states[i]);
+    balancer_free(v->balancer);
+    instance_set_unref(&v->set);
+    config_unref(&v->config);
+    free(v->states);
+    free(v);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* snapshot.h - what a worker needs to serve a request: routes, services, instances. Immutable.
+ *
+ * The control thread builds one whenever the catalog or the configuration changes, shares every
+ * part that did not change with the one before, and hands it to each worker's mailbox. A request
+ * takes the worker's present snapshot once and keeps it to its end.
+ */
+#include "balancer/balancer.h"
+#include "base/instance.h"
+#include "config/config.h"
+#include "route/route.h"
+#include "snapshot/registry.h"
+
+/* One service at one moment. Shared by all snapshots in which it is the same. */
+struct service_view {
+    _Atomic int refs;
+    struct service_state *state; /* ref */
+    struct config *config;       /* ref: owner of conf */
+    const struct service_conf *conf;
+    struct instance_set *set;       /* ref; NULL = not in the catalog */
+    unsigned n;                     /* instances, in the order of set->items */
+    struct instance_state **states; /* refs */
+    struct balancer *balancer;      /* owned; its index is the index here */
+    uint64_t failure_statuses[10];  /* bit set of 0..599: which answers the breaker counts */
+};
+
+static inline bool service_view_is_failure(const struct service_view *v, unsigned status)
+{
+    return status < 600 && (v->failure_statuses[status / 64] >> (status % 64) & 1);
+}
+
+struct snapshot {
+    _Atomic int refs;
+    uint64_t version; /* counts up */
+    bool complete;    /* every service in use was heard of: no route means that there is none */
+    struct config *config;      /* ref */
+    struct route_table *routes; /* ref */
+    uint32_t nslots;
+    struct service_view **services; /* [nslots] by slot, NULL = nobody uses it; refs */
+};
+
+struct snapshot *snapshot_ref(struct snapshot *s);
+void snapshot_unref(struct snapshot **s);
