@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http/uri.h"
+#include "route/route_table.h"
+
+/* One search in one host. */
+struct search {
+    const struct route_table *t;
+    const struct request *r;
+    uint32_t best; /* index + 1; 0 = none yet */
+    struct str values[ROUTE_MAX_PARAMS], best_values[ROUTE_MAX_PARAMS];
+    uint32_t methods;  /* that other routes for the path would take */
+    const char *allow; /* of the first such route, when it names only unusual methods */
+};
+
+static bool value_matches(const struct match_conf *m, struct str value)
+{
+    if (!m->value)
+        return true;
+    return m->prefix ? str_starts(value, str_of(m->value)) : str_eq(value, str_of(m->value));
+}
+
+static bool header_matches(const struct match_conf *m, const struct request *r)
+{
+    struct str name = str_of(m->name);
+
+    for (unsigned i = 0; i < r->nheaders; i++)
+        if (str_ieq(r->headers[i].name, name) && value_matches(m, r->headers[i].value))
+            return true;
+    return false;
+}
+
+static bool conditions_match(const struct route_conf *conf, const struct request *r)
+{
+    struct str value;
+
+    for (size_t i = 0; i < conf->nheaders; i++)
+        if (header_matches(&conf->headers[i], r) == conf->headers[i].invert)
+            return false;
+    for (size_t i = 0; i < conf->nquery; i++) {
+        const struct match_conf *m = &conf->query[i];
+        bool found = request_query(r, str_of(m->name), &value) && value_matches(m, value);
+
+        if (found == m->invert)
+            return false;
+    }
+    return true;
+}
+
+static bool method_matches(const struct compiled *c, const struct request *r)
+{
+    if (!c->route.conf->methods)
+        return true;
+    if (r->method != METHOD_OTHER)
+        return c->methods & (1u << r->method);
+    for (size_t i = 0; c->others && c->others[i]; i++)
+        if (str_eq(str_of(c->others[i]), r->method_name))
+            return true;
+    return false;
+}
+
+/* Takes the first route of the list that wants the request, if it beats the best one so far. */
+static void consider(struct search *s, struct route_list list)
+{
+    for (uint32_t i = list.first; i != 0 && (s->best == 0 || i < s->best);
+         i = s->t->routes[i - 1].next) {
+        const struct compiled *c = &s->t->routes[i - 1];
+
+        if (c->route.conf->path_match == PATH_GLOB && !route_glob(c->path, s->r->path))
+            continue;
+        if (!conditions_match(c->route.conf, s->r))
+            continue;
+        if (method_matches(c, s->r)) {
+            s->best = i;
+            memcpy(s->best_values, s->values, sizeof(s->values));
+            return;
+        }
+        s->methods |= c->methods;
+        if (!s->allow)
+            s->allow = c->allow;
+    }
+}
+
+/* `at`: the bytes of the path that led to the node; a '/' or the end follows. */
+static void walk(struct search *s, uint32_t id, size_t at, unsigned nvalues)
+{
+    const struct node *node = &s->t->nodes[id];
+    struct str path = s->r->path;
+
+    consider(s, node->prefix);
+    if (at == path.n) {
+        consider(s, node->exact);
+        return;
+    }
+    struct str rest = {path.p + at + 1, path.n - at - 1};
+    const char *slash = memchr(rest.p, '/', rest.n);
+    struct str segment = {rest.p, slash ? (size_t)(slash - rest.p) : rest.n};
+    uint32_t child = route_map_find(&s->t->edge_map, id, segment);
+
+    if (child)
+        walk(s, child, at + 1 + segment.n, nvalues);
+    if (node->rest.first) {
+        s->values[nvalues] = rest;
+        consider(s, node->rest);
+    }
+    if (node->param && segment.n > 0) {
+        s->values[nvalues] = segment;
+        walk(s, node->param, at + 1 + segment.n, nvalues + 1);
+    }
+}
+
+/* Every prefix of the path whose length occurs among the plain routes of the host. */
+static void find_plain(struct search *s, const struct host *h, bool fold)
+{
+    uint32_t number = (uint32_t)(h - s->t->hosts) * 2 + fold;
+    uint64_t hash = route_hash_start(number);
+    struct str path = s->r->path;
+    char folded[ROUTE_MAX_PATH];
+    size_t max = path.n < sizeof(folded) ? path.n : sizeof(folded);
+
+    for (size_t n = 1; n <= max; n++) {
+        char c = fold ? ascii_lower(path.p[n - 1]) : path.p[n - 1];
+
+        folded[n - 1] = c;
+        hash = route_hash_step(hash, c);
+        if ((h->lengths[n / 64] >> (n % 64) & 1) == 0)
+            continue;
+        uint32_t list =
+            route_map_find_hashed(&s->t->plain_map, number, (struct str){folded, n}, hash);
+        if (list)
+            consider(s, s->t->lists[list - 1]);
+    }
+}
+
+static void find_in_host(struct search *s, uint32_t host)
+{
+    if (host == 0 || s->best)
+        return;
+    const struct host *h = &s->t->hosts[host - 1];
+    walk(s, h->root, 0, 0);
+    if (h->plain)
+        find_plain(s, h, false);
+    if (h->plain_fold)
+        find_plain(s, h, true);
+}
+
+static void find_name(struct search *s, uint32_t kind, struct str name)
+{
+    if (!s->best)
+        find_in_host(s, route_map_find(&s->t->host_map, kind, name));
+}
+
+/* The host with its port, without it, the wildcards from the longest on, any host. */
+static void find_hosts(struct search *s)
+{
+    struct str full = s->r->host, host;
+    uint16_t port;
+
+    uri_split_authority(full, &host, &port);
+    if (host.n > 1 && host.p[host.n - 1] == '.')
+        host.n--; /* the root of the DNS, as in "shop.example." */
+    if (full.n > 0 && full.n <= ROUTE_MAX_HOST) {
+        bool ported = full.n > host.n;
+
+        if (ported)
+            find_name(s, HOST_EXACT, full);
+        find_name(s, HOST_EXACT, host);
+        for (size_t i = 1; i < host.n && !s->best; i++) {
+            if (host.p[i] != '.')
+                continue;
+            if (ported)
+                find_name(s, HOST_WILDCARD, (struct str){full.p + i, full.n - i});
+            find_name(s, HOST_WILDCARD, (struct str){host.p + i, host.n - i});
+        }
+    }
+    find_name(s, HOST_EXACT, STR(""));
+}
+
+void route_find(const struct route_table *t, const struct request *r, struct route_match *ret)
+{
+    struct search s = {.t = t, .r = r};
+
+    ret->route = NULL;
+    ret->allow = NULL;
+    ret->nparams = 0;
+    if (r->path.n == 0 || r->path.p[0] != '/')
+        return;
+    find_hosts(&s);
+    if (s.best == 0) {
+        ret->allow = s.methods ? t->allow[s.methods] : s.allow;
+        return;
+    }
+    const struct compiled *c = &t->routes[s.best - 1];
+    ret->route = &c->route;
+    ret->nparams = c->nparams;
+    for (unsigned i = 0; i < c->nparams; i++) {
+        ret->params[i].name = c->params[i];
+        ret->params[i].value = s.best_values[i];
+    }
+}
+
+/* Goes back to the last '*' only, so the cost is at most the product of the lengths. */
+bool route_glob(struct str pattern, struct str s)
+{
+    size_t p = 0, i = 0, star = SIZE_MAX, mark = 0;
+
+    while (i < s.n) {
+        if (p < pattern.n && pattern.p[p] == '*') {
+            star = p++;
+            mark = i;
+        } else if (p < pattern.n && (pattern.p[p] == '?' || pattern.p[p] == s.p[i])) {
+            p++;
+            i++;
+        } else if (star != SIZE_MAX) {
+            p = star + 1;
+            i = ++mark;
+        } else {
+            return false;
+        }
+    }
+    while (p < pattern.n && pattern.p[p] == '*')
+        p++;
+    return p == pattern.n;
+}

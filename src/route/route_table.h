@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* route_table.h - how the route table is laid out (internal to this folder).
+ *
+ * All routes stand in one array, sorted by host and then by precedence: of two routes of a host
+ * the one with the smaller index wins. What remains is to find the few whose path matches, at a
+ * cost that depends on the path alone:
+ *
+ *   trie    exact, prefix and pattern routes, one edge a segment ("/orders/{id}": orders, *)
+ *   plain   plain prefixes and globs, by the literal bytes before their first wildcard; a bit for
+ *           each length that occurs tells where to look
+ *
+ * The edges of all tries, the plain keys and the hosts are three hash maps. Indices are counted
+ * from 1 there, so that 0 is "none". */
+#include "route/route.h"
+#include "route/route_map.h"
+
+enum { ROUTE_MAX_PATH = 2048, ROUTE_MAX_SEGMENTS = 64, ROUTE_MAX_HOST = 260 };
+
+struct compiled {
+    struct route route;
+    struct str path;     /* its normal form */
+    uint32_t next;       /* of the same list, in order of precedence */
+    uint32_t methods;    /* bit (1u << enum method); 0 = any */
+    const char **others; /* names of METHOD_OTHER methods; NULL = none */
+    const char *allow;   /* the route's own methods: "GET, PUT" */
+    unsigned literal;    /* bytes before the first parameter or wildcard */
+    unsigned literals;   /* bytes that are no parameter, in all */
+    unsigned nparams;
+    struct str params[ROUTE_MAX_PARAMS];
+    bool from_tags;
+    uint64_t create_index;
+};
+
+struct route_list {
+    uint32_t first, last;
+};
+
+struct node {
+    struct route_list exact, prefix, rest; /* end here; here and below; pattern with {name...} */
+    uint32_t param;                        /* node behind {name} */
+};
+
+struct host {
+    uint32_t root;          /* of its trie */
+    bool plain, plain_fold; /* which plain routes it has */
+    uint64_t *lengths;      /* bit for each length of their literal heads; NULL = no plain route */
+};
+
+struct route_table {
+    _Atomic int refs;
+    struct arena *arena; /* owned: all strings and arrays but those below */
+    struct compiled *routes;
+    size_t n;
+    struct node *nodes; /* owned */
+    uint32_t nnodes, max_nodes;
+    struct host *hosts;
+    uint32_t nhosts;
+    struct route_list *lists; /* of plain keys */
+    uint32_t nlists;
+    struct route_map host_map;             /* HOST_EXACT or HOST_WILDCARD, name -> host */
+    struct route_map edge_map;             /* node, segment -> node */
+    struct route_map plain_map;            /* host * 2 + fold, literal head -> list */
+    const char *allow[1u << METHOD_OTHER]; /* by set of methods */
+};
+
+enum { HOST_EXACT, HOST_WILDCARD }; /* a wildcard's key is what follows its '*' */
+
+/* A copy of everything in `from` that lives in the arena alone (route_copy.c). */
+struct route_conf *route_copy(struct arena *a, const struct route_conf *from);
+/* Fills in path, methods and parameters from route.conf; what is wrong with it, or NULL
+ * (route_compile.c). */
+const char *route_compile(struct compiled *c, struct arena *a);
+/* -1 for a method without a bit. */
+int route_method_bit(struct str name);
+/* "GET, PUT" of a set of methods. */
+const char *route_methods_text(struct arena *a, uint32_t methods);
+/* Order of the array: host, then precedence; for qsort. */
+int route_compare(const void *a, const void *b);
+/* '*' any bytes, '?' one byte. */
+bool route_glob(struct str pattern, struct str s);
