@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "discovery/consul_token.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char path[] = P_tmpdir "/frontdesk-token-XXXXXX";
+
+static int begin(void **state)
+{
+    int fd;
+
+    (void)state;
+    memcpy(path + sizeof path - 7, "XXXXXX", 6);
+    fd = mkstemp(path);
+    return fd < 0 ? -1 : close(fd);
+}
+
+static int end(void **state)
+{
+    (void)state;
+    return unlink(path);
+}
+
+static void write_token(const char *text)
+{
+    FILE *f = fopen(path, "w");
+
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void fixed_token(void **state)
+{
+    struct consul_token *t = consul_token_new(NULL, "  s3cret ");
+
+    (void)state;
+    assert_string_equal(consul_token_text(t), "s3cret");
+    assert_false(consul_token_refresh(t, true));
+    consul_token_free(t);
+    t = consul_token_new(NULL, NULL);
+    assert_string_equal(consul_token_text(t), "");
+    consul_token_free(t);
+}
+
+static void not_a_header_value(void **state)
+{
+    struct consul_token *t = consul_token_new(NULL, "a\r\nX-Evil: 1");
+
+    (void)state;
+    assert_string_equal(consul_token_text(t), "");
+    consul_token_free(t);
+}
+
+static void file_is_trimmed_and_read_again(void **state)
+{
+    struct consul_token *t;
+
+    (void)state;
+    write_token("one\n");
+    t = consul_token_new(path, "fixed");
+    assert_string_equal(consul_token_text(t), "one");
+    write_token("two\n\n");
+    assert_true(consul_token_refresh(t, true));
+    assert_string_equal(consul_token_text(t), "two");
+    assert_false(consul_token_refresh(t, true));
+    assert_false(consul_token_refresh(t, false));
+    consul_token_free(t);
+}
+
+static void bad_file_leaves_the_last_token(void **state)
+{
+    struct consul_token *t;
+
+    (void)state;
+    write_token("one");
+    t = consul_token_new(path, NULL);
+    write_token(" \n");
+    assert_false(consul_token_refresh(t, true));
+    assert_string_equal(consul_token_text(t), "one");
+    assert_int_equal(unlink(path), 0);
+    assert_false(consul_token_refresh(t, true));
+    assert_string_equal(consul_token_text(t), "one");
+    write_token("two");
+    assert_true(consul_token_refresh(t, false));
+    consul_token_free(t);
+}
+
+static void token_is_masked(void **state)
+{
+    struct consul_token *t = consul_token_new(NULL, "abc");
+    char text[] = "403: abc is not abcabc";
+
+    (void)state;
+    consul_token_mask(t, text);
+    assert_string_equal(text, "403: *** is not ******");
+    consul_token_free(t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fixed_token),
+        cmocka_unit_test(not_a_header_value),
+        cmocka_unit_test_setup_teardown(file_is_trimmed_and_read_again, begin, end),
+        cmocka_unit_test_setup_teardown(bad_file_leaves_the_last_token, begin, end),
+        cmocka_unit_test(token_is_masked),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
