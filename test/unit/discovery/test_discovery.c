@@ -24,7 +24,7 @@
 struct agent {
     struct evhttp *http;
     uint16_t port;
-    int status;
+    int status, web_status; /* of web alone; 0 = as the others */
     uint64_t index;
     const char *services, *web;
     const char *token; /* required; NULL = none */
@@ -41,22 +41,37 @@ static unsigned told;
     "{\"Node\":{\"Node\":\"n1\",\"Address\":\"10.0.0.1\"},\"Service\":{\"ID\":\"" id               \
     "\",\"Port\":80},\"Checks\":[]}"
 
+static const char *body_for(const char *uri, int status)
+{
+    if (status != 200)
+        return "ACL not found s3cret";
+    if (strstr(uri, "/v1/catalog/services"))
+        return agent.services;
+    return strstr(uri, "/v1/health/state/") ? "[]" : agent.web;
+}
+
+static int status_for(struct evhttp_request *r)
+{
+    const char *token = evhttp_find_header(evhttp_request_get_input_headers(r), "X-Consul-Token");
+
+    if (agent.token && (!token || strcmp(token, agent.token) != 0))
+        return 403;
+    if (agent.web_status && strstr(evhttp_request_get_uri(r), "/web?"))
+        return agent.web_status;
+    return agent.status;
+}
+
 static void answer(struct evhttp_request *r)
 {
     struct evbuffer *body = evbuffer_new();
-    bool is_list = strstr(evhttp_request_get_uri(r), "/v1/catalog/services") != NULL;
-    const char *token = evhttp_find_header(evhttp_request_get_input_headers(r), "X-Consul-Token");
-    int status = agent.token && (!token || strcmp(token, agent.token) != 0) ? 403 : agent.status;
+    int status = status_for(r);
     char index[24];
 
     snprintf(index, sizeof index, "%lu", status == 200 ? (unsigned long)agent.index : 1ul);
     evhttp_add_header(evhttp_request_get_output_headers(r), "X-Consul-Index", index);
     evhttp_add_header(evhttp_request_get_output_headers(r), "X-Consul-Knownleader", "true");
     evhttp_add_header(evhttp_request_get_output_headers(r), "Content-Type", "application/json");
-    evbuffer_add_printf(body, "%s",
-                        status != 200 ? "ACL not found s3cret"
-                        : is_list     ? agent.services
-                                      : agent.web);
+    evbuffer_add_printf(body, "%s", body_for(evhttp_request_get_uri(r), status));
     evhttp_send_reply(r, status, "-", body);
     evbuffer_free(body);
 }
@@ -268,6 +283,22 @@ static void errors_keep_the_data(void **state)
     UNTIL(status().connected && agent.nwaiting == 2);
 }
 
+static void recovery_of_the_list_wakes_the_others(void **state)
+{
+    const char *const names[] = {"web"};
+
+    (void)state;
+    agent.status = 500;
+    agent.web_status = 400; /* by itself it would try again after a minute */
+    start(DISCOVER_USED, NULL);
+    discovery_use(d, names, 1);
+    UNTIL(watch("web").failing && status().errors >= 3);
+    agent.status = 200;
+    agent.web_status = 0;
+    agent.web = "[" WEB("a") "]";
+    UNTIL(count("web") == 1);
+}
+
 static void agent_that_restarts_is_found_again(void **state)
 {
     const char *const names[] = {"web"};
@@ -399,6 +430,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(vanished_service_is_shown_as_gone, begin, end),
         cmocka_unit_test_setup_teardown(named_service_that_does_not_exist_is_ready, begin, end),
         cmocka_unit_test_setup_teardown(errors_keep_the_data, begin, end),
+        cmocka_unit_test_setup_teardown(recovery_of_the_list_wakes_the_others, begin, end),
         cmocka_unit_test_setup_teardown(agent_that_restarts_is_found_again, begin, end),
         cmocka_unit_test_setup_teardown(index_that_goes_back_cannot_remove_at_once, begin, end),
         cmocka_unit_test_setup_teardown(rights_come_back_with_the_token_file, begin, end),
