@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "admin/metrics.h"
+#include "admin/service_row.h"
+
+#include <event2/buffer.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct scrape {
+    const struct look *look;
+    const struct service_row *rows;
+    size_t nrows;
+    struct discovery_status consul;
+    struct evbuffer *out;
+};
+
+struct metric {
+    const char *name, *type, *help;
+    void (*write)(const struct scrape *s, const struct metric *m);
+    size_t offset; /* for write_worker and write_service: of the uint64_t or uint32_t */
+};
+
+void metrics_label(struct evbuffer *out, const char *value)
+{
+    /* JSON's checker of UTF-8 is as good as any: text that it refuses goes out as ASCII. */
+    json_t *text = json_text(value);
+
+    for (const char *p = json_string_value(text); p && *p; p++) {
+        if (*p == '\n')
+            evbuffer_add(out, "\\n", 2);
+        else if (*p == '\\' || *p == '"')
+            evbuffer_add_printf(out, "\\%c", *p);
+        else
+            evbuffer_add(out, p, 1);
+    }
+    json_decref(text);
+}
+
+/* NAME{service="...",KEY="VALUE"} up to the value; key may be NULL. */
+static void begin_sample(const struct scrape *s, const char *name, const struct service_row *row,
+                         const char *key, const char *value)
+{
+    evbuffer_add_printf(s->out, "frontdesk_%s{service=\"", name);
+    metrics_label(s->out, row->name);
+    if (key)
+        evbuffer_add_printf(s->out, "\",%s=\"%s", key, value);
+    evbuffer_add(s->out, "\"} ", 3);
+}
+
+static void end_sample(const struct scrape *s, uint64_t value)
+{
+    evbuffer_add_printf(s->out, "%" PRIu64 "\n", value);
+}
+
+static void plain_sample(const struct scrape *s, const struct metric *m, uint64_t value)
+{
+    evbuffer_add_printf(s->out, "frontdesk_%s ", m->name);
+    end_sample(s, value);
+}
+
+static void write_build(const struct scrape *s, const struct metric *m)
+{
+    evbuffer_add_printf(s->out, "frontdesk_%s{version=\"", m->name);
+    metrics_label(s->out, s->look->sources->version);
+    evbuffer_add_printf(s->out, "\"} 1\n");
+}
+
+static void write_uptime(const struct scrape *s, const struct metric *m)
+{
+    evbuffer_add_printf(s->out, "frontdesk_%s %.3f\n", m->name,
+                        (double)(s->look->now_ns - s->look->sources->started_ns) / 1e9);
+}
+
+static void write_ready(const struct scrape *s, const struct metric *m)
+{
+    plain_sample(s, m, look_unready(s->look) ? 0 : 1);
+}
+
+static void write_worker(const struct scrape *s, const struct metric *m)
+{
+    uint64_t value;
+
+    memcpy(&value, (const char *)&s->look->workers + m->offset, sizeof value);
+    plain_sample(s, m, value);
+}
+
+static void write_reloads(const struct scrape *s, const struct metric *m)
+{
+    plain_sample(s, m, s->look->sources->reloads);
+}
+
+static void write_reload_failures(const struct scrape *s, const struct metric *m)
+{
+    plain_sample(s, m, s->look->sources->reloads_failed);
+}
+
+static void write_version(const struct scrape *s, const struct metric *m)
+{
+    plain_sample(s, m, s->look->snapshot ? s->look->snapshot->version : 0);
+}
+
+static void write_connected(const struct scrape *s, const struct metric *m)
+{
+    if (s->consul.consul)
+        plain_sample(s, m, s->consul.connected);
+}
+
+static void write_last_good(const struct scrape *s, const struct metric *m)
+{
+    uint64_t now = s->look->now_ns, good = s->consul.last_good_ns;
+
+    if (s->consul.consul && good)
+        evbuffer_add_printf(s->out, "frontdesk_%s %.3f\n", m->name,
+                            now > good ? (double)(now - good) / 1e9 : 0.0);
+}
+
+static void write_consul_errors(const struct scrape *s, const struct metric *m)
+{
+    if (s->consul.consul)
+        plain_sample(s, m, s->consul.errors);
+}
+
+static void write_service64(const struct scrape *s, const struct metric *m)
+{
+    for (size_t i = 0; i < s->nrows; i++) {
+        uint64_t value;
+
+        memcpy(&value, (const char *)&s->rows[i] + m->offset, sizeof value);
+        begin_sample(s, m->name, &s->rows[i], NULL, NULL);
+        end_sample(s, value);
+    }
+}
+
+static void write_service32(const struct scrape *s, const struct metric *m)
+{
+    for (size_t i = 0; i < s->nrows; i++) {
+        uint32_t value;
+
+        memcpy(&value, (const char *)&s->rows[i] + m->offset, sizeof value);
+        begin_sample(s, m->name, &s->rows[i], NULL, NULL);
+        end_sample(s, value);
+    }
+}
+
+static void write_classes(const struct scrape *s, const struct metric *m)
+{
+    static const char *const names[] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
+
+    for (size_t i = 0; i < s->nrows; i++)
+        for (size_t c = 0; c < ARRAY_LEN(names); c++) {
+            begin_sample(s, m->name, &s->rows[i], "code", names[c]);
+            end_sample(s, s->rows[i].by_class[c]);
+        }
+}
+
+static void write_failures(const struct scrape *s, const struct metric *m)
+{
+    for (size_t i = 0; i < s->nrows; i++)
+        for (int r = REASON_NONE + 1; r < REASON_COUNT; r++)
+            if (s->rows[i].reasons[r]) {
+                begin_sample(s, m->name, &s->rows[i], "reason", reason_info((enum reason)r)->word);
+                end_sample(s, s->rows[i].reasons[r]);
+            }
+}
+
+static void write_histogram(const struct scrape *s, const struct metric *m,
+                            const struct service_row *row)
+{
+    char bucket[64], part[64], bound[32];
+    uint64_t sum = 0;
+
+    snprintf(bucket, sizeof bucket, "%s_bucket", m->name);
+    for (size_t i = 0; i < LATENCY_BUCKETS; i++) {
+        sum += row->latency[i];
+        if (i < LATENCY_BUCKETS - 1)
+            snprintf(bound, sizeof bound, "%g", latency_bounds[i]);
+        else
+            snprintf(bound, sizeof bound, "+Inf");
+        begin_sample(s, bucket, row, "le", bound);
+        end_sample(s, sum);
+    }
+    snprintf(part, sizeof part, "%s_sum", m->name);
+    begin_sample(s, part, row, NULL, NULL);
+    evbuffer_add_printf(s->out, "%.9f\n", (double)row->latency_ns_sum / 1e9);
+    snprintf(part, sizeof part, "%s_count", m->name);
+    begin_sample(s, part, row, NULL, NULL);
+    end_sample(s, sum);
+}
+
+static void write_durations(const struct scrape *s, const struct metric *m)
+{
+    for (size_t i = 0; i < s->nrows; i++)
+        write_histogram(s, m, &s->rows[i]);
+}
+
+static void write_breaker_state(const struct scrape *s, const struct metric *m)
+{
+    for (size_t i = 0; i < s->nrows; i++)
+        for (int b = BREAKER_CLOSED; b <= BREAKER_HALF_OPEN; b++) {
+            begin_sample(s, m->name, &s->rows[i], "state",
+                         breaker_state_name((enum breaker_state)b));
+            end_sample(s, s->rows[i].breaker.state == (enum breaker_state)b);
+        }
+}
+
+static void write_health(const struct scrape *s, const struct metric *m)
+{
+    for (size_t i = 0; i < s->nrows; i++)
+        for (int h = HEALTH_PASSING; h <= HEALTH_MAINTENANCE; h++) {
+            begin_sample(s, m->name, &s->rows[i], "health", health_name((enum health)h));
+            end_sample(s, s->rows[i].by_health[h]);
+        }
+}
+
+#define WORKER(field)  write_worker, offsetof(struct admin_workers, field)
+#define SERVICE(field) write_service64, offsetof(struct service_row, field)
+#define SMALL(field)   write_service32, offsetof(struct service_row, field)
+
+/* clang-format off */
+static const struct metric metrics[] = {
+    {"build_info", "gauge", "Always 1; the version is a label.", write_build, 0},
+    {"uptime_seconds", "gauge", "Time since the start.", write_uptime, 0},
+    {"ready", "gauge", "1 while /readyz says 200.", write_ready, 0},
+    {"connections", "gauge", "Client connections that are open.", WORKER(connections)},
+    {"accepted_total", "counter", "Client connections accepted.", WORKER(accepted)},
+    {"refused_connections_total", "counter", "Client connections closed at once because there were too many.", WORKER(refused_connections)},
+    {"accept_errors_total", "counter", "Times that accepting a connection failed.", WORKER(accept_errors)},
+    {"unrouted_total", "counter", "Requests that no route matched.", WORKER(unrouted)},
+    {"bad_requests_total", "counter", "Requests refused before a route was looked for.", WORKER(bad_requests)},
+    {"requests_total", "counter", "Requests finished, by class of the answer's status; none = no answer could be given.", write_classes, 0},
+    {"failures_total", "counter", "Requests that ended badly or that the gateway answered itself, by reason.", write_failures, 0},
+    {"request_duration_seconds", "histogram", "Time from the request's head to the end of its answer.", write_durations, 0},
+    {"retries_total", "counter", "Tries beyond the first.", SERVICE(retries)},
+    {"breaker_state", "gauge", "1 for the present state of the service's circuit breaker, 0 for the others.", write_breaker_state, 0},
+    {"breaker_trips_total", "counter", "Times that the breaker opened.", SERVICE(breaker.trips)},
+    {"breaker_rejected_total", "counter", "Requests turned away by the breaker.", SERVICE(breaker.rejected)},
+    {"instances", "gauge", "Instances in the catalog, by health.", write_health, 0},
+    {"instances_available", "gauge", "Instances that a request could go to.", SMALL(available)},
+    {"ejected_instances", "gauge", "Instances taken out of rotation for failing.", SMALL(ejected)},
+    {"in_flight", "gauge", "Requests under way.", SMALL(in_flight)},
+    {"waiting", "gauge", "Requests that wait for the concurrency limit.", SMALL(waiting)},
+    {"upstream_connects_total", "counter", "Connections opened to instances.", WORKER(upstream_connects)},
+    {"upstream_reuses_total", "counter", "Requests sent over a kept connection.", WORKER(upstream_reuses)},
+    {"consul_connected", "gauge", "1 while the last answer of Consul was good.", write_connected, 0},
+    {"consul_last_good_age_seconds", "gauge", "Time since Consul last gave a good answer.", write_last_good, 0},
+    {"consul_errors_total", "counter", "Queries to Consul that failed.", write_consul_errors, 0},
+    {"config_reloads_total", "counter", "Configuration reloads that took effect.", write_reloads, 0},
+    {"config_reload_failures_total", "counter", "Configuration reloads that were refused.", write_reload_failures, 0},
+    {"snapshot_version", "gauge", "Number of the routes and instances in force.", write_version, 0},
+    {"access_log_dropped_total", "counter", "Lines of the access log lost because it could not be written fast enough.", WORKER(access_log_dropped)},
+};
+/* clang-format on */
+
+void metrics_write(const struct look *l, struct evbuffer *out)
+{
+    struct scrape s = {.look = l, .out = out};
+    struct service_row *rows = service_rows(l->snapshot, l->now_ns, &s.nrows);
+
+    s.rows = rows;
+    discovery_status(l->sources->discovery, &s.consul);
+    for (size_t i = 0; i < ARRAY_LEN(metrics); i++) {
+        const struct metric *m = &metrics[i];
+
+        evbuffer_add_printf(out, "# HELP frontdesk_%s %s\n# TYPE frontdesk_%s %s\n", m->name,
+                            m->help, m->name, m->type);
+        m->write(&s, m);
+    }
+    free(rows);
+}

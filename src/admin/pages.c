@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "admin/pages.h"
+#include "admin/dashboard.h"
+#include "admin/documents.h"
+#include "admin/metrics.h"
+
+#include <event2/buffer.h>
+#include <event2/http.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NOTHING_ELSE "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+static const char closed_policy[] = "default-src 'none'; " NOTHING_ELSE;
+static const char dashboard_policy[] = "default-src 'none'; script-src 'self'; style-src 'self'; "
+                                       "connect-src 'self'; " NOTHING_ELSE;
+
+static int add_to_body(const char *buffer, size_t size, void *data)
+{
+    return evbuffer_add(data, buffer, size);
+}
+
+static void answer_json(struct page_answer *a, int status, json_t *doc)
+{
+    a->status = status;
+    a->type = "application/json";
+    if (!doc || json_dump_callback(doc, add_to_body, a->body,
+                                   JSON_INDENT(2) | JSON_REAL_PRECISION(6)) < 0) {
+        a->status = 500;
+        evbuffer_drain(a->body, evbuffer_get_length(a->body));
+        evbuffer_add_printf(a->body, "{\"error\": \"the document could not be made\"}");
+    }
+    evbuffer_add(a->body, "\n", 1);
+    json_decref(doc);
+}
+
+void pages_error(struct page_answer *a, int status, const char *why)
+{
+    a->policy = closed_policy;
+    answer_json(a, status, json_pack("{s:o}", "error", json_text(why)));
+}
+
+static void answer_text(struct page_answer *a, int status, const char *text)
+{
+    a->status = status;
+    a->type = "text/plain; charset=utf-8";
+    evbuffer_add_printf(a->body, "%s\n", text);
+}
+
+static void answer_asset(struct page_answer *a, const char *type, struct str asset)
+{
+    a->status = 200;
+    a->type = type;
+    a->policy = dashboard_policy;
+    evbuffer_add_reference(a->body, asset.p, asset.n, NULL, NULL);
+}
+
+struct page_input {
+    const struct look *look;
+    const struct evkeyvalq *query;
+    const char *name; /* decoded rest of the path, for pages of one service */
+};
+
+static void page_dashboard(const struct page_input *in, struct page_answer *a)
+{
+    (void)in;
+    answer_asset(a, "text/html; charset=utf-8", dashboard_html());
+}
+
+static void page_script(const struct page_input *in, struct page_answer *a)
+{
+    (void)in;
+    answer_asset(a, "text/javascript; charset=utf-8", dashboard_js());
+}
+
+static void page_style(const struct page_input *in, struct page_answer *a)
+{
+    (void)in;
+    answer_asset(a, "text/css; charset=utf-8", dashboard_css());
+}
+
+static void page_livez(const struct page_input *in, struct page_answer *a)
+{
+    (void)in;
+    answer_text(a, 200, "ok");
+}
+
+static void page_readyz(const struct page_input *in, struct page_answer *a)
+{
+    const char *why = look_unready(in->look);
+
+    answer_text(a, why ? 503 : 200, why ? why : "ok");
+}
+
+static void page_metrics(const struct page_input *in, struct page_answer *a)
+{
+    a->status = 200;
+    a->type = "text/plain; version=0.0.4; charset=utf-8";
+    metrics_write(in->look, a->body);
+}
+
+static void page_status(const struct page_input *in, struct page_answer *a)
+{
+    answer_json(a, 200, status_document(in->look));
+}
+
+static void page_services(const struct page_input *in, struct page_answer *a)
+{
+    answer_json(a, 200, services_document(in->look));
+}
+
+static void page_breakers(const struct page_input *in, struct page_answer *a)
+{
+    answer_json(a, 200, breakers_document(in->look));
+}
+
+static void page_routes(const struct page_input *in, struct page_answer *a)
+{
+    answer_json(a, 200, routes_document(in->look));
+}
+
+static void answer_named(struct page_answer *a, json_t *doc)
+{
+    if (doc)
+        answer_json(a, 200, doc);
+    else
+        pages_error(a, 404, "there is no such service");
+}
+
+static void page_service(const struct page_input *in, struct page_answer *a)
+{
+    answer_named(a, service_document(in->look, in->name));
+}
+
+static void page_breaker(const struct page_input *in, struct page_answer *a)
+{
+    answer_named(a, breaker_document(in->look, in->name));
+}
+
+static void page_explain(const struct page_input *in, struct page_answer *a)
+{
+    const char *method = evhttp_find_header(in->query, "method");
+    const char *url = evhttp_find_header(in->query, "url");
+    struct err e;
+    json_t *doc;
+
+    if (!url) {
+        pages_error(a, 400, "expected ?url=, and ?method= for anything but GET");
+        return;
+    }
+    doc = explain_document(in->look, method ? method : "GET", url, &e);
+    if (doc)
+        answer_json(a, 200, doc);
+    else
+        pages_error(a, 400, e.text);
+}
+
+/* A path that ends with '/' (but for the first) stands for that path and one name. */
+static const struct page {
+    const char *path;
+    void (*answer)(const struct page_input *in, struct page_answer *a);
+} pages[] = {
+    {"/", page_dashboard},           {"/dashboard.js", page_script},
+    {"/dashboard.css", page_style},  {"/livez", page_livez},
+    {"/readyz", page_readyz},        {"/metrics", page_metrics},
+    {"/v1/status", page_status},     {"/v1/services", page_services},
+    {"/v1/services/", page_service}, {"/v1/breakers", page_breakers},
+    {"/v1/breakers/", page_breaker}, {"/v1/routes", page_routes},
+    {"/v1/explain", page_explain},
+};
+
+/* The rest of `path` behind the page's own; NULL when it is another page's. */
+static const char *rest_of(const struct page *p, const char *path)
+{
+    size_t n = strlen(p->path);
+
+    if (strncmp(path, p->path, n) != 0)
+        return NULL;
+    if (path[n] == '\0')
+        return n == 1 || p->path[n - 1] != '/' ? path + n : NULL;
+    return n > 1 && p->path[n - 1] == '/' ? path + n : NULL;
+}
+
+void pages_answer(const struct look *l, const struct page_request *q, struct page_answer *ret)
+{
+    struct page_input in = {.look = l, .query = q->query};
+
+    ret->policy = closed_policy;
+    for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
+        const char *rest = rest_of(&pages[i], q->path);
+        char *name;
+
+        if (!rest)
+            continue;
+        name = evhttp_uridecode(rest, 0, NULL);
+        in.name = name ? name : "";
+        pages[i].answer(&in, ret);
+        free(name);
+        return;
+    }
+    pages_error(ret, 404, "there is no such page");
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "admin/documents.h"
+
+#include <stdlib.h>
+
+#define GET(x) atomic_load_explicit(&(x), memory_order_relaxed)
+
+/* A word for how the data of this service comes in. */
+static const char *watch_word(const struct look *l, const char *name,
+                              struct discovery_watch_status *ret)
+{
+    if (!discovery_watch_status(l->sources->discovery, name, ret))
+        return "unknown";
+    if (ret->is_static)
+        return "static";
+    if (ret->failing)
+        return "failing";
+    if (ret->gone)
+        return "gone";
+    return ret->answered_ns ? "ok" : "pending";
+}
+
+static json_t *milliseconds(double seconds)
+{
+    return seconds < 0 ? json_null() : json_real(seconds * 1000);
+}
+
+static json_t *latency_part(const struct service_row *row)
+{
+    json_t *part, *counts = json_array();
+    double mean = -1;
+
+    if (row->latency_count)
+        mean = (double)row->latency_ns_sum / (double)row->latency_count / 1e9;
+    for (size_t i = 0; i < LATENCY_BUCKETS; i++)
+        json_array_append_new(counts, json_integer((json_int_t)row->latency[i]));
+    part = json_pack("{s:o,s:o,s:o,s:o,s:o}", "p50",
+                     milliseconds(latency_quantile(row->latency, 0.50)), "p95",
+                     milliseconds(latency_quantile(row->latency, 0.95)), "p99",
+                     milliseconds(latency_quantile(row->latency, 0.99)), "mean", milliseconds(mean),
+                     "counts", counts);
+    return part;
+}
+
+static json_t *responses_part(const struct service_row *row)
+{
+    static const char *const names[] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
+    json_t *part = json_object();
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        json_object_set_new(part, names[i], json_integer((json_int_t)row->by_class[i]));
+    return part;
+}
+
+static json_t *reasons_part(const struct service_row *row)
+{
+    json_t *part = json_object();
+
+    for (int r = REASON_NONE + 1; r < REASON_COUNT; r++)
+        if (row->reasons[r])
+            json_object_set_new(part, reason_info((enum reason)r)->word,
+                                json_integer((json_int_t)row->reasons[r]));
+    return part;
+}
+
+static void add_ejection(const struct look *l, json_t *doc, struct instance_state *state)
+{
+    uint64_t until = GET(state->load.ejected_until_ns);
+    bool ejected = instance_ejected(&state->load, l->now_ns);
+    enum outlier_cause cause = (enum outlier_cause)GET(state->outlier.last_cause);
+
+    json_object_set_new(doc, "ejected", json_boolean(ejected));
+    json_object_set_new(doc, "ejected_until", ejected ? look_time(l, until) : json_null());
+    json_object_set_new(doc, "ejection_cause",
+                        cause ? json_string(outlier_cause_name(cause)) : json_null());
+    json_object_set_new(doc, "ejection_failed", json_integer(GET(state->outlier.cause_failed)));
+    json_object_set_new(doc, "ejection_total", json_integer(GET(state->outlier.cause_total)));
+    json_object_set_new(doc, "ejections", json_integer((json_int_t)GET(state->outlier.ejections)));
+    json_object_set_new(doc, "on_probation",
+                        json_boolean(!ejected && GET(state->load.on_probation)));
+}
+
+static void add_traffic(json_t *doc, struct instance_state *state)
+{
+    enum reason last = (enum reason)GET(state->last_reason);
+    uint64_t ewma = GET(state->load.ewma_ns);
+    int64_t last_failure_ms = (int64_t)GET(state->last_failure_ms);
+
+    json_object_set_new(doc, "in_flight", json_integer(GET(state->load.in_flight)));
+    json_object_set_new(doc, "ewma_ms", ewma ? json_real((double)ewma / 1e6) : json_null());
+    json_object_set_new(doc, "requests", json_integer((json_int_t)GET(state->requests)));
+    json_object_set_new(doc, "failures", json_integer((json_int_t)GET(state->failures)));
+    json_object_set_new(doc, "last_reason",
+                        last ? json_string(reason_info(last)->word) : json_null());
+    json_object_set_new(doc, "last_failure", json_wall_time(last_failure_ms));
+}
+
+static json_t *instance_part(const struct look *l, const struct instance *i,
+                             struct instance_state *state)
+{
+    json_t *doc =
+        json_pack("{s:o,s:o,s:o,s:i,s:b,s:s,s:o,s:I,s:o,s:b}", "id", json_text(i->id), "node",
+                  json_text(i->node), "address", json_text(i->address), "port", (int)i->port,
+                  "resolved", i->sockaddr_len > 0, "health", health_name(i->health), "check",
+                  json_text(i->check), "weight", (json_int_t)i->weight, "zone", json_text(i->zone),
+                  "available", instance_available(i, &state->load, l->now_ns));
+
+    if (doc) {
+        add_ejection(l, doc, state);
+        add_traffic(doc, state);
+    }
+    return doc;
+}
+
+static json_t *instances_part(const struct look *l, const struct service_view *v)
+{
+    json_t *list = json_array();
+
+    for (unsigned i = 0; i < v->n; i++)
+        json_array_append_new(list, instance_part(l, &v->set->items[i], v->states[i]));
+    return list;
+}
+
+static json_t *service_part(const struct look *l, const struct service_row *row)
+{
+    struct service_state *state = row->view->state;
+    struct discovery_watch_status watch = {0};
+    const char *word = watch_word(l, row->name, &watch);
+    json_t *budget = json_pack("{s:I,s:I}", "taken", (json_int_t)GET(state->budget.taken),
+                               "refused", (json_int_t)GET(state->budget.refused));
+
+    return json_pack(
+        "{s:o,s:o,s:o,s:I,s:s,s:I,s:o,s:o,s:I,s:I,s:I,s:I,s:o,s:o,s:I,s:b,s:o}", "name",
+        json_text(row->name), "breaker", breaker_summary(l, row), "data_age_ms",
+        watch.is_static ? json_null() : look_age_ms(l, watch.answered_ns), "index",
+        (json_int_t)watch.index, "watch", word, "requests", (json_int_t)row->requests, "responses",
+        responses_part(row), "reasons", reasons_part(row), "retries", (json_int_t)row->retries,
+        "in_flight", (json_int_t)row->in_flight, "waiting", (json_int_t)row->waiting,
+        "rejected_overload", (json_int_t)GET(state->limit.rejected), "latency_ms",
+        latency_part(row), "retry_budget", budget, "available", (json_int_t)row->available, "panic",
+        row->panic, "instances", instances_part(l, row->view));
+}
+
+static json_t *bounds_ms(void)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < LATENCY_BUCKETS - 1; i++)
+        json_array_append_new(list, json_real(latency_bounds[i] * 1000));
+    return list;
+}
+
+json_t *services_document(const struct look *l)
+{
+    size_t n;
+    struct service_row *rows = service_rows(l->snapshot, l->now_ns, &n);
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(list, service_part(l, &rows[i]));
+    free(rows);
+    return json_pack("{s:o,s:o}", "services", list, "latency_bounds_ms", bounds_ms());
+}
+
+json_t *service_document(const struct look *l, const char *name)
+{
+    const struct service_view *v = service_row_find(l->snapshot, name);
+    struct service_row row;
+
+    if (!v)
+        return NULL;
+    service_row_fill(&row, v, l->now_ns);
+    return service_part(l, &row);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "admin/documents.h"
+
+#include <stdlib.h>
+
+static json_t *consul_part(const struct look *l)
+{
+    struct discovery_status d;
+
+    discovery_status(l->sources->discovery, &d);
+    return json_pack(
+        "{s:b,s:b,s:b,s:I,s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:I,s:I}", "enabled", d.consul, "connected",
+        d.connected, "leader_known", d.leader_known, "last_contact_ms",
+        (json_int_t)d.last_contact_ms, "last_good_age_ms", look_age_ms(l, d.last_good_ns),
+        "failing_since", look_time(l, d.failing_since_ns), "last_error",
+        d.last_error[0] ? json_text(d.last_error) : json_null(), "watches", (json_int_t)d.watches,
+        "requests", (json_int_t)d.requests, "errors", (json_int_t)d.errors, "index_resets",
+        (json_int_t)d.index_resets, "skipped_instances", (json_int_t)d.skipped_instances, "updates",
+        (json_int_t)d.updates);
+}
+
+static json_t *reload_part(const struct admin_sources *s)
+{
+    const char *error = s->last_reload_error;
+
+    return json_pack("{s:I,s:I,s:o,s:o}", "count", (json_int_t)s->reloads, "failed",
+                     (json_int_t)s->reloads_failed, "last", json_wall_time(s->last_reload_wall_ms),
+                     "last_error", error[0] ? json_text(error) : json_null());
+}
+
+static json_t *breaker_part(const struct service_row *rows, size_t n)
+{
+    json_t *part = json_object();
+
+    for (int state = BREAKER_CLOSED; state <= BREAKER_HALF_OPEN; state++) {
+        json_int_t count = 0;
+
+        for (size_t i = 0; i < n; i++)
+            count += rows[i].breaker.state == (enum breaker_state)state;
+        json_object_set_new(part, breaker_state_name((enum breaker_state)state),
+                            json_integer(count));
+    }
+    return part;
+}
+
+static json_t *snapshot_part(const struct snapshot *s, size_t nservices)
+{
+    if (!s)
+        return json_null();
+    return json_pack("{s:I,s:I,s:I}", "version", (json_int_t)s->version, "routes",
+                     (json_int_t)route_table_count(s->routes), "services", (json_int_t)nservices);
+}
+
+json_t *status_document(const struct look *l)
+{
+    const struct admin_sources *s = l->sources;
+    const char *unready = look_unready(l);
+    size_t n;
+    struct service_row *rows = service_rows(l->snapshot, l->now_ns, &n);
+    json_t *doc = json_pack(
+        "{s:s,s:o,s:I,s:b,s:o,s:b,s:i,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:I}", "version",
+        s->version, "started", json_wall_time(s->started_wall_ms), "uptime_s",
+        (json_int_t)((l->now_ns - s->started_ns) / NS_PER_S), "ready", !unready, "unready_reason",
+        unready ? json_text(unready) : json_null(), "draining", l->workers.draining, "workers",
+        (int)l->workers.workers, "connections", (json_int_t)l->workers.connections, "requests",
+        (json_int_t)l->workers.requests, "unrouted", (json_int_t)l->workers.unrouted,
+        "bad_requests", (json_int_t)l->workers.bad_requests, "snapshot",
+        snapshot_part(l->snapshot, n), "consul", consul_part(l), "reload", reload_part(s),
+        "problems", problems_list(l), "breakers", breaker_part(rows, n), "access_log_dropped",
+        (json_int_t)l->workers.access_log_dropped);
+
+    free(rows);
+    return doc;
+}
