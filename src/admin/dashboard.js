@@ -250,31 +250,38 @@ function drawInstance(i) {
   return row;
 }
 
-function drawInstances(service) {
-  const box = element("details");
-  const total = service.instances.length;
+function instanceTable(service) {
   const head = element("tr");
-  const table = element("table");
+  const thead = element("thead");
   const body = element("tbody");
-  const scroll = element("div", "scroll");
-  box.append(element("summary", "", service.available + " of " + total +
-    (total === 1 ? " instance" : " instances") + " available" + (service.panic ? ", PANIC: health is ignored" : "")));
+  const table = element("table");
   for (const [name, className] of [["instance", ""], ["health", ""], ["state", ""], ["in flight", "number"],
     ["latency", "number"], ["requests", "number"], ["failed", "number"]])
     head.append(element("th", className, name));
   for (const i of service.instances) body.append(drawInstance(i));
-  table.append(element("thead"), body);
-  table.firstChild.append(head);
-  scroll.append(table);
-  box.append(scroll);
+  thead.append(head);
+  table.append(thead, body);
+  return table;
+}
+
+function drawInstances(service) {
+  const box = element("details");
+  const total = service.instances.length;
   const byHand = opened.get(service.name);
+  const fill = () => { if (box.open && box.children.length === 1) box.append(instanceTable(service)); };
+  const summary = element("summary", "", service.available + " of " + total +
+    (total === 1 ? " instance" : " instances") + " available" + (service.panic ? ", PANIC: health is ignored" : ""));
+  box.append(summary);
   box.open = byHand === undefined ? rank(service) < 4 : byHand;
-  box.querySelector("summary").addEventListener("click", () => opened.set(service.name, !box.open));
+  fill();
+  summary.addEventListener("click", () => opened.set(service.name, !box.open));
+  box.addEventListener("toggle", fill);
   return box;
 }
 
 function drawService(service, bounds) {
   const card = element("article", "service " + severity(service));
+  card.dataset.service = service.name;
   const top = element("div", "top");
   top.append(element("h3", "", service.name));
   if (service.available === 0) top.append(element("span", "badge bad", "NO INSTANCE AVAILABLE"));
@@ -288,11 +295,26 @@ function drawService(service, bounds) {
   return card;
 }
 
+// The page is drawn anew every two seconds: whoever walks it by keyboard stays where they are.
+function replaceCards(cards) {
+  const focused = document.activeElement && document.activeElement.closest("article");
+  const name = focused ? focused.dataset.service : null;
+  byId("services").replaceChildren(...cards);
+  for (const card of cards)
+    if (name !== null && card.dataset.service === name) card.querySelector("summary").focus();
+}
+
+// True while somebody marks text in the list, to copy it.
+function marking() {
+  const selection = document.getSelection();
+  return !selection.isCollapsed && byId("services").contains(selection.anchorNode);
+}
+
 function drawServices() {
   const words = byId("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
   const onlyTrouble = byId("trouble").checked;
   const shown = last.services.filter((s) => matches(s, words) && (!onlyTrouble || rank(s) < 4)).sort(worstFirst);
-  byId("services").replaceChildren(...shown.map((s) => drawService(s, last.bounds)));
+  replaceCards(shown.map((s) => drawService(s, last.bounds)));
   byId("count").textContent = shown.length === last.services.length
     ? shown.length + " services" : shown.length + " of " + last.services.length + " services";
   byId("empty").hidden = shown.length > 0;
@@ -307,7 +329,7 @@ function drawTitle() {
 function draw() {
   drawFacts(last.status);
   drawProblems(last.status);
-  drawServices();
+  if (!marking()) drawServices();
   drawTitle();
 }
 

@@ -188,12 +188,14 @@ void pages_answer(const struct look *l, const struct page_request *q, struct pag
     ret->policy = closed_policy;
     for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
         const char *rest = rest_of(&pages[i], q->path);
+        size_t n = 0;
         char *name;
 
         if (!rest)
             continue;
-        name = evhttp_uridecode(rest, 0, NULL);
-        in.name = name ? name : "";
+        name = evhttp_uridecode(rest, 0, &n);
+        /* No service has the empty name: what %00 has cut short finds none. */
+        in.name = name && strlen(name) == n ? name : "";
         pages[i].answer(&in, ret);
         free(name);
         return;
