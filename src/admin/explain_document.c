@@ -131,7 +131,8 @@ static json_t *location(const struct route_match *m, const struct request *r, st
     size_t n;
 
     if (!m->route || !m->route->conf->redirect_status ||
-        route_redirect_location(m->route, m, r, scheme.p, out, sizeof out, &n) < 0)
+        route_redirect_location(m->route, m, r, str_eq(scheme, STR("https")) ? "https" : "http",
+                                out, sizeof out, &n) < 0)
         return json_null();
     return slice((struct str){out, n});
 }
@@ -141,7 +142,7 @@ json_t *explain_document(const struct look *l, const char *method, const char *u
     char head[MAX_HEAD];
     struct request r;
     struct route_match m = {0};
-    struct target t;
+    struct target t = {STR_NULL, STR_NULL, STR_NULL};
 
     if (parse(method, url, head, &t, &r, e) < 0)
         return NULL;

@@ -163,7 +163,7 @@ fail:
 
 void proxy_publish(struct proxy *p, struct snapshot *s)
 {
-    for (unsigned i = 0; i < p->nworkers; i++)
+    for (unsigned i = 0; p->running && i < p->nworkers; i++)
         worker_post_snapshot(p->workers[i], snapshot_ref(s));
 }
 

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control.h"
+#include "admin/admin.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "control_discovery.h"
+#include "discovery/discovery.h"
+#include "notify.h"
+#include "proxy/proxy.h"
+#include "snapshot/builder.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* How long the listeners wait for a first look at the catalog, and how often drain looks. */
+enum { FIRST_LOOK_MS = 5000, DRAIN_POLL_MS = 20, WATCHDOG_POLL_MS = 2000 };
+
+struct control {
+    const char *dir;
+    struct event_base *base;
+    struct config *config; /* ref: the one in force */
+    struct registry *registry;
+    struct builder *builder;
+    struct discovery *discovery;
+    struct discovery *coming; /* after a reload that changed `consul:`: replaces the other one as
+                                 soon as it knows as much */
+    struct proxy *proxy;
+    struct admin *admin;
+    struct admin_sources sources;
+    struct snapshot *snapshot; /* ref: the newest */
+    struct event *signals[4];
+    struct event *first_look, *drain_timer, *watchdog;
+    bool listening, draining;
+    uint64_t drain_close_ns, drain_end_ns;
+};
+
+static void publish(struct control *c)
+{
+    struct snapshot *s = builder_build(c->builder, c->config, c->discovery, clock_now_ns());
+
+    snapshot_unref(&c->snapshot);
+    c->snapshot = s;
+    if (c->proxy)
+        proxy_publish(c->proxy, s);
+}
+
+/* Listeners open when the catalog was heard once, so that a gateway that starts beside others does
+ * not answer 404 where they answer 200; a Consul that is away delays them for a moment only. */
+static void open_listeners(struct control *c)
+{
+    struct err e;
+
+    if (c->listening)
+        return;
+    if (proxy_listen(c->proxy, c->config, &e) < 0) {
+        log_error("control", "%s", e.text);
+        return;
+    }
+    c->listening = true;
+    notify("READY=1\nSTATUS=serving");
+    log_info("control", "ready: %zu routes, %u services", route_table_count(c->snapshot->routes),
+             c->snapshot->nslots);
+}
+
+static void on_catalog_changed(void *arg)
+{
+    struct control *c = arg;
+
+    if (c->coming && discovery_ready(c->coming)) {
+        discovery_free(c->discovery);
+        c->discovery = c->coming;
+        c->coming = NULL;
+        c->sources.discovery = c->discovery;
+        log_info("control", "the new Consul settings are in force");
+    }
+    publish(c);
+    if (c->snapshot->complete && c->proxy)
+        open_listeners(c);
+}
+
+static void on_first_look_over(evutil_socket_t fd, short events, void *arg)
+{
+    struct control *c = arg;
+
+    (void)fd;
+    (void)events;
+    if (c->listening)
+        return;
+    log_warn("control", "Consul has not answered in %d ms: serving what is known", FIRST_LOOK_MS);
+    open_listeners(c);
+}
+
+static struct snapshot *give_snapshot(void *arg)
+{
+    return ((struct control *)arg)->snapshot;
+}
+
+static struct config *give_config(void *arg)
+{
+    return ((struct control *)arg)->config;
+}
+
+static void give_workers(void *arg, struct admin_workers *ret)
+{
+    struct control *c = arg;
+    struct proxy_counters n;
+
+    proxy_counters(c->proxy, &n);
+    *ret = (struct admin_workers){
+        .workers = c->config->workers,
+        .draining = c->draining,
+        .accepted = n.accepted,
+        .connections = n.connections,
+        .refused_connections = n.refused_connections,
+        .requests = n.requests,
+        .upstream_connects = n.upstream_connects,
+        .upstream_reuses = n.upstream_reuses,
+        .accept_errors = n.accept_errors,
+        .unrouted = n.unrouted,
+        .bad_requests = n.bad_requests,
+        .access_log_dropped = n.access_log_dropped,
+    };
+}
+
+static int open_admin(struct control *c, const struct config *config, struct err *e)
+{
+    if (!config->admin.address)
+        return 0;
+    c->admin = admin_new(c->base, config->admin.host, config->admin.port, &c->sources, e);
+    return c->admin ? 0 : -1;
+}
+
+static bool same_admin(const struct config *a, const struct config *b)
+{
+    const char *x = a->admin.address, *y = b->admin.address;
+
+    return x == y || (x && y && strcmp(x, y) == 0);
+}
+
+/* Everything that can be refused is tried before anything is changed. */
+static int apply(struct control *c, struct config *next, struct err *e)
+{
+    struct discovery *coming = NULL;
+
+    if (next->workers != c->config->workers)
+        log_warn("control", "workers: %u takes effect with the next restart", next->workers);
+    if (!control_discovery_same(c->config, next)) {
+        coming = control_discovery_new(c->base, next, on_catalog_changed, c, e);
+        if (!coming)
+            return -1;
+    }
+    if (c->listening && proxy_listen(c->proxy, next, e) < 0) {
+        discovery_free(coming);
+        return -1;
+    }
+    if (!same_admin(c->config, next)) {
+        struct err admin_err;
+
+        admin_free(c->admin);
+        c->admin = NULL;
+        if (open_admin(c, next, &admin_err) < 0)
+            log_error("control", "%s", admin_err.text);
+    }
+    config_unref(&c->config);
+    c->config = next;
+    log_set_level((enum log_level)log_level_parse(next->log_level));
+    if (coming) {
+        discovery_free(c->coming);
+        c->coming = coming;
+    }
+    control_discovery_configure(c->discovery, next);
+    publish(c);
+    return 0;
+}
+
+static void reload(struct control *c)
+{
+    struct err e;
+    struct config *next;
+    char state[64];
+
+    snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%llu",
+             (unsigned long long)(clock_now_ns() / 1000));
+    notify(state);
+    proxy_reopen_log(c->proxy);
+    next = config_load(c->dir, &e);
+    if (next && apply(c, next, &e) < 0)
+        config_unref(&next);
+    c->sources.last_reload_wall_ms = clock_wall_ms();
+    if (next) {
+        c->sources.reloads++;
+        c->sources.last_reload_error[0] = '\0';
+        log_info("control", "configuration reloaded from %s", c->dir);
+    } else {
+        c->sources.reloads_failed++;
+        snprintf(c->sources.last_reload_error, sizeof c->sources.last_reload_error, "%.*s",
+                 (int)sizeof c->sources.last_reload_error - 1, e.text);
+        log_error("control", "reload refused, the old configuration stays: %s", e.text);
+    }
+    notify("READY=1");
+}
+
+static void on_drain_timer(evutil_socket_t fd, short events, void *arg)
+{
+    struct control *c = arg;
+    struct proxy_counters n;
+    uint64_t now = clock_now_ns();
+
+    (void)fd;
+    (void)events;
+    if (now < c->drain_close_ns)
+        return;
+    if (c->drain_close_ns) {
+        c->drain_close_ns = 0;
+        proxy_drain(c->proxy);
+        return;
+    }
+    proxy_counters(c->proxy, &n);
+    if (n.connections == 0 || now >= c->drain_end_ns) {
+        if (n.connections > 0)
+            log_warn("control", "drain timeout: cutting off %llu connections",
+                     (unsigned long long)n.connections);
+        event_base_loopbreak(c->base);
+    }
+}
+
+/* A second signal while draining ends the wait. */
+static void begin_drain(struct control *c)
+{
+    struct timeval poll = {0, DRAIN_POLL_MS * 1000};
+
+    if (c->draining) {
+        event_base_loopbreak(c->base);
+        return;
+    }
+    c->draining = true;
+    notify("STOPPING=1\nSTATUS=draining");
+    log_info("control", "draining");
+    c->drain_close_ns = clock_now_ns() + c->config->drain_delay_ms * NS_PER_MS;
+    c->drain_end_ns = c->drain_close_ns + c->config->drain_timeout_ms * NS_PER_MS;
+    event_add(c->drain_timer, &poll);
+}
+
+static void on_signal(evutil_socket_t sig, short events, void *arg)
+{
+    struct control *c = arg;
+
+    (void)events;
+    if (sig == SIGHUP)
+        reload(c);
+    else if (sig == SIGUSR1)
+        proxy_reopen_log(c->proxy);
+    else
+        begin_drain(c);
+}
+
+static void on_watchdog(evutil_socket_t fd, short events, void *arg)
+{
+    struct control *c = arg;
+
+    (void)fd;
+    (void)events;
+    if (proxy_alive(c->proxy))
+        notify("WATCHDOG=1");
+    else
+        log_error("control", "a worker's loop does not turn");
+}
+
+static void start_timers(struct control *c)
+{
+    static const int numbers[] = {SIGHUP, SIGTERM, SIGINT, SIGUSR1};
+    struct timeval first = {FIRST_LOOK_MS / 1000, 0};
+    uint64_t watchdog_ms = notify_watchdog_ms();
+    struct timeval beat;
+
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        c->signals[i] = evsignal_new(c->base, numbers[i], on_signal, c);
+        event_add(c->signals[i], NULL);
+    }
+    c->first_look = evtimer_new(c->base, on_first_look_over, c);
+    event_add(c->first_look, &first);
+    c->drain_timer = event_new(c->base, -1, EV_PERSIST, on_drain_timer, c);
+    if (watchdog_ms == 0 || watchdog_ms > WATCHDOG_POLL_MS)
+        watchdog_ms = WATCHDOG_POLL_MS;
+    beat = (struct timeval){(time_t)(watchdog_ms / 1000), (suseconds_t)(watchdog_ms % 1000 * 1000)};
+    c->watchdog = event_new(c->base, -1, EV_PERSIST, on_watchdog, c);
+    event_add(c->watchdog, &beat);
+}
+
+/* Workers inherit the mask: signals are the control thread's. */
+static int start_workers(struct control *c, struct err *e)
+{
+    sigset_t all, old;
+    int r;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &old);
+    r = proxy_start(c->proxy, c->snapshot, c->config->access_log, e);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return r;
+}
+
+static int start(struct control *c, struct err *e)
+{
+    c->base = event_base_new();
+    c->registry = registry_new(c->config->workers);
+    c->builder = builder_new(c->registry);
+    c->discovery = control_discovery_new(c->base, c->config, on_catalog_changed, c, e);
+    if (!c->base || !c->discovery)
+        return -1;
+    c->sources = (struct admin_sources){
+        .registry = c->registry,
+        .discovery = c->discovery,
+        .builder = c->builder,
+        .snapshot = give_snapshot,
+        .config = give_config,
+        .workers = give_workers,
+        .started_ns = clock_now_ns(),
+        .started_wall_ms = clock_wall_ms(),
+        .version = FRONTDESK_VERSION,
+        .arg = c,
+    };
+    c->proxy = proxy_new(c->config->workers);
+    publish(c);
+    if (start_workers(c, e) < 0 || open_admin(c, c->config, e) < 0)
+        return -1;
+    start_timers(c);
+    if (!c->snapshot->complete)
+        return 0;
+    if (proxy_listen(c->proxy, c->config, e) < 0)
+        return -1;
+    c->listening = true;
+    notify("READY=1\nSTATUS=serving");
+    log_info("control", "ready: %zu routes", route_table_count(c->snapshot->routes));
+    return 0;
+}
+
+static void free_event(struct event **e)
+{
+    if (*e)
+        event_free(*e);
+    *e = NULL;
+}
+
+static void stop(struct control *c)
+{
+    admin_free(c->admin);
+    if (c->proxy)
+        proxy_stop(c->proxy);
+    proxy_free(c->proxy);
+    discovery_free(c->coming);
+    discovery_free(c->discovery);
+    snapshot_unref(&c->snapshot);
+    builder_free(c->builder);
+    registry_free(c->registry);
+    for (size_t i = 0; i < ARRAY_LEN(c->signals); i++)
+        free_event(&c->signals[i]);
+    free_event(&c->first_look);
+    free_event(&c->drain_timer);
+    free_event(&c->watchdog);
+    config_unref(&c->config);
+    if (c->base)
+        event_base_free(c->base);
+    libevent_global_shutdown();
+}
+
+int control_run(const char *dir)
+{
+    struct control c = {.dir = dir};
+    struct err e = {""};
+    int status = 0;
+
+    signal(SIGPIPE, SIG_IGN);
+    c.config = config_load(dir, &e);
+    if (!c.config) {
+        fprintf(stderr, "frontdesk: %s\n", e.text);
+        return 1;
+    }
+    log_set_level((enum log_level)log_level_parse(c.config->log_level));
+    log_info("control", "frontdesk %s, %u workers, configuration %s", FRONTDESK_VERSION,
+             c.config->workers, dir);
+    if (start(&c, &e) < 0) {
+        log_error("control", "%s", e.text);
+        status = 1;
+    } else {
+        event_base_dispatch(c.base);
+        log_info("control", "stopped");
+    }
+    stop(&c);
+    return status;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control_discovery.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+bool control_discovery_same(const struct config *a, const struct config *b)
+{
+    const struct consul_conf *x = &a->consul, *y = &b->consul;
+
+    return x->enabled == y->enabled && same_text(x->address, y->address) &&
+           same_text(x->token_file, y->token_file) && same_text(x->token, y->token) &&
+           same_text(x->datacenter, y->datacenter) && same_text(x->ca_file, y->ca_file) &&
+           same_text(x->cert_file, y->cert_file) && same_text(x->key_file, y->key_file) &&
+           x->expose == y->expose && same_text(x->tag_prefix, y->tag_prefix) &&
+           same_text(x->fabio_prefix, y->fabio_prefix) && x->stale == y->stale &&
+           x->wait_ms == y->wait_ms && x->keep_routes_ms == y->keep_routes_ms &&
+           same_text(a->defaults.balance.prefer_meta, b->defaults.balance.prefer_meta);
+}
+
+static void set_static(struct discovery *d, const struct config *c)
+{
+    struct discovery_static *services = calloc(c->nservices + 1, sizeof *services);
+    struct arena *a = arena_new();
+    size_t n = 0;
+
+    if (!services)
+        abort();
+    for (size_t i = 0; i < c->nservices; i++) {
+        const struct service_conf *s = &c->services[i];
+        struct discovery_address *list;
+
+        if (s->ninstances == 0)
+            continue;
+        list = ARENA_ARRAY(a, struct discovery_address, s->ninstances);
+        for (size_t k = 0; k < s->ninstances; k++)
+            list[k] = (struct discovery_address){s->instances[k].host, s->instances[k].port,
+                                                 s->instances[k].weight, s->instances[k].zone};
+        services[n++] = (struct discovery_static){s->name, list, s->ninstances};
+    }
+    discovery_set_static(d, services, n);
+    arena_free(a);
+    free(services);
+}
+
+static void set_used(struct discovery *d, const struct config *c)
+{
+    size_t n = 0, cap = 0;
+    const char **names;
+
+    for (size_t i = 0; i < c->nroutes; i++)
+        cap += c->routes[i].ntargets;
+    names = calloc(cap + 1, sizeof *names);
+    if (!names)
+        abort();
+    for (size_t i = 0; i < c->nroutes; i++)
+        for (size_t t = 0; t < c->routes[i].ntargets; t++)
+            names[n++] = c->routes[i].targets[t].service;
+    discovery_use(d, names, n);
+    free(names);
+}
+
+void control_discovery_configure(struct discovery *d, const struct config *c)
+{
+    set_static(d, c);
+    set_used(d, c);
+}
+
+struct discovery *control_discovery_new(struct event_base *base, const struct config *c,
+                                        discovery_changed_fn *changed, void *arg, struct err *e)
+{
+    struct discovery_options o = {
+        .consul = c->consul.enabled,
+        .address = c->consul.address,
+        .token_file = c->consul.token_file,
+        .token = c->consul.token,
+        .datacenter = c->consul.datacenter,
+        .ca_file = c->consul.ca_file,
+        .cert_file = c->consul.cert_file,
+        .key_file = c->consul.key_file,
+        .stale = c->consul.stale,
+        .wait_ms = c->consul.wait_ms,
+        .scope = c->consul.expose == EXPOSE_ALL      ? DISCOVER_ALL
+                 : c->consul.expose == EXPOSE_TAGGED ? DISCOVER_TAGGED
+                                                     : DISCOVER_USED,
+        .tag_prefix = c->consul.tag_prefix,
+        .fabio_prefix = c->consul.fabio_prefix,
+        .prefer_meta = c->defaults.balance.prefer_meta,
+        .keep_ms = c->consul.keep_routes_ms,
+    };
+    struct discovery *d = discovery_new(base, &o, changed, arg, e);
+
+    if (d)
+        control_discovery_configure(d, c);
+    return d;
+}

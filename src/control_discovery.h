@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* control_discovery.h - from configuration to discovery: it does not know struct config. */
+#include "config/config.h"
+#include "discovery/discovery.h"
+
+struct event_base;
+
+/* With static instances and the names that routes use already given. */
+struct discovery *control_discovery_new(struct event_base *base, const struct config *c,
+                                        discovery_changed_fn *changed, void *arg,
+                                        struct err *e) MUST_CHECK;
+void control_discovery_configure(struct discovery *d, const struct config *c);
+/* Can a running discovery go from one to the other by control_discovery_configure() alone? */
+bool control_discovery_same(const struct config *a, const struct config *b);
