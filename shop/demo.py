@@ -360,7 +360,7 @@ def run_checks(demo):
 
 def build_release():
     subprocess.run([os.path.join(ROOT, "setup")], check=True)
-    for command in (["cmake", "--preset", "release"], ["cmake", "--build", "--preset", "release"]):
+    for command in (["cmake", "--preset", "release"], ["cmake", "--build", "--preset", "release", "--target", "frontdesk", "shop"]):
         subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
 

@@ -11,6 +11,7 @@
 #include "snapshot/builder.h"
 
 #include <event2/event.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,9 +36,21 @@ struct control {
     struct snapshot *snapshot; /* ref: the newest */
     struct event *signals[4];
     struct event *first_look, *drain_timer, *watchdog;
+    unsigned nworkers;
     bool listening, draining;
     uint64_t drain_close_ns, drain_end_ns;
 };
+
+/* As many as the CPUs that this process may use, unless the configuration says. */
+static unsigned workers_of(const struct config *c)
+{
+    cpu_set_t cpus;
+    unsigned n = c->workers;
+
+    if (n == 0 && sched_getaffinity(0, sizeof cpus, &cpus) == 0)
+        n = (unsigned)CPU_COUNT(&cpus);
+    return n < 1 ? 1 : n > PROXY_MAX_WORKERS ? PROXY_MAX_WORKERS : n;
+}
 
 static void publish(struct control *c)
 {
@@ -112,7 +125,7 @@ static void give_workers(void *arg, struct admin_workers *ret)
 
     proxy_counters(c->proxy, &n);
     *ret = (struct admin_workers){
-        .workers = c->config->workers,
+        .workers = c->nworkers,
         .draining = c->draining,
         .accepted = n.accepted,
         .connections = n.connections,
@@ -147,8 +160,8 @@ static int apply(struct control *c, struct config *next, struct err *e)
 {
     struct discovery *coming = NULL;
 
-    if (next->workers != c->config->workers)
-        log_warn("control", "workers: %u takes effect with the next restart", next->workers);
+    if (workers_of(next) != c->nworkers)
+        log_warn("control", "workers: %u takes effect with the next restart", workers_of(next));
     if (!control_discovery_same(c->config, next)) {
         coming = control_discovery_new(c->base, next, on_catalog_changed, c, e);
         if (!coming)
@@ -308,7 +321,7 @@ static int start_workers(struct control *c, struct err *e)
 static int start(struct control *c, struct err *e)
 {
     c->base = event_base_new();
-    c->registry = registry_new(c->config->workers);
+    c->registry = registry_new(c->nworkers);
     c->builder = builder_new(c->registry);
     c->discovery = control_discovery_new(c->base, c->config, on_catalog_changed, c, e);
     if (!c->base || !c->discovery)
@@ -325,7 +338,7 @@ static int start(struct control *c, struct err *e)
         .version = FRONTDESK_VERSION,
         .arg = c,
     };
-    c->proxy = proxy_new(c->config->workers);
+    c->proxy = proxy_new(c->nworkers);
     publish(c);
     if (start_workers(c, e) < 0 || open_admin(c, c->config, e) < 0)
         return -1;
@@ -382,8 +395,9 @@ int control_run(const char *dir)
         return 1;
     }
     log_set_level((enum log_level)log_level_parse(c.config->log_level));
-    log_info("control", "frontdesk %s, %u workers, configuration %s", FRONTDESK_VERSION,
-             c.config->workers, dir);
+    c.nworkers = workers_of(c.config);
+    log_info("control", "frontdesk %s, %u workers, configuration %s", FRONTDESK_VERSION, c.nworkers,
+             dir);
     if (start(&c, &e) < 0) {
         log_error("control", "%s", e.text);
         status = 1;
