@@ -4,6 +4,7 @@
 #include "proxy/attempt.h"
 #include "proxy/finish.h"
 #include "proxy/head.h"
+#include "proxy/interim.h"
 #include "proxy/queue.h"
 #include "proxy/reply.h"
 #include "proxy/request_body.h"
@@ -211,8 +212,7 @@ static enum verdict step_pick(struct exchange *x)
 
     x->fresh_only = false;
     x->upload_started = false;
-    if (x->out)
-        x->out->start = x->out->end = 0;
+    interim_drop(x);
     return why == REASON_NONE ? V_NEXT : exchange_refuse(x, why);
 }
 
@@ -279,16 +279,14 @@ static enum verdict step_send(struct exchange *x)
 /* 100 is answered by the gateway itself; the others go to clients that know of them. */
 static enum verdict pass_interim(struct exchange *x)
 {
-    if (++x->interim > MAX_INTERIM)
-        return attempt_failed(x, REASON_UPSTREAM_INVALID);
+    enum reason why = ++x->interim > MAX_INTERIM ? REASON_UPSTREAM_INVALID : REASON_NONE;
+
+    if (why == REASON_NONE && x->resp.status != 100 && x->req.minor > 0)
+        why = interim_send(x);
+    if (why != REASON_NONE)
+        return reason_blames_service(why) ? attempt_failed(x, why) : exchange_refuse(x, why);
     x->up->in->start += x->resp_head_bytes;
     x->resp_scanned = 0;
-    if (x->resp.status == 100 || x->req.minor == 0)
-        return V_NEXT;
-    if (!x->out)
-        x->out = bufpool_get(&x->w->bufs);
-    if (!x->out || head_write_interim(x) < 0)
-        return attempt_failed(x, REASON_UPSTREAM_INVALID);
     return V_NEXT;
 }
 
@@ -422,7 +420,7 @@ static void prepare_reply(struct exchange *x)
         x->out = bufpool_get(&x->w->bufs);
     if (!x->out)
         return;
-    x->out->start = x->out->end = 0;
+    interim_drop(x);
     x->replied = true;
     if (!request_body_consumed(x))
         x->close_client = true;
@@ -431,7 +429,7 @@ static void prepare_reply(struct exchange *x)
     else
         reply_failure(x);
     pump_init(&x->download, FRAMING_NONE, 0, false, NULL);
-    pump_push(&x->download, x->out->data, x->out->end);
+    pump_push(&x->download, x->out->data + x->out->start, buf_len(x->out));
     x->resp_started = true;
 }
 

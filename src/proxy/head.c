@@ -236,6 +236,15 @@ int head_write_request(struct exchange *x)
     return w.overflow ? -1 : 0;
 }
 
+/* A head that does not fit leaves nothing behind. */
+static int written(struct writer *w, size_t begin)
+{
+    if (!w->overflow)
+        return 0;
+    w->b->end = begin;
+    return -1;
+}
+
 static void write_status_line(struct writer *w, const struct response *r)
 {
     writer_lit(w, "HTTP/1.1 ");
@@ -286,6 +295,7 @@ static void write_response_framing(struct exchange *x, struct writer *w)
 int head_write_response(struct exchange *x)
 {
     struct writer w = {x->out, false};
+    size_t begin = x->out->end;
     const struct config *c = exchange_config(x);
 
     write_status_line(&w, &x->resp);
@@ -298,17 +308,18 @@ int head_write_response(struct exchange *x)
     }
     write_response_framing(x, &w);
     writer_lit(&w, "\r\n");
-    return w.overflow ? -1 : 0;
+    return written(&w, begin);
 }
 
 int head_write_interim(struct exchange *x)
 {
     struct writer w = {x->out, false};
+    size_t begin = x->out->end;
 
     write_status_line(&w, &x->resp);
     for (unsigned i = 0; i < x->resp.nheaders; i++)
         if (!x->resp.headers[i].hop)
             writer_field(&w, x->resp.headers[i].name, x->resp.headers[i].value);
     writer_lit(&w, "\r\n");
-    return w.overflow ? -1 : 0;
+    return written(&w, begin);
 }

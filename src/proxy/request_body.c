@@ -130,9 +130,10 @@ enum reason request_body_run(struct exchange *x)
     case PUMP_TOO_LARGE:
         return REASON_BODY_TOO_LARGE;
     case PUMP_SINK_ERROR:
-        /* The instance may have answered early and closed: its answer is read before it is blamed.
-         */
+        /* The instance may have answered early and closed: its answer is read before it is blamed,
+         * even when the event that tells of it is still to come. */
         x->upload_broken = true;
+        x->up->sock.readable = true;
         x->step_deadline_ns = 0;
         return REASON_NONE;
     }

@@ -19,7 +19,7 @@ enum verdict response_body_start(struct exchange *x)
               unknown_length && !x->tunnel && x->req.minor == 1, x->up->in);
     if (head_write_response(x) < 0)
         return exchange_refuse(x, REASON_UPSTREAM_INVALID);
-    pump_push(&x->download, x->out->data, x->out->end);
+    pump_push(&x->download, x->out->data + x->out->start, buf_len(x->out));
     if (x->tunnel) {
         if (!x->body_buf && !(x->body_buf = bufpool_get(&x->w->bufs)))
             return exchange_refuse(x, REASON_INTERNAL);
