@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "http/chars.h"
 #include "http/uri.h"
 #include "route/route_table.h"
 
@@ -118,6 +119,9 @@ static const char *compile_path(struct compiled *c, struct arena *a)
     path[n] = '\0';
     c->path = (struct str){path, n};
     c->literal = c->literals = (unsigned)n;
+    /* "/a" and "/a/" are the same prefix, so neither may win by its length. */
+    if (conf->path_match == PATH_PREFIX && path[n - 1] == '/')
+        c->literal = c->literals = (unsigned)n - 1;
     if (conf->path_match == PATH_GLOB)
         c->literal = (unsigned)strcspn(path, "*?");
     if (conf->path_match != PATH_PATTERN)
@@ -140,6 +144,23 @@ static const char *check_names(const struct compiled *c, const char *text)
             return "names a parameter that the path does not have";
         text += n;
     }
+    return NULL;
+}
+
+/* These texts become parts of a request line, of Host or of Location. */
+static const char *check_texts(const struct route_conf *conf)
+{
+    const char *const texts[] = {conf->prepend, conf->rewrite, conf->set_host, conf->redirect_to};
+
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        for (const char *p = texts[i]; p && *p; p++)
+            if (!char_is(*p, CHAR_TARGET) && !(*p == '#' && texts[i] == conf->redirect_to))
+                return "prepend, rewrite, set_host or redirect has a byte that a URL cannot have";
+    for (size_t i = 0; i < 2; i++)
+        if (texts[i] && strchr(texts[i], '?'))
+            return "prepend and rewrite are paths, without a query";
+    if (conf->rewrite && conf->rewrite[0] != '/')
+        return "a rewritten path starts with '/'";
     return NULL;
 }
 
@@ -180,8 +201,8 @@ const char *route_compile(struct compiled *c, struct arena *a)
         why = compile_path(c, a);
     if (!why)
         why = check_names(c, c->route.conf->rewrite);
-    if (!why && c->route.conf->rewrite && c->route.conf->rewrite[0] != '/')
-        why = "a rewritten path starts with '/'";
+    if (!why)
+        why = check_texts(c->route.conf);
     if (!why)
         why = check_names(c, c->route.conf->redirect_to);
     if (!why)

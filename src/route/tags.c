@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "route/tags.h"
+
+#include "http/chars.h"
+#include "http/uri.h"
+#include "route/tags_set.h"
+
+#include <stdlib.h>
+
+enum { SHOWN_BYTES = 120 };
+
+const char *tags_shown(struct tags_set *s, struct str text)
+{
+    size_t n = text.n < SHOWN_BYTES ? text.n : SHOWN_BYTES;
+    char *shown = arena_printf(s->arena, "%.*s%s", (int)n, text.p, n < text.n ? "..." : "");
+
+    for (char *p = shown; *p; p++)
+        if (*p < ' ' || *p >= 0x7f)
+            *p = '?';
+    return shown;
+}
+
+void tags_problem(struct tags_set *s, struct str tag, const char *why)
+{
+    const char *text = tags_shown(s, tag);
+
+    for (size_t i = 0; i < s->out->nproblems; i++)
+        if (strcmp(s->out->problems[i].tag, text) == 0 && strcmp(s->out->problems[i].why, why) == 0)
+            return;
+    if (s->out->nproblems == TAGS_MAX_PROBLEMS)
+        return;
+    s->out->problems[s->out->nproblems++] =
+        (struct tag_problem){arena_strdup(s->arena, s->instances->service), text, why};
+}
+
+struct route_conf *tags_route(struct tags_set *s)
+{
+    struct route_conf *conf = ARENA_NEW(s->arena, struct route_conf);
+
+    *conf = (struct route_conf){.host = "", .max_body = -1, .ntargets = 1};
+    conf->targets = ARENA_NEW(s->arena, struct target_conf);
+    *conf->targets = (struct target_conf){arena_strdup(s->arena, s->instances->service), 1};
+    return conf;
+}
+
+static const char *or_none(const char *z)
+{
+    return z ? z : "-";
+}
+
+static const char *methods_key(struct arena *a, const struct route_conf *conf)
+{
+    const char *text = "";
+
+    for (size_t i = 0; conf->methods && conf->methods[i]; i++)
+        text = arena_printf(a, "%s,%s", text, conf->methods[i]);
+    return text;
+}
+
+/* Which requests a route takes, and what it does with them: as texts that can be compared. */
+static const char *match_key(struct arena *a, const struct route_conf *c)
+{
+    return arena_printf(a, "%s %s %d %s", c->host, c->path, c->path_match, methods_key(a, c));
+}
+static const char *action_key(struct arena *a, const struct route_conf *c)
+{
+    return arena_printf(a, "%d\n%s\n%s\n%s\n%s\n%u\n%s\n%s", c->priority, or_none(c->strip),
+                        or_none(c->prepend), or_none(c->rewrite), or_none(c->set_host),
+                        c->redirect_status, or_none(c->redirect_to), or_none(c->auth));
+}
+
+void tags_add(struct tags_set *s, struct route_conf *conf, struct str tag)
+{
+    struct tag_routes *out = s->out;
+    const char *match = match_key(s->arena, conf), *action = action_key(s->arena, conf);
+
+    if (conf->redirect_status != 0)
+        conf->ntargets = 0;
+    for (size_t i = 0; i < out->ninputs; i++) {
+        const struct route_conf *other = out->inputs[i].conf;
+
+        if (strcmp(match_key(s->arena, other), match) != 0)
+            continue;
+        if (strcmp(action_key(s->arena, other), action) != 0)
+            tags_problem(s, tag,
+                         "another tag says something else about the same route and wins, "
+                         "as its instance is older or it comes first");
+        return;
+    }
+    if (out->ninputs == TAGS_MAX_ROUTES) {
+        if (!s->full)
+            tags_problem(s, tag, "more than 64 routes by one service: the rest is left out");
+        s->full = true;
+        return;
+    }
+    out->inputs[out->ninputs++] = (struct route_input){conf, true, s->create_index};
+}
+
+bool tags_plain_text(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!char_is(s.p[i], CHAR_TARGET))
+            return false;
+    return s.n > 0;
+}
+
+const char *tags_redirect(struct tags_set *s, struct route_conf *conf, struct str value)
+{
+    static const unsigned statuses[] = {301, 302, 303, 307, 308};
+    const char *comma = memchr(value.p, ',', value.n);
+    uint64_t status;
+
+    if (!comma || !str_to_u64((struct str){value.p, (size_t)(comma - value.p)}, &status))
+        return "redirect is CODE,URL";
+    struct str url = {comma + 1, value.n - (size_t)(comma + 1 - value.p)};
+    if (!tags_plain_text(url))
+        return "the redirect's URL has bytes that a URL cannot have";
+    for (size_t i = 0; i < ARRAY_LEN(statuses); i++) {
+        if (status != statuses[i])
+            continue;
+        conf->redirect_status = statuses[i];
+        conf->redirect_to = arena_strndup(s->arena, url.p, url.n);
+        return NULL;
+    }
+    return "redirect takes 301, 302, 303, 307 or 308";
+}
+
+const char *tags_set_host(struct tags_set *s, struct route_conf *conf, struct str value)
+{
+    char *host = arena_strndup(s->arena, value.p, value.n);
+
+    if (!uri_check_authority(host, value.n))
+        return "not a host name";
+    conf->set_host = host;
+    return NULL;
+}
+
+const char *tags_host(struct tags_set *s, struct route_conf *conf, struct str value)
+{
+    char *host = arena_strndup(s->arena, value.p, value.n);
+    size_t wild = str_starts(value, STR("*.")) ? 2 : 0;
+
+    if (value.n == 0 || str_eq(value, STR("*")))
+        return NULL;
+    if (!uri_check_authority(host + wild, value.n - wild))
+        return "a host is a name, or \"*.\" and a name";
+    conf->host = host;
+    return NULL;
+}
+
+/* The route that `expose: all` gives a service that asks for none. */
+static void add_auto(struct tags_set *s)
+{
+    struct str name = str_of(s->instances->service), prefix = str_of(s->consul->tag_prefix);
+
+    if (str_eq(name, STR("consul")) ||
+        (prefix.n > 0 && str_eq(name, (struct str){prefix.p, prefix.n - 1})))
+        return;
+    for (size_t i = 0; i < name.n; i++) {
+        if (!char_is(name.p[i], CHAR_UNRESERVED)) {
+            tags_problem(s, name, "the name of this service cannot be a path");
+            return;
+        }
+    }
+    struct route_conf *conf = tags_route(s);
+    conf->name = "auto";
+    conf->source = arena_printf(s->arena, "expose: all of %s", name.p);
+    conf->path = arena_printf(s->arena, "/%s/", name.p);
+    conf->path_match = PATH_PREFIX;
+    conf->strip = conf->path;
+    tags_add(s, conf, name);
+}
+
+static int by_age(const void *a, const void *b)
+{
+    const struct instance *x = *(const struct instance *const *)a;
+    const struct instance *y = *(const struct instance *const *)b;
+
+    if (x->create_index != y->create_index)
+        return x->create_index < y->create_index ? -1 : 1;
+    return x < y ? -1 : x > y;
+}
+
+static void read_instance(struct tags_set *s, const struct instance *i)
+{
+    struct str fabio = str_of(s->consul->fabio_prefix);
+
+    if (s->consul->tag_prefix && *s->consul->tag_prefix)
+        tags_native(s, i);
+    for (unsigned k = 0; fabio.n > 0 && k < i->ntags; k++) {
+        struct str tag = str_trim(str_of(i->tags[k]));
+
+        if (!str_starts(tag, fabio))
+            continue;
+        s->asked = true;
+        if (tag.n > TAGS_MAX_LENGTH)
+            tags_problem(s, tag, "longer than 1 KiB");
+        else
+            tags_fabio(s, tag, (struct str){tag.p + fabio.n, tag.n - fabio.n});
+    }
+}
+
+void tags_parse(const struct instance_set *set, const struct consul_conf *consul, struct arena *a,
+                struct tag_routes *ret)
+{
+    struct tags_set s = {.instances = set, .consul = consul, .arena = a, .out = ret};
+
+    *ret = (struct tag_routes){0};
+    if (consul->expose == EXPOSE_NONE || set->n == 0)
+        return;
+    ret->inputs = ARENA_ARRAY(a, struct route_input, TAGS_MAX_ROUTES);
+    ret->problems = ARENA_ARRAY(a, struct tag_problem, TAGS_MAX_PROBLEMS);
+    const struct instance **oldest = ARENA_ARRAY(a, const struct instance *, set->n);
+    for (unsigned i = 0; i < set->n; i++)
+        oldest[i] = &set->items[i];
+    qsort(oldest, set->n, sizeof(oldest[0]), by_age);
+    s.create_index = oldest[0]->create_index;
+    for (unsigned i = 0; i < set->n; i++)
+        read_instance(&s, oldest[i]);
+    if (consul->expose == EXPOSE_ALL && !s.asked && ret->nproblems == 0)
+        add_auto(&s);
+}
