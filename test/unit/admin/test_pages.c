@@ -266,6 +266,8 @@ static void explain_refuses_what_is_no_request(void **state)
         "url=http:///x",
         "url=/a%0d%0aHost:%20evil",
         "url=/a%20HTTP/1.1",
+        "url=/a%20HTTP/1.0%0d%0aX:%20y",
+        "method=GET%20/x%20HTTP/1.0%0d%0aX:&url=/",
         "method=GET%20/x&url=/",
         "method=GET%0d%0a&url=/",
         "url=http://user@host/",
