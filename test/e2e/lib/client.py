@@ -7,6 +7,7 @@
     with RawClient(port) as client:                # a connection that stays
         client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         answer = client.read_answer()              # one answer; .interim holds the 1xx before it
+        answer = client.read_head()                # the next head alone, a 1xx too; the body is left
         client.send(...)                           # keep-alive, pipelining, half requests, garbage
         client.read_to_end()                       # bytes until the other side closes
         client.is_closed()                         # True once the other side has closed
@@ -123,6 +124,13 @@ class RawClient:
         answer.interim = interim
         answer.raw = raw
         self._read_body(answer, method, deadline)
+        return answer
+
+    def read_head(self, timeout=None):
+        """The next head, interim or final; what follows it stays to be read."""
+        raw = self._until(b"\r\n\r\n", time.monotonic() + (timeout or self.timeout))
+        answer = parse_head(raw)
+        answer.raw = raw
         return answer
 
     def _read_body(self, answer, method, deadline):

@@ -5,6 +5,9 @@
     gateway.get("/orders/1").status               # through its first listener
     gateway.status(), .services(), .service("orders"), .breakers(), .breaker("orders"), .routes()
     gateway.configure({...}); gateway.reload()    # new files, then SIGHUP
+    gateway.spread("/orders/", 40)                # Counter of the origins that answered
+    gateway.wait_logged(path="/x")["reason"]      # with access_log: stdout
+    gateway.rss()                                 # memory of the process
     gateway.stop()                                # SIGTERM; checks how it ended
 
 What is not in the configuration is filled in: two workers, a listener and the admin endpoint on free
@@ -13,6 +16,7 @@ constructor returns when /livez and, unless ready=False, /readyz answer 200.
 stop() fails the test when the exit status is not 0 or a sanitizer wrote a report. The binary is
 $FRONTDESK_BIN, or build/release/frontdesk.
 """
+import collections
 import json
 import os
 import re
@@ -157,6 +161,21 @@ class Gateway:
         with open(self.dir + "/stdout", errors="replace") as file:
             return file.read()
 
+    def access_log(self, **members):
+        """The lines of the access log that have all these members; for `access_log: stdout`."""
+        lines = [json.loads(line) for line in self.output().splitlines() if line.endswith("}")]
+        return [line for line in lines if members.items() <= line.items()]
+
+    def wait_logged(self, timeout=5.0, **members):
+        """The first line of the access log with these members, as soon as it is written."""
+        return wait_for(lambda: self.access_log(**members), timeout,
+                        "line with %s in the access log" % members)[0]
+
+    def rss(self):
+        """Bytes of memory in use by the process now."""
+        with open("/proc/%d/statm" % self.process.pid) as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
     # Through the gateway.
 
     def request(self, method, target, **options):
@@ -169,6 +188,19 @@ class Gateway:
     def connect(self, timeout=10.0):
         """A raw connection to its listener (client.RawClient)."""
         return client.RawClient(self.port, timeout=timeout)
+
+    def spread(self, target, count, **options):
+        """Who answers that many GETs, each on a connection of its own: Counter of X-Origin, with
+        the reason or status of an answer that no origin gave."""
+        answers = [self.get(target, **options) for _ in range(count)]
+        return collections.Counter(answer.header("X-Origin") or answer.reason or str(answer.status)
+                                   for answer in answers)
+
+    def wait_spread(self, target, origins, timeout=5.0, count=12, **options):
+        """Until just these origins, and all of them, answer. Workers take up a change a moment after
+        the status page shows it, so this is what a case waits for."""
+        wait_for(lambda: set(self.spread(target, count, **options)) == set(origins), timeout,
+                 "GET %s answered by %s" % (target, sorted(origins)))
 
     # Its admin endpoint.
 

@@ -6,6 +6,8 @@
         load.wait_count(500)
     assert load.failed == 0, load.summary()
 
+    answers = Parallel(6, lambda i: gateway.get("/orders/%d" % i)).results()    # six at once
+
 Each thread has one keep-alive connection and sends one request after the other; `pause` slows it
 down. Counted: `statuses` and `reasons` (Counter, the latter of Frontdesk-Reason), `origins` (of the
 header X-Origin or X-Instance), `broken` (no or half an answer), `total`; `failed` is everything
@@ -102,3 +104,32 @@ class Load:
             if origin:
                 self.origins[origin] += 1
             self.slowest = max(self.slowest, seconds)
+
+
+class Parallel:
+    """Calls ask(0) ... ask(count - 1) in a thread each, at once. results() waits for all and gives
+    their values in order; what one raised is raised again. `done` is the number that ended."""
+
+    def __init__(self, count, ask):
+        self._values = [None] * count
+        self._errors = []
+        self.done = 0
+        self._lock = threading.Lock()
+        self._threads = [threading.Thread(target=self._run, args=(ask, i), daemon=True)
+                         for i in range(count)]
+        for thread in self._threads:
+            thread.start()
+
+    def _run(self, ask, i):
+        try:
+            self._values[i] = ask(i)
+        except Exception as error:
+            self._errors.append(error)
+        with self._lock:
+            self.done += 1
+
+    def results(self, timeout=30.0):
+        wait_for(lambda: self.done == len(self._threads), timeout, "end of all parallel calls")
+        if self._errors:
+            raise self._errors[0]
+        return self._values

@@ -5,6 +5,7 @@
     origin.on("/orders/", reply(status=500))           # longest matching prefix of the path decides
     origin.always(reply(body=b"late", delay=0.5))      # everything that no on() names
     origin.requests[-1].header("X-Request-Id")         # what arrived, raw bytes included
+    origin.count, origin.busy, origin.peak             # arrived, being answered now, most at once
     origin.refuse(); origin.listen()                   # nothing listens / listens again, same port
     origin.kill()                                      # refuse, and reset every open connection
     origin.healthy = False                             # /health (a Consul check) answers 503
@@ -12,6 +13,7 @@
 What an origin can do with a request (each is a function of (request, connection)):
 
     reply(status, body, headers, framing, ...)   framing: length | chunked | close | http10
+    gate(event, behaviour)          waits until the test sets the threading.Event, then behaves so
     slow_body(parts, pause)         chunked (or framing=) answer, a pause before each part
     hang(seconds)                   never answers
     reset(after=b"")                sends those bytes, then RST
@@ -24,6 +26,8 @@ The default answer has X-Origin: NAME and a JSON body {"origin","method","target
 to /health are answered from `healthy` and not recorded, so that checks do not disturb a test.
 A request is read completely, body included, before it is answered, unless its behaviour was made by
 early(...), which is called as soon as the head is there.
+
+    deaf = Deaf()      # an address where connecting neither succeeds nor fails; port, address, stop()
 """
 import json
 import socket
@@ -222,6 +226,17 @@ def hang(seconds=60.0):
     return behave
 
 
+def gate(event, behaviour=None, seconds=60.0):
+    """Holds every request until `event` is set (or that time is over): a test decides how many are
+    under way. Then `behaviour`, the default answer without one."""
+
+    def behave(request, connection):
+        event.wait(seconds)
+        (behaviour or _echo)(request, connection)
+
+    return behave
+
+
 def reset(after=b""):
     def behave(request, connection):
         if after:
@@ -288,6 +303,7 @@ class Origin:
         self.healthy = True
         self.requests = []
         self.accepted = 0
+        self.busy = self.peak = 0
         self._paths = {}
         self._default = _echo
         self._lock = threading.Lock()
@@ -365,7 +381,9 @@ class Origin:
         return self.requests
 
     def forget(self):
+        """Starts counting anew."""
         self.requests.clear()
+        self.peak = self.busy
 
     # How.
 
@@ -409,6 +427,18 @@ class Origin:
             return True
         behaviour = self._behaviour(request.path)
         self.requests.append(request)
+        self._enter(1)
+        try:
+            return self._answer(behaviour, request, connection)
+        finally:
+            self._enter(-1)
+
+    def _enter(self, step):
+        with self._lock:
+            self.busy += step
+            self.peak = max(self.peak, self.busy)
+
+    def _answer(self, behaviour, request, connection):
         if not getattr(behaviour, "early", False):
             if request.header("Expect", "").lower() == "100-continue":
                 connection.send(head(100))
@@ -421,3 +451,37 @@ class Origin:
     def _behaviour(self, path):
         matching = [prefix for prefix in self._paths if path.startswith(prefix)]
         return self._paths[max(matching, key=len)] if matching else self._default
+
+
+class Deaf:
+    """Listens with a full queue and never accepts: the kernel drops every further attempt to connect,
+    as an address whose host is gone."""
+
+    def __init__(self, host="127.0.0.1"):
+        self.host = host
+        self.port = free_port(host)
+        self.address = "%s:%d" % (host, self.port)
+        self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._listener.bind((host, self.port))
+        self._listener.listen(0)
+        self._waiting = []
+        for _ in range(4):
+            waiting = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            waiting.setblocking(False)
+            waiting.connect_ex((host, self.port))
+            self._waiting.append(waiting)
+        wait_for(self._is_full, 5, "a connection attempt that hangs")
+
+    def _is_full(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.settimeout(0.1)
+            try:
+                probe.connect((self.host, self.port))
+            except socket.timeout:
+                return True
+        return False
+
+    def stop(self):
+        for waiting in self._waiting:
+            waiting.close()
+        self._listener.close()

@@ -15,12 +15,13 @@ starting one takes seconds. A case that kills or wipes it takes its own: `self.o
 Gateways are stopped (and judged, see gateway.py) before origins and agents.
 """
 import atexit
+import threading
 import unittest
 
 from .consul import Consul, find_consul
 from .gateway import Gateway
 from .load import Load
-from .origin import Origin
+from .origin import Deaf, Origin
 
 _shared = None
 
@@ -57,6 +58,28 @@ class Scenario(unittest.TestCase):
     def origin(self, name="origin", **options):
         origin = Origin(name, **options)
         self.addCleanup(origin.stop)
+        return origin
+
+    def event(self):
+        """A threading.Event for gate(); set at the end of the case, so that no origin waits on."""
+        event = threading.Event()
+        self.addCleanup(event.set)
+        return event
+
+    def deaf(self):
+        """An instance that nothing can connect to (origin.Deaf)."""
+        deaf = Deaf()
+        self.addCleanup(deaf.stop)
+        return deaf
+
+    def instance(self, service, name, agent=None, tags=None, origin=None, **registration):
+        """An origin that is registered in Consul as instance `name` of the service; without `tags` it
+        is routed at /SERVICE/. `registration`: see Consul.register()."""
+        agent = agent or self.consul
+        origin = origin or self.origin(name)
+        if tags is None:
+            tags = ["frontdesk.path=/%s/" % service]
+        agent.register(service, origin.port, id=name, tags=tags, **registration)
         return origin
 
     def gateway(self, config=None, consul="shared", **options):
