@@ -154,7 +154,9 @@ static uint32_t clamp_weight(json_int_t w)
     return w < 0 ? 0 : w > MAX_WEIGHT ? MAX_WEIGHT : (uint32_t)w;
 }
 
-/* Consul refuses a passing weight of zero, so zero means that no weights were given. */
+/* Consul refuses a passing weight of zero, so zero means that no weights were given. A critical
+ * instance keeps the weight that it would have: it takes part while a panic threshold is in force.
+ */
 static uint32_t weight_for(const json_t *weights, enum health h)
 {
     const json_t *warning = json_object_get(weights, "Warning");
@@ -163,10 +165,10 @@ static uint32_t weight_for(const json_t *weights, enum health h)
 
     switch (h) {
     case HEALTH_PASSING:
+    case HEALTH_CRITICAL:
         return given ? clamp_weight(passing) : 1;
     case HEALTH_WARNING:
         return given && json_is_integer(warning) ? clamp_weight(json_integer_value(warning)) : 1;
-    case HEALTH_CRITICAL:
     case HEALTH_MAINTENANCE:
         break;
     }
