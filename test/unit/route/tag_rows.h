@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* tag_rows.h - table rows for the tests of the tag readers: tags and meta of one instance of "web"
+ * in, routes and problems out, both as texts. */
+#include "base/arena.h"
+#include "route/tags.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+struct tag_row {
+    const char *name;
+    const char *tags[6];
+    const char *meta[4]; /* key, value, key, value */
+    const char *routes;  /* as route_text() writes them */
+    const char *problem; /* a part of the only problem's why; "" = no problem */
+};
+
+static const char *route_text(struct arena *a, const struct route_conf *c)
+{
+    static const char *const kinds[] = {"", "exact ", "pattern ", "plain ", "iplain ", "glob "};
+    const char *text =
+        arena_printf(a, "%s %s%s%s", c->name, kinds[c->path_match], c->host, c->path);
+    const struct {
+        const char *key, *value;
+    } extras[] = {{"strip", c->strip},
+                  {"prepend", c->prepend},
+                  {"rewrite", c->rewrite},
+                  {"set_host", c->set_host},
+                  {"auth", c->auth}};
+
+    for (size_t i = 0; i < ARRAY_LEN(extras); i++)
+        if (extras[i].value)
+            text = arena_printf(a, "%s %s=%s", text, extras[i].key, extras[i].value);
+    for (size_t i = 0; c->methods && c->methods[i]; i++)
+        text = arena_printf(a, "%s %s", text, c->methods[i]);
+    if (c->priority != 0)
+        text = arena_printf(a, "%s priority=%d", text, c->priority);
+    if (c->redirect_status != 0)
+        text = arena_printf(a, "%s redirect=%u,%s", text, c->redirect_status, c->redirect_to);
+    if (c->ntargets != (c->redirect_status ? 0 : 1))
+        text = arena_printf(a, "%s targets=%zu", text, c->ntargets);
+    return text;
+}
+
+static void check_tag_row(const struct tag_row *row, const struct consul_conf *consul)
+{
+    struct arena *a = arena_new();
+    struct instance_meta meta[2] = {{row->meta[0], row->meta[1]}, {row->meta[2], row->meta[3]}};
+    struct instance one = {.node = "n", .id = "i", .tags = row->tags, .meta = meta};
+    struct instance_set set = {.service = "web", .n = 1, .items = &one};
+    struct tag_routes routes;
+    const char *text = "";
+
+    while (one.ntags < ARRAY_LEN(row->tags) && row->tags[one.ntags])
+        one.ntags++;
+    while (one.nmeta < 2 && meta[one.nmeta].key)
+        one.nmeta++;
+    tags_parse(&set, consul, a, &routes);
+    for (size_t i = 0; i < routes.ninputs; i++)
+        text = arena_printf(a, "%s%s%s", text, i > 0 ? "; " : "",
+                            route_text(a, routes.inputs[i].conf));
+    if (strcmp(text, row->routes) != 0)
+        fail_msg("%s: routes '%s'", row->name, text);
+    const char *why = routes.nproblems > 0 ? routes.problems[0].why : "";
+    if (routes.nproblems != (*row->problem ? 1 : 0) || !strstr(why, row->problem))
+        fail_msg("%s: %zu problems, '%s'", row->name, routes.nproblems, why);
+    arena_free(a);
+}
