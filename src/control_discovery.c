@@ -14,7 +14,7 @@ static bool same_text(const char *a, const char *b)
  * service that has one. */
 static const char *zone_key(const struct config *c)
 {
-    const char *key = c->defaults.balance.prefer_meta;
+    const char *key = c->prefer_meta;
 
     for (size_t i = 0; !key && i < c->nservices; i++)
         key = c->services[i].balance.prefer_meta;

@@ -201,6 +201,7 @@ struct config {
     uint64_t drain_timeout_ms; /* SIGTERM: how long running requests may go on */
     uint64_t drain_delay_ms;   /* SIGTERM: time between failing /readyz and closing listeners */
     const char *dir;           /* where it was loaded from */
+    const char *prefer_meta; /* the one node meta key that services prefer by; NULL = none does */
     struct arena *arena;
     _Atomic int refs;
 };

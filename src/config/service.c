@@ -108,6 +108,14 @@ static int prefer_check(struct reader *r, const struct node *n, void *at)
 
     if (!b->prefer_meta != !b->prefer_value)
         return node_error(n, r->err, "node_meta and value belong together; one is missing");
+    /* An instance carries one value into the snapshot. */
+    if (r->config->prefer_meta && b->prefer_meta &&
+        strcmp(r->config->prefer_meta, b->prefer_meta) != 0)
+        return node_error(n, r->err,
+                          "all services compare the same node_meta; another one has \"%.60s\"",
+                          r->config->prefer_meta);
+    if (b->prefer_meta)
+        r->config->prefer_meta = b->prefer_meta;
     return 0;
 }
 

@@ -32,8 +32,11 @@ static void count(struct exchange *x, uint64_t took_ns)
         stat_add(&s->reasons[x->fail], 1);
     if (x->attempts > 1)
         stat_add(&s->retries, x->attempts - 1);
-    stat_add(&s->latency_ns_sum, took_ns);
-    stat_add(&s->latency[latency_bucket(took_ns)], 1);
+    /* Refusals are quick and would make a failing service look fast. */
+    if (x->attempts > 0) {
+        stat_add(&s->latency_ns_sum, took_ns);
+        stat_add(&s->latency[latency_bucket(took_ns)], 1);
+    }
     stat_add(&s->bytes_in, x->upload.payload_bytes + x->body.n);
     stat_add(&s->bytes_out, x->download.wire_bytes);
 }

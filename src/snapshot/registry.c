@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "snapshot/registry.h"
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -33,18 +34,9 @@ struct registry {
     uint32_t nfree_slots, cap_free_slots;
 };
 
-static void *must_alloc(size_t n)
-{
-    void *p = calloc(1, n);
-
-    if (!p)
-        abort();
-    return p;
-}
-
 struct registry *registry_new(unsigned nworkers)
 {
-    struct registry *r = must_alloc(sizeof *r);
+    struct registry *r = alloc_or_abort(sizeof *r);
 
     r->nworkers = nworkers;
     return r;
@@ -161,12 +153,12 @@ struct service_state *registry_service(struct registry *r, const char *name)
 
     if (s)
         return s;
-    e = must_alloc(sizeof *e);
+    e = alloc_or_abort(sizeof *e);
     s = &e->state;
     s->slot = r->nservice_slots++;
     s->name = strdup(name);
     s->nworkers = r->nworkers;
-    s->stats = must_alloc(sizeof *s->stats * r->nworkers);
+    s->stats = alloc_or_abort(sizeof *s->stats * r->nworkers);
     s->breaker = breaker_new(&no_breaker, clock_now_ns());
     if (!s->name || !s->breaker)
         abort();
@@ -217,7 +209,7 @@ struct instance_state *registry_instance(struct registry *r, struct service_stat
     HASH_FIND_STR(r->instances, key, e);
     if (e)
         return &e->state;
-    e = must_alloc(sizeof *e);
+    e = alloc_or_abort(sizeof *e);
     e->state.refs = 1;
     e->state.slot = take_slot(r);
     e->state.service = s;

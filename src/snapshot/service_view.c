@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "snapshot/service_view.h"
+#include "base/alloc.h"
 #include "base/hash.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static void *must_alloc(size_t n)
-{
-    void *p = calloc(1, n ? n : 1);
-
-    if (!p)
-        abort();
-    return p;
-}
 
 static void mark_failures(struct service_view *v)
 {
@@ -73,7 +65,7 @@ struct service_view *service_view_new(struct registry *r, struct service_state *
                                       struct config *config, struct instance_set *set,
                                       uint64_t now_ns)
 {
-    struct service_view *v = must_alloc(sizeof *v);
+    struct service_view *v = alloc_or_abort(sizeof *v);
     struct balance_target *targets;
     uint32_t usable = 0;
     bool first_view = atomic_load_explicit(&state->outliers.instances, memory_order_relaxed) == 0;
@@ -84,8 +76,8 @@ struct service_view *service_view_new(struct registry *r, struct service_state *
     v->conf = config_service(config, state->name);
     v->set = set ? instance_set_ref(set) : NULL;
     v->n = set ? set->n : 0;
-    v->states = must_alloc(v->n * sizeof(struct instance_state *));
-    targets = must_alloc(v->n * sizeof *targets);
+    v->states = alloc_or_abort(v->n * sizeof(struct instance_state *));
+    targets = alloc_or_abort(v->n * sizeof *targets);
     for (unsigned i = 0; i < v->n; i++) {
         struct instance_state *s = registry_instance(r, state, &set->items[i]);
 

@@ -190,6 +190,9 @@ static void mistakes_are_named(void **state)
         {SERVICE("balance: {hash: {header: a, cookie: b}}"), "found 2 keys"},
         {SERVICE("balance: {hash: {body: a}}"), "hash.body: unknown key"},
         {SERVICE("balance: {prefer: {node_meta: zone}}"), "belong together"},
+        {"defaults: {balance: {prefer: {node_meta: rack, value: r1}}}\n" SERVICE(
+             "balance: {prefer: {node_meta: zone, value: a}}"),
+         "the same node_meta"},
         {SERVICE("retries: {attempts: 0}"), "expected 1 to 8, found \"0\""},
         {SERVICE("retries: {on: [connect_fail]}"), "did you mean connect_failed?"},
         {SERVICE("retries: {on: [no_route]}"), "a reason that can be retried"},
