@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control_discovery.h"
-#include "base/log.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,28 +7,6 @@
 static bool same_text(const char *a, const char *b)
 {
     return a == b || (a && b && strcmp(a, b) == 0);
-}
-
-/* An instance has one zone, so there is one key for all: that of the defaults, else of the first
- * service that has one. */
-static const char *zone_key(const struct config *c)
-{
-    const char *key = c->prefer_meta;
-
-    for (size_t i = 0; !key && i < c->nservices; i++)
-        key = c->services[i].balance.prefer_meta;
-    return key;
-}
-
-static void warn_of_other_keys(const struct config *c, const char *key)
-{
-    for (size_t i = 0; key && i < c->nservices; i++) {
-        const char *other = c->services[i].balance.prefer_meta;
-
-        if (other && strcmp(other, key) != 0)
-            log_warn("control", "service %s: prefer.node_meta: %s is compared instead of %s",
-                     c->services[i].name, key, other);
-    }
 }
 
 bool control_discovery_same(const struct config *a, const struct config *b)
@@ -43,7 +20,7 @@ bool control_discovery_same(const struct config *a, const struct config *b)
            x->expose == y->expose && same_text(x->tag_prefix, y->tag_prefix) &&
            same_text(x->fabio_prefix, y->fabio_prefix) && x->stale == y->stale &&
            x->wait_ms == y->wait_ms && x->keep_routes_ms == y->keep_routes_ms &&
-           same_text(zone_key(a), zone_key(b));
+           same_text(a->prefer_meta, b->prefer_meta);
 }
 
 static void set_static(struct discovery *d, const struct config *c)
@@ -113,14 +90,13 @@ struct discovery *control_discovery_new(struct event_base *base, const struct co
                                                      : DISCOVER_USED,
         .tag_prefix = c->consul.tag_prefix,
         .fabio_prefix = c->consul.fabio_prefix,
-        .prefer_meta = zone_key(c),
+        .prefer_meta = c->prefer_meta,
         .keep_ms = c->consul.keep_routes_ms,
     };
     struct discovery *d = discovery_new(base, &o, changed, arg, e);
 
     if (!d)
         return NULL;
-    warn_of_other_keys(c, o.prefer_meta);
     control_discovery_configure(d, c);
     return d;
 }
