@@ -27,7 +27,7 @@ static void as_health(struct str body, struct arena *a)
         return;
     for (unsigned i = 0; i < h.n; i++) {
         assert(h.items[i].port != 0 && *h.items[i].address);
-        assert(h.items[i].health < HEALTH_CRITICAL || h.items[i].weight == 0);
+        assert(h.items[i].health != HEALTH_MAINTENANCE || h.items[i].weight == 0);
         assert(i == 0 || instance_compare(&h.items[i - 1], &h.items[i]) < 0);
     }
     assert(h.skipped == 0 || *h.skipped_why);
