@@ -236,6 +236,14 @@ bool catalog_put(struct catalog *c, const char *service, struct arena *a, struct
     return true;
 }
 
+void catalog_refused(struct catalog *c, const char *service, uint64_t now_ns)
+{
+    struct entry *en = find(c, service);
+
+    if (en && en->answered_ns == 0)
+        en->answered_ns = now_ns;
+}
+
 static void end_static(struct catalog *c, struct entry *en, uint64_t now_ns)
 {
     en->is_static = false;

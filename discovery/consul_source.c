@@ -471,6 +471,10 @@ static void service_after(struct query *q, const struct query_outcome *o)
         v->logged = false;
         return;
     }
+    if (o->result == WATCH_INVALID) {
+        catalog_refused(s->catalog, v->name, clock_now_ns());
+        touch(s);
+    }
     /* While the lead fails too, its one line says it all. */
     if (v->logged || s->lead.query.watch.failures > 0 ||
         (o->result != WATCH_DENIED && q->watch.failures < FAILURES_TO_LOG))
