@@ -9,7 +9,8 @@
 enum { MAX_METHOD = 32 };
 
 /* Where the head ends, or why it never will. Judges in the order of the bytes, so that the answer
- * does not depend on how they were cut into reads. */
+ * does not depend on how they were cut into reads. The first byte is a token's, so no LF comes
+ * before the second. */
 static enum h1_verdict find_end(const char *buf, size_t n, size_t start,
                                 const struct h1_limits *limits, size_t *scanned, size_t *ret_end,
                                 enum reason *ret_reason)
@@ -27,11 +28,11 @@ static enum h1_verdict find_end(const char *buf, size_t n, size_t start,
         if (!lf)
             break;
         at = (size_t)(lf - buf) + 1;
-        if (at < start + 2 || buf[at - 2] != '\r') {
+        if (buf[at - 2] != '\r') {
             *ret_reason = REASON_BAD_REQUEST;
             return H1_BAD;
         }
-        if (at >= start + 4 && buf[at - 3] == '\n') {
+        if (buf[at - 3] == '\n') {
             *ret_end = at;
             return H1_DONE;
         }

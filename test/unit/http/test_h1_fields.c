@@ -161,6 +161,25 @@ static void test_lines(void **state)
     assert_int_equal(parse(nul_name, sizeof(nul_name) - 1, &reason, &head), H1_BAD);
 }
 
+/* Without the second opinion of llhttp, which would hide a hole here. */
+static void test_every_byte_at_every_place(void **state)
+{
+    struct header headers[2];
+
+    (void)state;
+    for (int byte = 0; byte < 256; byte++) {
+        for (size_t at = 3; at < 28; at++) {
+            char text[] = "X: abcdefghijklmnopqrstuvwxyz\r\n\r\n";
+            struct fields f = {.headers = headers, .max = 2};
+            bool legal = byte == '\t' || (byte >= ' ' && byte != 0x7f);
+
+            text[at] = (char)byte;
+            if ((fields_split(&f, text, text + sizeof(text) - 1) == REASON_NONE) != legal)
+                fail_msg("byte 0x%02x at %zu", byte, at);
+        }
+    }
+}
+
 static void must_parse(const char *text)
 {
     enum reason reason;
@@ -213,6 +232,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_framing),
         cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_every_byte_at_every_place),
         cmocka_unit_test(test_hop_marks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
