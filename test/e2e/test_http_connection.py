@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Connections on both sides: how long they live and who closes them."""
-from lib import Scenario, build, chunk, holds, reply, wait_for
+from lib import Scenario, build, chunk, holds, reply, silence, wait_for
 
 
 class Connections(Scenario):
@@ -181,7 +181,7 @@ class Leaving(Scenario):
 
     def test_client_that_resets_ends_the_request_at_the_origin(self):
         web = self.origin()
-        web.always(lambda request, connection: connection.read())  # until the gateway closes
+        web.always(silence())
         front = self.static_gateway([web], config={"access_log": "stdout"})
         with front.connect() as client:
             client.send(build("GET", "/gone"))

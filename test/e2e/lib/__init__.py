@@ -11,11 +11,11 @@ from .consul import Consul, find_consul
 from .gateway import Gateway, run_command
 from .load import Load, Parallel
 from .origin import (Deaf, Origin, chunk, cut, early, gate, hang, head, raw, reply, reset, sequence,
-                     slow_body)
+                     silence, slow_body)
 from .scenario import Scenario
 from .wait import free_port, holds, wait_for
 
 __all__ = ["Answer", "Consul", "Deaf", "Gateway", "Load", "Origin", "Parallel", "RawClient", "Scenario",
            "build", "chunk", "cut", "early", "exchange", "find_consul", "free_port", "gate", "hang",
-           "head", "holds", "raw", "reply", "request", "reset", "run_command", "sequence", "slow_body",
-           "wait_for"]
+           "head", "holds", "raw", "reply", "request", "reset", "run_command", "sequence", "silence",
+           "slow_body", "wait_for"]

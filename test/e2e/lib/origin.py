@@ -15,7 +15,8 @@ What an origin can do with a request (each is a function of (request, connection
     reply(status, body, headers, framing, ...)   framing: length | chunked | close | http10
     gate(event, behaviour)          waits until the test sets the threading.Event, then behaves so
     slow_body(parts, pause)         chunked (or framing=) answer, a pause before each part
-    hang(seconds)                   never answers
+    hang(seconds)                   never answers, and does not notice when the gateway gives up
+    silence(after=b"")              sends those bytes, then nothing until the gateway closes
     reset(after=b"")                sends those bytes, then RST
     cut(after=b"")                  sends those bytes, then FIN
     raw(data, close=False)          exactly these bytes: garbage, 1xx, wrong lengths
@@ -222,6 +223,15 @@ def hang(seconds=60.0):
     def behave(request, connection):
         connection.origin.sleep(seconds)
         connection.close()
+
+    return behave
+
+
+def silence(after=b""):
+    def behave(request, connection):
+        connection.send(after)
+        while connection.read():
+            pass
 
     return behave
 
