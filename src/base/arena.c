@@ -58,7 +58,7 @@ void *arena_try(struct arena *a, size_t n)
     size_t need = (n + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
     void *p;
 
-    if (need < n)
+    if (need < n || need > PTRDIFF_MAX - sizeof *b)
         return NULL;
     if (!b || b->size - b->used < need) {
         size_t size = need > BLOCK_BYTES ? need : BLOCK_BYTES;
