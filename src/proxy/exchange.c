@@ -292,7 +292,7 @@ static enum verdict pass_interim(struct exchange *x)
 
 static enum verdict judge_head(struct exchange *x)
 {
-    bool wanted_upgrade = x->resp.upgrade_websocket && x->req.upgrade_websocket;
+    bool wanted_upgrade = x->resp.upgrade_websocket && x->req.upgrade_websocket && x->upload_done;
 
     if (x->resp.status == 101 && !wanted_upgrade)
         return attempt_failed(x, REASON_UPSTREAM_INVALID);

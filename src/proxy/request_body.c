@@ -8,15 +8,15 @@ static struct str leftover(const struct exchange *x)
     return (struct str){x->head->data + at, x->head->end - at};
 }
 
-static struct buf *copy_leftover(struct exchange *x)
+struct buf *request_body_copy_leftover(struct exchange *x)
 {
     struct buf *b = bufpool_get(&x->w->bufs);
     struct str s = leftover(x);
 
     if (!b)
         return NULL;
-    memcpy(b->data, s.p, s.n);
-    b->end = s.n;
+    memcpy(b->data, s.p + x->body.n, s.n - x->body.n);
+    b->end = s.n - x->body.n;
     return b;
 }
 
@@ -26,7 +26,7 @@ static enum reason prepare_chunked(struct exchange *x)
     struct chunked decoder;
     size_t payload, used;
 
-    x->body_buf = copy_leftover(x);
+    x->body_buf = request_body_copy_leftover(x);
     if (!x->body_buf)
         return REASON_INTERNAL;
     chunked_init(&decoder);
@@ -67,7 +67,7 @@ enum reason request_body_prepare(struct exchange *x)
         x->body = (struct str){rest.p, (size_t)x->req.content_length};
         return REASON_NONE;
     }
-    x->body_buf = copy_leftover(x);
+    x->body_buf = request_body_copy_leftover(x);
     return x->body_buf ? REASON_NONE : REASON_INTERNAL;
 }
 

@@ -11,6 +11,9 @@ void request_body_start(struct exchange *x);
 /* Moves it on. REASON_NONE while all is well; x->upload_done, x->upload_broken say more, and the
  * step deadline is armed when it waits. */
 enum reason request_body_run(struct exchange *x);
+/* A buffer with what was read beyond the part of the request that is in the head's buffer; NULL
+ * when memory is out. */
+struct buf *request_body_copy_leftover(struct exchange *x) MUST_CHECK;
 /* What was read beyond this request goes back to the connection. */
 void request_body_leftover(struct exchange *x);
 /* Is the client's message known to be fully read? */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/response_body.h"
 #include "proxy/head.h"
+#include "proxy/request_body.h"
 
 enum verdict response_body_start(struct exchange *x)
 {
@@ -21,7 +22,7 @@ enum verdict response_body_start(struct exchange *x)
         return exchange_refuse(x, REASON_UPSTREAM_INVALID);
     pump_push(&x->download, x->out->data + x->out->start, buf_len(x->out));
     if (x->tunnel) {
-        if (!x->body_buf && !(x->body_buf = bufpool_get(&x->w->bufs)))
+        if (!x->body_buf && !(x->body_buf = request_body_copy_leftover(x)))
             return exchange_refuse(x, REASON_INTERNAL);
         pump_init(&x->upload, FRAMING_CLOSE, 0, false, x->body_buf);
         x->upload_done = false;
