@@ -37,7 +37,7 @@ struct control {
     struct event *signals[4];
     struct event *first_look, *drain_timer, *watchdog;
     unsigned nworkers;
-    bool listening, draining;
+    bool listening, draining, failed;
     uint64_t drain_close_ns, drain_end_ns;
 };
 
@@ -68,10 +68,12 @@ static void open_listeners(struct control *c)
 {
     struct err e;
 
-    if (c->listening)
+    if (c->listening || c->draining)
         return;
     if (proxy_listen(c->proxy, c->config, &e) < 0) {
         log_error("control", "%s", e.text);
+        c->failed = true;
+        event_base_loopbreak(c->base);
         return;
     }
     c->listening = true;
@@ -403,6 +405,7 @@ int control_run(const char *dir)
         status = 1;
     } else {
         event_base_dispatch(c.base);
+        status = c.failed ? 1 : 0;
         log_info("control", "stopped");
     }
     stop(&c);
