@@ -75,6 +75,7 @@ static uint64_t tag_signature(const struct instance_set *set)
         const struct instance *in = &set->items[i];
 
         h = hash_mix(h ^ in->create_index);
+        h = hash_mix(h ^ in->ntags);
         for (unsigned t = 0; t < in->ntags; t++)
             h = hash_str(str_of(in->tags[t]), h);
         for (unsigned m = 0; m < in->nmeta; m++)
@@ -205,12 +206,16 @@ static struct service_view *last_view(const struct builder *b, uint32_t slot)
     return b->last && slot < b->last->nslots ? b->last->services[slot] : NULL;
 }
 
-/* Marks the instances of `v` (may be NULL) that no view of this build has as gone. */
+/* Marks the instances of `v` (may be NULL) that no view of this build has as gone. One that comes
+ * back is a new copy, most likely, and so begins its slow start. */
 static void retire_missing(const struct builder *b, const struct service_view *v)
 {
-    for (unsigned i = 0; v && i < v->n; i++)
-        if (v->states[i]->seen_in != b->builds)
-            atomic_store_explicit(&v->states[i]->present, false, memory_order_relaxed);
+    for (unsigned i = 0; v && i < v->n; i++) {
+        if (v->states[i]->seen_in == b->builds)
+            continue;
+        v->states[i]->usable = false;
+        atomic_store_explicit(&v->states[i]->present, false, memory_order_relaxed);
+    }
 }
 
 static void mark_present(const struct builder *b, const struct service_view *v)

@@ -202,20 +202,21 @@ static void give_slot(struct registry *r, uint32_t slot)
 struct instance_state *registry_instance(struct registry *r, struct service_state *s,
                                          const struct instance *i)
 {
-    char key[1024];
+    char *key;
     struct instance_entry *e;
 
-    snprintf(key, sizeof key, "%s|%s/%s/%s:%u", s->name, i->node, i->id, i->address, i->port);
+    if (asprintf(&key, "%s|%s/%s/%s:%u", s->name, i->node, i->id, i->address, i->port) < 0)
+        abort();
     HASH_FIND_STR(r->instances, key, e);
-    if (e)
+    if (e) {
+        free(key);
         return &e->state;
+    }
     e = alloc_or_abort(sizeof *e);
     e->state.refs = 1;
     e->state.slot = take_slot(r);
     e->state.service = s;
-    e->state.key = strdup(key);
-    if (!e->state.key)
-        abort();
+    e->state.key = key;
     outlier_init(&e->state.outlier, &s->outliers, &e->state.load);
     HASH_ADD_KEYPTR(hh, r->instances, e->state.key, strlen(e->state.key), e);
     return &e->state;

@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/clock.h"
+#include "base/log.h"
+#include "snapshot/builder.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include "catalog.h"
+
+#define S(n) ((uint64_t)(n)*NS_PER_S)
+
+/* The catalog that the builder reads is the test's. */
+size_t discovery_count(const struct discovery *d)
+{
+    return d->n;
+}
+
+struct instance_set *discovery_at(const struct discovery *d, size_t i)
+{
+    return d->sets[i];
+}
+
+struct instance_set *discovery_find(const struct discovery *d, const char *service)
+{
+    for (unsigned i = 0; i < d->n; i++)
+        if (strcmp(d->sets[i]->service, service) == 0)
+            return d->sets[i];
+    return NULL;
+}
+
+bool discovery_ready(const struct discovery *d)
+{
+    return !d->unready;
+}
+
+static const char tagged[] = "consul: { expose: tagged }\n"
+                             "defaults: { breaker: { minimum_requests: 4, open_for: 60s } }\n"
+                             "routes:\n"
+                             "  - { path: /static/, service: files }\n";
+
+static struct registry *reg;
+static struct builder *builder;
+static struct config *config;
+static struct discovery catalog;
+static struct snapshot *snap; /* ref: what a worker would hold */
+
+static int begin(void **state)
+{
+    (void)state;
+    log_set_level(LOG_ERROR);
+    reg = registry_new(1);
+    builder = builder_new(reg);
+    config = config_of(tagged);
+    catalog = (struct discovery){0};
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    snapshot_unref(&snap);
+    catalog_clear(&catalog);
+    builder_free(builder);
+    registry_free(reg);
+    config_unref(&config);
+    return 0;
+}
+
+static void build(uint64_t now_ns)
+{
+    snapshot_unref(&snap);
+    snap = builder_build(builder, config, &catalog, now_ns);
+}
+
+static void reconfigure(const char *yaml)
+{
+    config_unref(&config);
+    config = config_of(yaml);
+}
+
+static struct service_view *view(const char *service)
+{
+    struct service_state *s = registry_find(reg, service);
+
+    assert_non_null(s);
+    assert_true(s->slot < snap->nslots);
+    return snap->services[s->slot];
+}
+
+/* The service that gets a GET of this path; "" when none does. */
+static const char *served_by(const char *path)
+{
+    struct request r = {.method = METHOD_GET,
+                        .method_name = STR("GET"),
+                        .host = STR("shop.example"),
+                        .path = str_of(path)};
+    struct route_match m;
+
+    route_find(snap->routes, &r, &m);
+    return m.route ? m.route->conf->targets[0].service : "";
+}
+
+static void first_snapshot(void **state)
+{
+    (void)state;
+    PUT(&catalog, "orders", {.id = "1", .port = 1, .tags = {"frontdesk.path=/orders/"}});
+    catalog.unready = true;
+    build(S(1));
+    assert_int_equal(snap->version, 1);
+    assert_false(snap->complete);
+    assert_ptr_equal(snap->config, config);
+    assert_string_equal(served_by("/orders/7"), "orders");
+    assert_string_equal(served_by("/static/x"), "files");
+    assert_string_equal(served_by("/"), "");
+    assert_int_equal(view("orders")->n, 1);
+    assert_int_equal(view("files")->n, 0); /* used by a route, not in the catalog */
+    assert_null(view("files")->set);
+    catalog.unready = false;
+    build(S(2));
+    assert_true(snap->complete);
+}
+
+/* A route leads to the view of its service by the slot it was compiled with. */
+static void routes_know_the_slots(void **state)
+{
+    (void)state;
+    PUT(&catalog, "a", {.id = "1", .port = 1, .tags = {"frontdesk.path=/a"}});
+    PUT(&catalog, "b", {.id = "1", .port = 2, .tags = {"frontdesk.path=/b"}});
+    build(S(1));
+    for (size_t i = 0; i < route_table_count(snap->routes); i++) {
+        const struct route *r = route_table_at(snap->routes, i);
+
+        assert_string_equal(snap->services[r->slots[0]]->state->name, r->conf->targets[0].service);
+    }
+    assert_int_equal(route_table_count(snap->routes), 3);
+}
+
+static void nothing_changed_shares_everything(void **state)
+{
+    struct snapshot *before;
+
+    (void)state;
+    PUT(&catalog, "orders", {.id = "1", .port = 1, .tags = {"frontdesk.path=/orders/"}});
+    build(S(1));
+    before = snapshot_ref(snap);
+    build(S(2));
+    assert_ptr_not_equal(snap, before);
+    assert_int_equal(snap->version, before->version + 1);
+    assert_ptr_equal(snap->routes, before->routes);
+    assert_int_equal(snap->nslots, before->nslots);
+    for (uint32_t i = 0; i < snap->nslots; i++)
+        assert_ptr_equal(snap->services[i], before->services[i]);
+    snapshot_unref(&before);
+}
+
+/* What happens to "orders", and whether that makes the routes new. */
+static void what_makes_routes_new(void **state)
+{
+    static const struct {
+        const char *name;
+        struct row before, after;
+        bool compiled;
+    } rows[] = {
+        {"nothing",
+         {.id = "1", .tags = {"frontdesk.path=/a"}},
+         {.id = "1", .tags = {"frontdesk.path=/a"}},
+         false},
+        {"health",
+         {.id = "1", .tags = {"frontdesk.path=/a"}},
+         {.id = "1", .tags = {"frontdesk.path=/a"}, .health = HEALTH_CRITICAL},
+         false},
+        {"port",
+         {.id = "1", .tags = {"frontdesk.path=/a"}},
+         {.id = "1", .tags = {"frontdesk.path=/a"}, .port = 9},
+         false},
+        {"zone",
+         {.id = "1", .tags = {"frontdesk.path=/a"}},
+         {.id = "1", .tags = {"frontdesk.path=/a"}, .zone = "b"},
+         false},
+        {"another tag",
+         {.id = "1", .tags = {"frontdesk.path=/a"}},
+         {.id = "1", .tags = {"frontdesk.path=/b"}},
+         true},
+        {"one tag more",
+         {.id = "1", .tags = {"frontdesk.path=/a"}},
+         {.id = "1", .tags = {"frontdesk.path=/a", "frontdesk.strip=true"}},
+         true},
+        {"meta",
+         {.id = "1", .meta = {"frontdesk-path", "/a"}},
+         {.id = "1", .meta = {"frontdesk-path", "/b"}},
+         true},
+        {"tags that become meta",
+         {.id = "1", .tags = {"frontdesk-path", "/a"}},
+         {.id = "1", .meta = {"frontdesk-path", "/a"}},
+         true},
+        {"age",
+         {.id = "1", .tags = {"frontdesk.path=/a"}},
+         {.id = "1", .tags = {"frontdesk.path=/a"}, .create_index = 9},
+         true},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct route_table *before;
+        struct service_view *other;
+
+        end(state);
+        begin(state);
+        PUT(&catalog, "orders", rows[i].before);
+        PUT(&catalog, "web", {.id = "1", .port = 7});
+        build(S(1));
+        before = route_table_ref(snap->routes);
+        other = view("web");
+        PUT(&catalog, "orders", rows[i].after);
+        build(S(2));
+        if ((snap->routes != before) != rows[i].compiled)
+            fail_msg("%s: the routes are %s", rows[i].name, rows[i].compiled ? "old" : "new");
+        assert_ptr_equal(view("web"), other);
+        assert_ptr_equal(view("orders")->set, discovery_find(&catalog, "orders"));
+        route_table_unref(&before);
+    }
+}
+
+static void vanished_service_takes_its_routes_along(void **state)
+{
+    (void)state;
+    PUT(&catalog, "orders", {.id = "1", .port = 1, .tags = {"frontdesk.path=/orders/"}});
+    build(S(1));
+    assert_string_equal(served_by("/orders/"), "orders");
+    catalog_remove(&catalog, "orders");
+    build(S(2));
+    assert_string_equal(served_by("/orders/"), "");
+    assert_null(view("orders"));
+}
+
+static void expose_none_ignores_tags(void **state)
+{
+    (void)state;
+    PUT(&catalog, "orders", {.id = "1", .port = 1, .tags = {"frontdesk.path=/orders/"}});
+    reconfigure("consul: { expose: none }");
+    build(S(1));
+    assert_string_equal(served_by("/orders/"), "");
+    reconfigure(tagged);
+    build(S(2));
+    assert_string_equal(served_by("/orders/"), "orders");
+    reconfigure("{}"); /* no Consul at all */
+    build(S(3));
+    assert_string_equal(served_by("/orders/"), "");
+}
+
+static void bad_tag_hurts_nobody_else(void **state)
+{
+    const struct route_problem *list;
+
+    (void)state;
+    PUT(&catalog, "bad", {.id = "1", .port = 1, .tags = {"frontdesk.path=nonsense"}});
+    PUT(&catalog, "good", {.id = "1", .port = 2, .tags = {"frontdesk.path=/good"}});
+    build(S(1));
+    assert_string_equal(served_by("/good"), "good");
+    assert_int_equal(builder_problems(builder, &list), 1);
+    assert_string_equal(list[0].service, "bad");
+    assert_string_equal(list[0].subject, "frontdesk.path=nonsense");
+    assert_true(strlen(list[0].why) > 0);
+    build(S(2)); /* reported as long as it is there */
+    assert_int_equal(builder_problems(builder, &list), 1);
+    PUT(&catalog, "bad", {.id = "1", .port = 1, .tags = {"frontdesk.path=/bad"}});
+    build(S(3));
+    assert_int_equal(builder_problems(builder, &list), 0);
+    assert_string_equal(served_by("/bad"), "bad");
+}
+
+static void problem_goes_with_its_service(void **state)
+{
+    const struct route_problem *list;
+
+    (void)state;
+    PUT(&catalog, "bad", {.id = "1", .port = 1, .tags = {"frontdesk.path=nonsense"}});
+    build(S(1));
+    catalog_remove(&catalog, "bad");
+    build(S(2));
+    assert_int_equal(builder_problems(builder, &list), 0);
+}
+
+static void breaker_survives_configuration_and_catalog(void **state)
+{
+    struct service_state *s;
+    struct breaker_info info;
+    struct rng rng = {1};
+
+    (void)state;
+    PUT(&catalog, "orders", {.id = "1", .port = 1, .tags = {"frontdesk.path=/orders/"}});
+    build(S(1));
+    s = registry_find(reg, "orders");
+    for (int i = 0; i < 8; i++) {
+        struct breaker_ticket t = breaker_admit(s->breaker, clock_now_ns());
+
+        if (t.admitted)
+            breaker_report(s->breaker, t, clock_now_ns(), &rng, true, 1);
+    }
+    reconfigure("consul: { expose: tagged }\ndefaults: { breaker: { minimum_requests: 500 } }");
+    build(S(2));
+    catalog_remove(&catalog, "orders");
+    build(S(3));
+    PUT(&catalog, "orders", {.id = "2", .port = 2, .tags = {"frontdesk.path=/orders/"}});
+    build(S(4));
+    assert_ptr_equal(view("orders")->state, s);
+    breaker_info(s->breaker, clock_now_ns(), &info);
+    assert_int_equal(info.state, BREAKER_OPEN);
+}
+
+static void configuration_reaches_the_states(void **state)
+{
+    (void)state;
+    PUT(&catalog, "orders", {.id = "1", .port = 1});
+    reconfigure("consul: {}\nservices: { orders: { concurrency: { requests: 1 } } }");
+    build(S(1));
+    assert_int_equal(view("orders")->state->limit.max_active, 1);
+    reconfigure("consul: {}\nservices: { orders: { concurrency: { requests: 9 } } }");
+    build(S(2));
+    assert_int_equal(view("orders")->state->limit.max_active, 9);
+    assert_int_equal(view("orders")->conf->max_requests, 9);
+    reconfigure("consul: {}");
+    build(S(3));
+    assert_int_equal(view("orders")->state->limit.max_active, 0);
+}
+
+static void who_left_is_not_present(void **state)
+{
+    struct instance_state *one, *two;
+    struct snapshot *held;
+
+    (void)state;
+    PUT(&catalog, "orders", {.id = "1", .port = 1}, {.id = "2", .port = 2});
+    build(S(1));
+    held = snapshot_ref(snap); /* a request that is still under way */
+    one = view("orders")->states[0];
+    two = view("orders")->states[1];
+    assert_true(one->present && two->present);
+    PUT(&catalog, "orders", {.id = "1", .port = 1});
+    build(S(2));
+    assert_true(one->present);
+    assert_false(two->present);
+    PUT(&catalog, "orders", {.id = "1", .port = 1}, {.id = "2", .port = 2});
+    build(S(3));
+    assert_ptr_equal(view("orders")->states[1], two);
+    assert_true(two->present);
+    catalog_remove(&catalog, "orders");
+    build(S(4));
+    assert_false(one->present || two->present);
+    snapshot_unref(&held);
+}
+
+static void unchanged_services_stay_present(void **state)
+{
+    (void)state;
+    PUT(&catalog, "orders", {.id = "1", .port = 1});
+    PUT(&catalog, "web", {.id = "1", .port = 2});
+    build(S(1));
+    for (uint64_t i = 2; i < 6; i++) {
+        PUT(&catalog, "orders", {.id = "1", .port = 1});
+        build(S(i));
+        assert_true(view("web")->states[0]->present);
+        assert_true(view("orders")->states[0]->present);
+    }
+}
+
+/* A replaced copy is cold, even if it was usable when it left and has the same address. */
+static void who_comes_back_starts_slowly(void **state)
+{
+    (void)state;
+    PUT(&catalog, "orders", {.id = "1", .port = 1}, {.id = "2", .port = 2});
+    build(S(1));
+    PUT(&catalog, "orders", {.id = "1", .port = 1});
+    build(S(2));
+    PUT(&catalog, "orders", {.id = "1", .port = 1}, {.id = "2", .port = 2});
+    build(S(3));
+    assert_int_equal(view("orders")->states[0]->load.usable_since_ns, 0);
+    assert_int_equal(view("orders")->states[1]->load.usable_since_ns, S(3));
+}
+
+static void the_long_gone_are_forgotten(void **state)
+{
+    uint32_t slot;
+
+    (void)state;
+    PUT(&catalog, "orders", {.id = "1", .port = 1});
+    build(S(1));
+    slot = view("orders")->states[0]->slot;
+    PUT(&catalog, "orders", {.id = "2", .port = 2});
+    build(S(2)); /* the absence begins */
+    build(S(601));
+    PUT(&catalog, "orders", {.id = "2", .port = 2}, {.id = "3", .port = 3});
+    build(S(601));
+    assert_int_not_equal(view("orders")->states[1]->slot, slot);
+    build(S(602));
+    PUT(&catalog, "orders", {.id = "2", .port = 2}, {.id = "4", .port = 4});
+    build(S(602));
+    assert_int_equal(view("orders")->states[1]->slot, slot);
+}
+
+/* A request keeps its snapshot over any number of later ones, with all that it points to. */
+static void an_old_snapshot_stays_whole(void **state)
+{
+    struct snapshot *old;
+
+    (void)state;
+    PUT(&catalog, "orders", {.id = "1", .port = 1, .tags = {"frontdesk.path=/orders/"}});
+    build(S(1));
+    old = snapshot_ref(snap);
+    catalog_remove(&catalog, "orders");
+    reconfigure("{}");
+    for (uint64_t i = 2; i < 5; i++)
+        build(S(1000) * i);
+    snapshot_unref(&snap);
+    snap = snapshot_ref(old);
+    assert_string_equal(served_by("/orders/"), "orders");
+    assert_string_equal(view("orders")->set->items[0].id, "1");
+    assert_string_equal(view("orders")->states[0]->key, "orders|node-1/1/127.0.0.1:1");
+    assert_int_equal(view("orders")->conf->breaker.minimum_requests, 4);
+    snapshot_unref(&old);
+}
+
+static void services_keep_their_slots(void **state)
+{
+    uint32_t slot;
+
+    (void)state;
+    PUT(&catalog, "m", {.id = "1", .port = 1});
+    build(S(1));
+    slot = registry_find(reg, "m")->slot;
+    PUT(&catalog, "a", {.id = "1", .port = 2});
+    PUT(&catalog, "z", {.id = "1", .port = 3});
+    build(S(2));
+    assert_int_equal(registry_find(reg, "m")->slot, slot);
+    assert_string_equal(snap->services[slot]->state->name, "m");
+    assert_int_equal(snap->nslots, 4); /* and files, of the route */
+}
+
+static void one_service_behind_two_routes(void **state)
+{
+    struct service_view *files;
+
+    (void)state;
+    reconfigure("routes:\n"
+                "  - { path: /a/, service: files }\n"
+                "  - { path: /b/, service: files }\n"
+                "  - { path: /old/, redirect: { status: 308, to: \"/a/\" } }\n");
+    build(S(1));
+    files = view("files");
+    assert_non_null(files);
+    PUT(&catalog, "files", {.id = "1", .port = 1});
+    build(S(2));
+    assert_ptr_not_equal(view("files"), files);
+    assert_int_equal(view("files")->n, 1);
+}
+
+int main(void)
+{
+#define T(fn) cmocka_unit_test_setup_teardown(fn, begin, end)
+    const struct CMUnitTest tests[] = {
+        T(first_snapshot),
+        T(routes_know_the_slots),
+        T(nothing_changed_shares_everything),
+        T(what_makes_routes_new),
+        T(vanished_service_takes_its_routes_along),
+        T(expose_none_ignores_tags),
+        T(bad_tag_hurts_nobody_else),
+        T(problem_goes_with_its_service),
+        T(breaker_survives_configuration_and_catalog),
+        T(configuration_reaches_the_states),
+        T(who_left_is_not_present),
+        T(unchanged_services_stay_present),
+        T(who_comes_back_starts_slowly),
+        T(the_long_gone_are_forgotten),
+        T(an_old_snapshot_stays_whole),
+        T(services_keep_their_slots),
+        T(one_service_behind_two_routes),
+    };
+#undef T
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
