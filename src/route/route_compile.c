@@ -49,6 +49,9 @@ static void compile_methods(struct compiled *c, struct arena *a)
     }
     if (others == 0)
         c->others = NULL;
+    /* HEAD is GET without the content (RFC 9110 section 9.3.2): who allows one allows the other. */
+    if (c->methods & (1u << METHOD_GET))
+        c->methods |= 1u << METHOD_HEAD;
 }
 
 static bool has_param(const struct compiled *c, struct str name)

@@ -176,7 +176,7 @@ class FromTheConfiguration(Scenario):
             consul=None)
         answer = gateway.request("DELETE", "/m")
         self.assertEqual(answer.status, 405)
-        self.assertEqual(set(answer.header("Allow").split(", ")), {"GET", "PUT", "POST"})
+        self.assertEqual(set(answer.header("Allow").split(", ")), {"GET", "HEAD", "PUT", "POST"})
 
     def test_header_and_query(self):
         ask = self.routed(

@@ -60,11 +60,11 @@ static void test_methods(void **state)
 
     (void)state;
     assert_null(route_compile(&c, a));
-    assert_int_equal(c.methods, 1u << METHOD_PUT | 1u << METHOD_GET);
+    assert_int_equal(c.methods, 1u << METHOD_PUT | 1u << METHOD_GET | 1u << METHOD_HEAD);
     assert_string_equal(c.others[0], "PURGE");
     assert_null(c.others[1]);
     assert_string_equal(c.allow, "PUT, PURGE, GET");
-    assert_string_equal(route_methods_text(a, c.methods), "GET, PUT");
+    assert_string_equal(route_methods_text(a, c.methods), "GET, HEAD, PUT");
     assert_string_equal(route_methods_text(a, 0), "");
     assert_int_equal(route_method_bit(STR("get")), -1);
     assert_int_equal(route_method_bit(STR("PATCH")), METHOD_PATCH);

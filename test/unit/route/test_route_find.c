@@ -302,8 +302,8 @@ static void test_methods(void **state)
         {"DELETE h/a", "DELETE h/a"},
         {"POST h/a", "POST -/"},
         {"PURGE h/a", "PURGE -/a"},
-        {"PATCH h/a", "405 GET, POST, PUT, DELETE"},
-        {"BREW h/a", "405 GET, POST, PUT, DELETE"},
+        {"PATCH h/a", "405 GET, HEAD, POST, PUT, DELETE"},
+        {"BREW h/a", "405 GET, HEAD, POST, PUT, DELETE"},
         {"BREW h/only", "PURGE,BREW -/only"},
         {"GET h/b", "405 POST"},
     };
