@@ -189,6 +189,8 @@ static int apply(struct control *c, struct config *next, struct err *e)
         c->coming = coming;
     }
     control_discovery_configure(c->discovery, next);
+    if (c->coming && !coming)
+        control_discovery_configure(c->coming, next);
     publish(c);
     return 0;
 }
