@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which instance gets the request, on two workers that share what they know."""
-from lib import Scenario, reply, wait_for
+from lib import RawClient, Scenario, reply, wait_for
 
 
 class Policies(Scenario):
@@ -66,6 +66,29 @@ class Policies(Scenario):
                 for key in range(8):
                     seen = {ask(gateway, key).header("X-Origin") for _ in range(6)}
                     self.assertEqual(len(seen), 1)
+
+    def test_consistent_hash_by_client_address(self):
+        _, gateway = self.group("abc", {"policy": "consistent_hash", "hash": "client_address"})
+        self.assertEqual(len(gateway.spread("/", 20)), 1)
+        places = set()
+        for last in range(1, 25):
+            with RawClient(gateway.port, source="127.0.0.%d" % last) as client:
+                client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                places.add(client.read_answer().header("X-Origin"))
+        self.assertEqual(places, set("abc"))
+
+    def test_consistent_hash_by_path_parameter(self):
+        origins = [self.origin(name) for name in "abc"]
+        gateway = self.gateway({
+            "services": {"web": {"instances": [o.address for o in origins], "balance": {
+                "policy": "consistent_hash", "hash": {"path_param": "id"}}}},
+            "routes": [{"path": "/c/{id}/{rest...}", "service": "web"}]}, consul=None)
+        places = set()
+        for key in range(12):
+            seen = {gateway.get("/c/k%d/%d" % (key, i)).header("X-Origin") for i in range(5)}
+            self.assertEqual(len(seen), 1)
+            places |= seen
+        self.assertEqual(places, set("abc"))
 
     def test_consistent_hash_goes_back_when_the_instance_is_back(self):
         origins, gateway = self.group(

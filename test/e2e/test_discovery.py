@@ -95,6 +95,15 @@ class Registration(Scenario):
         bad = [i for i in range(300) if gateway.get("/many/%d/x" % i).status != 200]
         self.assertEqual(bad, [])
 
+        # Most of them have no watch of their own over plain HTTP: a change is seen all the same.
+        self.consul.catalog_register("node-2", "127.0.0.1", checks=[{
+            "Node": "node-2", "CheckID": "c", "Name": "c", "ServiceID": "many-299",
+            "Status": "critical"}])
+        gateway.wait_status("/many/299/", 503, timeout=5)
+        self.consul.catalog_deregister("node-2", "many-298")
+        gateway.wait_status("/many/298/", 503, timeout=5)
+        self.assertEqual(gateway.get("/many/297/").status, 200)
+
 
 class Health(Scenario):
     def pair(self, **options):
@@ -170,6 +179,22 @@ class Health(Scenario):
         self.assertEqual(answer.reason, "no_healthy_instance")
         self.consul.put("/v1/agent/check/update/disk", {"Status": "passing"})
         gateway.wait_spread("/orders/", {"a", "b"}, timeout=3)
+
+    def test_rolling_deployment_loses_no_request(self):
+        gateway = self.pair()
+        old = {"a": None, "b": None}
+        with self.load(gateway, "/orders/", threads=3) as load:
+            for round in range(3):
+                for name in list(old):
+                    fresh = "%s-%d" % (name[0], round)
+                    self.instance("orders", fresh)
+                    wait_for(lambda: fresh in gateway.instances("orders"), 5, "the new one")
+                    self.consul.deregister(name)
+                    wait_for(lambda: name not in gateway.instances("orders"), 5, "the old one gone")
+                    load.wait_count(20)
+                    old.pop(name)
+                    old[fresh] = None
+        self.assertEqual(load.failed, 0, load.summary())
 
     def test_no_request_fails_while_health_changes(self):
         gateway = self.pair()

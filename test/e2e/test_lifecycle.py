@@ -210,6 +210,59 @@ class Reload(Folder):
             load.wait_count(50)
         self.assertEqual(load.failed, 0, load.summary())
 
+    def test_consul_section_goes_away(self):
+        self.instance("orders", "o")
+        gateway = self.gateway({})
+        gateway.wait_spread("/orders/", {"o"})
+        gateway.consul = None
+        web = self.origin("web")
+        gateway.configure({"services": {"web": {"instances": [web.address]}},
+                           "routes": [{"path": "/", "service": "web"}]})
+        gateway.reload()
+        gateway.wait_spread("/orders/", {"web"})
+        self.assertFalse(gateway.status()["consul"]["enabled"])
+
+    def test_new_consul_that_is_away_is_waited_for(self):
+        """The old one is followed meanwhile, and reloads in between are not forgotten."""
+        other = self.own_consul()
+        self.instance("orders", "new", agent=other, check=None)
+        other.stop()
+        self.instance("orders", "old")
+        gateway = self.gateway({})
+        gateway.wait_spread("/orders/", {"old"})
+        load = self.load(gateway, "/orders/")
+        moved = {"consul": {"address": other.address}}
+        gateway.configure(moved)
+        gateway.reload()
+        wait_for(lambda: gateway.status()["reload"]["count"] == 1, 5, "the reload")
+        load.wait_count(50)
+        web = self.origin("web")
+        moved.update(services={"web": {"instances": [web.address]}},
+                     routes=[{"path": "/web/", "service": "web"}])
+        gateway.configure(moved)
+        gateway.reload()
+        gateway.wait_status("/web/", 200)
+        other.start()
+        gateway.wait_spread("/orders/", {"new"}, timeout=30)
+        self.assertEqual(set(gateway.spread("/web/", 10)), {"web"})
+        load.stop()
+        self.assertEqual(load.failed, 0, load.summary())
+
+    def test_reload_while_draining(self):
+        gateway = self.start()
+        open_gate = self.event()
+        self.a.on("/x", gate(open_gate))
+        call = Parallel(1, lambda i: gateway.get("/x"))
+        self.a.wait_requests(1)
+        gateway.terminate()
+        wait_for(lambda: not self.connects(gateway.port), 5, "the end of the listener")
+        gateway.reload()
+        wait_for(lambda: gateway.status()["reload"]["count"] == 1, 5, "the reload")
+        self.assertFalse(self.connects(gateway.port))
+        open_gate.set()
+        self.assertEqual(call.results()[0].status, 200)
+        self.assertEqual(gateway.process.wait(10), 0)
+
 
 class Drain(Scenario):
     def start(self, **config):
