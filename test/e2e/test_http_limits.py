@@ -102,8 +102,7 @@ class Descriptors(Scenario):
             client.send(build("GET", "/"))
         for client in clients:
             self.assertEqual(client.read_answer().status, 200)
-        self.web.close_idle()
-        wait_for(lambda: self.web.connections == 0, 5, "no upstream connection")
+        self.web.wait_idle_closed()
         self.web.always(reply(delay=0.3))
         limits = self.lower(0)
         for client in clients:

@@ -364,6 +364,11 @@ class Origin:
             if connection.idle:
                 connection.close()
 
+    def wait_idle_closed(self, timeout=5.0):
+        """close_idle() until none is left: a connection is idle a moment after its last answer."""
+        wait_for(lambda: self.close_idle() or self.connections == 0, timeout,
+                 "end of all connections of origin %s" % self.name)
+
     def stop(self):
         self._ending.set()
         self.refuse()
