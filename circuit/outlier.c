@@ -120,7 +120,9 @@ static uint32_t count_out(struct outlier_group *g, const struct outlier *except,
 static uint32_t max_out(const struct outlier_group *g)
 {
     uint32_t instances = GET(&g->instances);
-    uint64_t cap = (uint64_t)instances * g->options.max_ejected_percent / 100;
+    /* Rounded up: of three instances two may be out at 50 %, or the second one that died would go
+     * on getting half of the requests, and all retries. */
+    uint64_t cap = ((uint64_t)instances * g->options.max_ejected_percent + 99) / 100;
 
     if (instances < 2)
         return 0;

@@ -8,7 +8,8 @@
  *
  * It comes before the service's breaker: when one instance of several fails, it is ejected long
  * before the service's failure rate says anything. At most `max_ejected_percent` of a service's
- * instances are out at once (at least one may be when there are two or more, never the last one).
+ * instances, rounded up, are out at once (at least one may be when there are two or more, never the
+ * last one).
  * An instance on probation counts as out too, since it takes one request at a time; but only for
  * base_ejection_ns, so that one which gets no request (Consul calls it critical) does not protect
  * the others for ever. When the cap forbids an ejection, the streak stays and the next failure

@@ -295,7 +295,7 @@ static const struct field outlier_fields[] = {
     DURATION("max_ejection", outlier_conf, max_ejection_ms, 1, 24 * HOURS, "5m",
              "Where that doubling ends."),
     PERCENT("max_ejected", outlier_conf, max_ejected, 0, "50",
-            "At most this share of the instances is out at once."),
+            "At most this share of the instances, rounded up, is out at once; never the last one."),
 };
 static const struct section outlier_section = {outlier_fields, ARRAY_LEN(outlier_fields)};
 

@@ -281,11 +281,17 @@ static void the_cap_holds(void **state)
         const char *name;
         unsigned n, percent, out;
     } rows[] = {
-        {"no instance known", 0, 50, 0},   {"never the only one", 1, 100, 0},
-        {"one of two", 2, 50, 1},          {"one of two, though less than one", 2, 10, 1},
-        {"one of two, though 0", 2, 0, 1}, {"never the last one", 2, 100, 1},
-        {"rounds down", 5, 50, 2},         {"half", 10, 50, 5},
-        {"one of ten", 10, 10, 1},         {"all but one", 10, 100, 9},
+        {"no instance known", 0, 50, 0},
+        {"never the only one", 1, 100, 0},
+        {"one of two", 2, 50, 1},
+        {"one of two, though less than one", 2, 10, 1},
+        {"one of two, though 0", 2, 0, 1},
+        {"never the last one", 2, 100, 1},
+        {"rounds up", 5, 50, 3},
+        {"two of three", 3, 50, 2},
+        {"half", 10, 50, 5},
+        {"one of ten", 10, 10, 1},
+        {"all but one", 10, 100, 9},
     };
 
     (void)state;
@@ -361,6 +367,7 @@ static void a_member_that_leaves_frees_its_place(void **state)
 
     (void)state;
     service_init(&s, &usual, 3);
+    outlier_group_resize(&s.group, 2, T0);
     eject(&s.all[2], T0);
     assert_int_equal(fail_times(&s.all[1], T0, 5), OUTLIER_NOTHING);
     outlier_release(&s.all[2]);
