@@ -177,6 +177,7 @@ void access_log_buffer_free(struct access_log_buffer *b)
     if (!b)
         return;
     access_log_flush(b);
+    free(b->piece); /* one without lines */
     free(b);
 }
 

@@ -10,7 +10,8 @@ void writer_bytes(struct writer *w, const char *p, size_t n)
         w->overflow = true;
         return;
     }
-    memcpy(w->b->data + w->b->end, p, n);
+    if (n > 0)
+        memcpy(w->b->data + w->b->end, p, n);
     w->b->end += n;
 }
 
