@@ -161,6 +161,22 @@ class Breaker(Scenario):
         self.assertEqual([t["to"] for t in gateway.breaker("bad")["transitions"]],
                          ["closed", "half_open", "open"])
 
+    def test_service_of_three_fails_and_heals(self):
+        origins = [self.origin(name) for name in "abc"]
+        gateway = self.static_gateway(origins, settings={
+            "balance": "round_robin", "breaker": {"open_for": "1s", "minimum_requests": 10},
+            "outlier": {"base_ejection": "1s"}})
+        gateway.wait_spread("/", set("abc"))
+        with self.load(gateway, threads=4):
+            for origin in origins:
+                origin.always(reply(500))
+            wait_for(lambda: gateway.breaker("web")["state"] == "open", 20, "open breaker")
+            for origin in origins:
+                origin.always()
+            wait_for(lambda: gateway.breaker("web")["state"] == "closed", 30, "closed breaker")
+            gateway.wait_spread("/", set("abc"), timeout=30)
+        self.assertEqual(set(gateway.spread("/", 30)), set("abc"))
+
     def test_failed_probe_opens_it_for_longer(self):
         gateway = self.start({"open_for": "500ms"})
         self.open_it(gateway)
@@ -251,9 +267,20 @@ class Limits(Scenario):
         with self.load(gateway, threads=12, pause=0) as load:
             load.wait_count(400)
         self.assertEqual(load.failed, 0, load.summary())
-        self.assertEqual(self.count("peak"), 3)
+        # The origin counts a request off only after it has sent the answer, which lets the next one
+        # go: so it may see a few more than 3 at once, but never all 12.
+        self.assertIn(self.count("peak"), range(3, 7))
         wait_for(lambda: gateway.service("web")["in_flight"] == 0, 5, "nothing in flight")
         self.assertEqual(gateway.service("web")["waiting"], 0)
+
+    def test_nobody_waits_for_ever(self):
+        """Both workers' queues are served while the service is always full."""
+        gateway = self.start(concurrency={"requests": 2, "queue": 50, "queue_timeout": "30s"})
+        self.origins[0].always(reply(delay=0.02))
+        with self.load(gateway, threads=12, pause=0) as load:
+            load.wait_count(300, timeout=60)
+        self.assertEqual(load.failed, 0, load.summary())
+        self.assertLess(load.slowest, 5)  # 12 * 20 ms / 2 when it is fair
 
     def test_waiting_ends(self):
         gateway = self.start(concurrency={"requests": 1, "queue": 5, "queue_timeout": "200ms"})
