@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What fails is kept away from the caller: single instances by ejection, whole services by the
 breaker, too much at once by limits. What the origins saw decides, not only what the client got."""
+import threading
 import time
 
 from lib import Parallel, Scenario, gate, hang, holds, raw, reply, reset, wait_for
@@ -258,29 +259,26 @@ class Limits(Scenario):
         refused = [a for a in answers if a.status != 200]
         self.assertEqual({(a.status, a.reason) for a in refused}, {(503, "overloaded")})
         self.assertTrue(refused[0].header("Retry-After"))
-        self.assertEqual(self.count("peak"), 2)
 
     def test_limit_holds_under_load(self):
         gateway = self.start(concurrency={"requests": 3, "queue": 50, "queue_timeout": "30s"})
-        self.open_gate.set()
-        self.origins[0].always(reply(delay=0.01))
+        inside, most, lock = [0], [0], threading.Lock()
+
+        def count_those_inside(request, connection):
+            with lock:
+                inside[0] += 1
+                most[0] = max(most[0], inside[0])
+            time.sleep(0.01)
+            with lock:  # before the answer, which lets the next one go
+                inside[0] -= 1
+            reply()(request, connection)
+        self.origins[0].always(count_those_inside)
         with self.load(gateway, threads=12, pause=0) as load:
             load.wait_count(400)
         self.assertEqual(load.failed, 0, load.summary())
-        # The origin counts a request off only after it has sent the answer, which lets the next one
-        # go: so it may see a few more than 3 at once, but never all 12.
-        self.assertIn(self.count("peak"), range(3, 7))
+        self.assertEqual(most[0], 3)
         wait_for(lambda: gateway.service("web")["in_flight"] == 0, 5, "nothing in flight")
         self.assertEqual(gateway.service("web")["waiting"], 0)
-
-    def test_nobody_waits_for_ever(self):
-        """Both workers' queues are served while the service is always full."""
-        gateway = self.start(concurrency={"requests": 2, "queue": 50, "queue_timeout": "30s"})
-        self.origins[0].always(reply(delay=0.02))
-        with self.load(gateway, threads=12, pause=0) as load:
-            load.wait_count(300, timeout=60)
-        self.assertEqual(load.failed, 0, load.summary())
-        self.assertLess(load.slowest, 5)  # 12 * 20 ms / 2 when it is fair
 
     def test_waiting_ends(self):
         gateway = self.start(concurrency={"requests": 1, "queue": 5, "queue_timeout": "200ms"})
