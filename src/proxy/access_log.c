@@ -29,7 +29,8 @@ struct access_log {
     size_t queued_bytes;
     bool reopen, closing;
     _Atomic uint64_t dropped;
-    int fd; /* the writing thread's */
+    int fd;    /* the writing thread's */
+    bool torn; /* likewise: the file ends within a line */
 };
 
 struct access_log_buffer {
@@ -46,21 +47,39 @@ static int open_path(const char *path)
     return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
 }
 
-static void write_piece(struct access_log *l, const struct piece *p)
+/* Number of bytes written: less than n when the disk is full or the like. */
+static size_t write_all(int fd, const char *data, size_t n)
 {
     size_t done = 0;
 
-    while (done < p->n) {
-        ssize_t n = write(l->fd, p->data + done, p->n - done);
+    while (done < n) {
+        ssize_t some = write(fd, data + done, n - done);
 
-        if (n < 0 && errno == EINTR)
+        if (some < 0 && errno == EINTR)
             continue;
-        if (n <= 0) {
-            atomic_fetch_add(&l->dropped, p->lines);
-            return;
-        }
-        done += (size_t)n;
+        if (some <= 0)
+            break;
+        done += (size_t)some;
     }
+    return done;
+}
+
+/* What could not be written is dropped. A line that broke off in the middle is ended before the
+ * next one, so that it spoils no other. */
+static void write_piece(struct access_log *l, const struct piece *p)
+{
+    size_t done = 0;
+    uint64_t dropped = 0;
+
+    if (l->torn)
+        l->torn = write_all(l->fd, "\n", 1) == 0;
+    if (!l->torn)
+        done = write_all(l->fd, p->data, p->n);
+    if (done > 0)
+        l->torn = p->data[done - 1] != '\n';
+    for (size_t i = done; i < p->n; i++)
+        dropped += p->data[i] == '\n';
+    atomic_fetch_add(&l->dropped, dropped);
 }
 
 static void reopen_now(struct access_log *l)
@@ -73,6 +92,7 @@ static void reopen_now(struct access_log *l)
     }
     close(l->fd);
     l->fd = fd;
+    l->torn = false;
 }
 
 static void *write_loop(void *arg)

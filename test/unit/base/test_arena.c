@@ -54,6 +54,16 @@ static void reset_memory_is_zeroed_again(void **state)
     }
 }
 
+static void reset_keeps_a_block(void **state)
+{
+    void *p = arena_alloc(*state, 4000);
+
+    for (int i = 0; i < 3; i++) {
+        arena_reset(*state);
+        assert_ptr_equal(arena_alloc(*state, 4000), p);
+    }
+}
+
 static void reset_of_an_unused_arena(void **state)
 {
     arena_reset(*state);
@@ -104,6 +114,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(allocations_do_not_overlap, begin, end),
         cmocka_unit_test_setup_teardown(reset_memory_is_zeroed_again, begin, end),
+        cmocka_unit_test_setup_teardown(reset_keeps_a_block, begin, end),
         cmocka_unit_test_setup_teardown(reset_of_an_unused_arena, begin, end),
         cmocka_unit_test_setup_teardown(too_much_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(copies, begin, end),

@@ -6,9 +6,11 @@
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -311,6 +313,42 @@ static void full_disk(void **state)
     close_log();
 }
 
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit l;
+
+    getrlimit(RLIMIT_FSIZE, &l);
+    l.rlim_cur = bytes;
+    setrlimit(RLIMIT_FSIZE, &l);
+}
+
+/* The disk is full in the middle of the third line, and has room again later: the rest of that
+ * line is missing, all others are whole. */
+static void full_disk_in_the_middle_of_a_line(void **state)
+{
+    struct rlimit before;
+
+    (void)state;
+    getrlimit(RLIMIT_FSIZE, &before);
+    signal(SIGXFSZ, SIG_IGN);
+    open_log(path);
+    for (int i = 0; i < 4; i++)
+        line("n", "x");
+    limit_files(25);
+    access_log_flush(buffer);
+    wait_for_drops(2);
+    assert_int_equal(access_log_dropped(opened), 2);
+    line("n", "lost");
+    access_log_flush(buffer);
+    wait_for_drops(3);
+    limit_files(before.rlim_cur);
+    line("n", "y");
+    line("n", "z");
+    close_log();
+    assert_string_equal(content(path), "{\"n\":\"x\"}\n{\"n\":\"x\"}\n{\"n\":\n"
+                                       "{\"n\":\"y\"}\n{\"n\":\"z\"}\n");
+}
+
 static void standard_output(void **state)
 {
     char text[64] = "";
@@ -439,6 +477,7 @@ int main(void)
         T(a_failed_reopen_keeps_the_old_file),
         T(cannot_be_opened),
         T(full_disk),
+        T(full_disk_in_the_middle_of_a_line),
         T(standard_output),
         T(a_pipe_that_nobody_reads),
         T(workers_at_once),

@@ -13,7 +13,7 @@ static const struct h1_limits limits = {8192, 32768, 100};
 
 /* What the gateway was told, in one row; heads are written with '|' for each CRLF. */
 struct setting {
-    const char *peer;    /* default 192.0.2.1, which is no trusted proxy; 10.x is one */
+    const char *peer; /* default 192.0.2.1, which is no trusted proxy; 10.x and 172.16-31.x are */
     const char *address; /* of the instance */
     const char *via, *strip, *prepend, *set_host;
     bool forwarded, preserve_host, chunk_out, close_client, tunnel, buffered;
@@ -24,7 +24,9 @@ struct setting {
 static struct bufpool pool;
 static struct worker worker;
 static struct conn conn;
-static struct cidr trusted = {{[10] = 0xff, [11] = 0xff, [12] = 10}, 104};
+static struct cidr trusted[] = {
+    {{[10] = 0xff, [11] = 0xff, [12] = 10}, 104},
+    {{[10] = 0xff, [11] = 0xff, [12] = 172, [13] = 16}, 108}}; /* 10/8, 172.16/12 */
 static struct config config;
 static struct snapshot snapshot = {.config = &config};
 static struct held_snapshot held = {.snapshot = &snapshot};
@@ -70,8 +72,8 @@ static void apply(const struct setting *s)
     assert_int_equal(inet_pton(AF_INET6, mapped, &conn.peer), 1);
     snprintf(x.peer, sizeof x.peer, "%s", peer);
     strcpy(x.request_id, "id-1");
-    config = (struct config){.trusted_proxies = &trusted,
-                             .ntrusted_proxies = 1,
+    config = (struct config){.trusted_proxies = trusted,
+                             .ntrusted_proxies = 2,
                              .forwarded_header = s->forwarded,
                              .via = s->via ? s->via : ""};
     route_conf = (struct route_conf){.path = "/",
@@ -168,6 +170,16 @@ static const struct {
      SENT("/") "X-Forwarded-For: 11.0.0.1|X-Forwarded-Proto: http|"
                "X-Forwarded-Host: shop.example|" ID,
      {.peer = "11.0.0.1"}},
+    {"last address of a network that ends within a byte",
+     GET("/") "X-Forwarded-Proto: https|",
+     SENT("/") "X-Forwarded-Proto: https|X-Forwarded-For: 172.31.255.255|"
+               "X-Forwarded-Host: shop.example|" ID,
+     {.peer = "172.31.255.255"}},
+    {"and the one behind it",
+     GET("/") "X-Forwarded-Proto: https|",
+     SENT("/") "X-Forwarded-For: 172.32.0.0|X-Forwarded-Proto: http|"
+               "X-Forwarded-Host: shop.example|" ID,
+     {.peer = "172.32.0.0"}},
     {"Forwarded",
      GET("/"),
      SENT("/") FROM ID "Forwarded: for=192.0.2.1;proto=http;host=\"shop.example\"|",

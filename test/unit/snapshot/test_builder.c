@@ -400,6 +400,28 @@ static void the_long_gone_are_forgotten(void **state)
     assert_int_equal(view("orders")->states[1]->slot, slot);
 }
 
+/* Ten minutes are counted from the last time it left. */
+static void coming_back_starts_the_ten_minutes_anew(void **state)
+{
+    struct instance_state *one;
+
+    (void)state;
+    PUT(&catalog, "orders", {.id = "1", .port = 1});
+    build(S(1));
+    one = view("orders")->states[0];
+    catalog_remove(&catalog, "orders");
+    build(S(2));
+    PUT(&catalog, "orders", {.id = "1", .port = 1});
+    build(S(500));
+    catalog_remove(&catalog, "orders");
+    build(S(650));
+    build(S(700));
+    PUT(&catalog, "orders", {.id = "1", .port = 1});
+    build(S(701));
+    assert_ptr_equal(view("orders")->states[0], one);
+    assert_int_equal(one->load.usable_since_ns, S(701));
+}
+
 /* A request keeps its snapshot over any number of later ones, with all that it points to. */
 static void an_old_snapshot_stays_whole(void **state)
 {
@@ -474,6 +496,7 @@ int main(void)
         T(unchanged_services_stay_present),
         T(who_comes_back_starts_slowly),
         T(the_long_gone_are_forgotten),
+        T(coming_back_starts_the_ten_minutes_anew),
         T(an_old_snapshot_stays_whole),
         T(services_keep_their_slots),
         T(one_service_behind_two_routes),
