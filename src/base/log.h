@@ -5,7 +5,7 @@
  *   2026-11-24T23:01:06.123Z warn discovery service=orders: 2 instances left ...
  *
  * With systemd (JOURNAL_STREAM set) the time is left out and the level becomes a "<4>" prefix.
- * Thread-safe: a line is one write(2). Control bytes in the text are escaped, so that nothing a
+ * Thread-safe: a line is one write(2). Control bytes in the text become "?", so that nothing a
  * peer or the catalog says can forge a line. Never give it a token or a key. */
 #include "base/macros.h"
 
