@@ -562,6 +562,18 @@ enum verdict exchange_client_event(struct exchange *x)
     return exchange_run(x);
 }
 
+/* The time for the whole exchange is over: whom was it waiting for? */
+static enum reason who_is_late(const struct exchange *x)
+{
+    if (x->queued)
+        return REASON_OVERLOADED;
+    if (x->step == STEP_relay && x->download.nout > 0)
+        return REASON_CLIENT_STALLED;
+    if (x->step == STEP_await_head && !x->upload_done && x->upload.nout == 0)
+        return REASON_REQUEST_TIMEOUT;
+    return REASON_UPSTREAM_TIMEOUT;
+}
+
 enum verdict exchange_deadline(struct exchange *x)
 {
     uint64_t now = x->w->now_ns;
@@ -569,7 +581,7 @@ enum verdict exchange_deadline(struct exchange *x)
     if (x->step_deadline_ns && now >= x->step_deadline_ns)
         x->wake_reason = x->step_timeout;
     else if (x->deadline_ns && now >= x->deadline_ns)
-        x->wake_reason = x->queued ? REASON_OVERLOADED : REASON_UPSTREAM_TIMEOUT;
+        x->wake_reason = who_is_late(x);
     return exchange_run(x);
 }
 

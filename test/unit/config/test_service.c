@@ -42,10 +42,10 @@ static void defaults_are_as_documented(void **state)
     assert_int_equal(s->outlier.max_ejected, 50);
     assert_int_equal(s->max_requests, 0);
     assert_int_equal(s->queue_timeout_ms, 1000);
-    assert_int_equal(s->timeout_ms, 30000);
+    assert_int_equal(s->timeout_ms, 0);
     assert_int_equal(s->connect_timeout_ms, 1000);
-    assert_int_equal(s->first_byte_timeout_ms, 10000);
-    assert_int_equal(s->idle_timeout_ms, 30000);
+    assert_int_equal(s->first_byte_timeout_ms, 15000);
+    assert_int_equal(s->idle_timeout_ms, 60000);
     assert_int_equal(s->keepalive, 128);
     assert_int_equal(s->keepalive_timeout_ms, 60000);
     assert_true(s->preserve_host);
