@@ -71,3 +71,8 @@ bool limit_has_room(struct limit *l)
 
     return max == 0 || atomic_load_explicit(&l->active, memory_order_acquire) < max;
 }
+
+bool limit_has_waiters(struct limit *l)
+{
+    return atomic_load_explicit(&l->waiting, memory_order_acquire) > 0;
+}

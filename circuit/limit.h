@@ -26,6 +26,8 @@ bool limit_acquire(struct limit *l) MUST_CHECK;
 void limit_release(struct limit *l);
 /* A look without taking: true when limit_acquire() would have succeeded just now. */
 bool limit_has_room(struct limit *l);
+/* Does anybody wait? Who comes now must not overtake them. */
+bool limit_has_waiters(struct limit *l);
 /* True takes a place in the queue: pair with limit_leave_queue(). False counts a rejection. */
 bool limit_enter_queue(struct limit *l) MUST_CHECK;
 void limit_leave_queue(struct limit *l);

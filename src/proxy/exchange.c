@@ -192,7 +192,8 @@ static enum verdict step_admit(struct exchange *x)
         queue_leave(x);
         return V_FINISH;
     }
-    if (!limit_acquire(&x->service->state->limit))
+    if ((!x->queued && limit_has_waiters(&x->service->state->limit)) ||
+        !limit_acquire(&x->service->state->limit))
         return queue_enter(x);
     x->has_limit = true;
     queue_leave(x);

@@ -15,7 +15,10 @@ void queue_leave(struct exchange *x)
     list_each(node, &x->w->queued) others |=
         CONTAINER_OF(node, struct exchange, queue_node)->service->state == s;
     if (!others)
-        atomic_fetch_and_explicit(&s->waiting_workers, ~(1ull << x->w->id), memory_order_release);
+        atomic_fetch_and_explicit(&s->waiting_workers, ~(1ull << x->w->id), memory_order_acq_rel);
+    /* The call that went out for a free place may have been meant for this one. */
+    if (limit_has_room(&s->limit))
+        queue_wake(x->w, s);
 }
 
 enum verdict queue_enter(struct exchange *x)
@@ -38,21 +41,21 @@ enum verdict queue_enter(struct exchange *x)
     exchange_wait(x, x->service->conf->queue_timeout_ms, REASON_OVERLOADED);
     x->queue_until_ns = x->step_deadline_ns;
     /* The place may have become free between the look and the bit that asks to be told. */
-    x->woken = limit_has_room(&s->limit);
+    if (limit_has_room(&s->limit))
+        queue_wake(x->w, s);
     return V_WAIT;
 }
 
+/* The place goes to the next worker in the ring that has someone waiting, so that none starves. */
 void queue_wake(struct worker *w, struct service_state *s)
 {
     uint64_t waiting = atomic_load_explicit(&s->waiting_workers, memory_order_acquire);
+    uint64_t after = w->id < 63 ? waiting >> (w->id + 1) << (w->id + 1) : 0;
 
     if (waiting == 0)
         return;
-    if (waiting >> w->id & 1)
-        worker_post(w, WORKER_RESUME_QUEUED);
-    else
-        worker_post(proxy_worker(w->proxy, (unsigned)__builtin_ctzll(waiting)),
-                    WORKER_RESUME_QUEUED);
+    worker_post(proxy_worker(w->proxy, (unsigned)__builtin_ctzll(after ? after : waiting)),
+                WORKER_RESUME_QUEUED);
 }
 
 void queue_resume(struct worker *w)
@@ -65,8 +68,6 @@ void queue_resume(struct worker *w)
         /* The next one is found anew after each: running one may take others out of the list. */
         if (limit_has_room(&x->service->state->limit)) {
             conn_run(x->conn);
-            if (!limit_has_room(&x->service->state->limit))
-                return;
             node = w->queued.next;
         } else {
             node = node->next;

@@ -280,6 +280,17 @@ class Limits(Scenario):
         wait_for(lambda: gateway.service("web")["in_flight"] == 0, 5, "nothing in flight")
         self.assertEqual(gateway.service("web")["waiting"], 0)
 
+    def test_nobody_waits_for_ever(self):
+        """First come, first served, over both workers, while the service is always full."""
+        gateway = self.start(concurrency={"requests": 2, "queue": 50, "queue_timeout": "30s"})
+        self.origins[0].always(reply(delay=0.02))
+        loads = [self.load(gateway, threads=1, pause=0) for _ in range(12)]
+        wait_for(lambda: sum(load.total for load in loads) >= 600, 60, "600 requests")
+        for load in loads:
+            load.stop()
+        self.assertEqual([load.failed for load in loads], [0] * 12)
+        self.assertGreater(min(load.total for load in loads), 15, [load.total for load in loads])
+
     def test_waiting_ends(self):
         gateway = self.start(concurrency={"requests": 1, "queue": 5, "queue_timeout": "200ms"})
         calls = Parallel(3, lambda i: gateway.get("/%d" % i))
