@@ -4,14 +4,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { PIECE_BYTES = 64 * 1024, LINE_MAX_BYTES = 16 * 1024, QUEUE_MAX_BYTES = 8 * 1024 * 1024 };
+enum {
+    PIPE_WAIT_MS = 500,
+    PIECE_BYTES = 64 * 1024,
+    LINE_MAX_BYTES = 16 * 1024,
+    QUEUE_MAX_BYTES = 8 * 1024 * 1024
+};
 
 struct piece {
     struct piece *next;
@@ -29,8 +37,10 @@ struct access_log {
     size_t queued_bytes;
     bool reopen, closing;
     _Atomic uint64_t dropped;
-    int fd;    /* the writing thread's */
-    bool torn; /* likewise: the file ends within a line */
+    int fd;        /* the writing thread's */
+    bool is_pipe;  /* likewise */
+    bool given_up; /* likewise */
+    bool torn;     /* likewise: the file ends within a line */
 };
 
 struct access_log_buffer {
@@ -42,18 +52,46 @@ struct access_log_buffer {
 
 static int open_path(const char *path)
 {
+    struct stat st;
+
     if (strcmp(path, "stdout") == 0)
         return dup(STDOUT_FILENO);
+    /* Opening a FIFO for writing waits for its reader; for both, Linux does not wait. */
+    if (stat(path, &st) == 0 && S_ISFIFO(st.st_mode))
+        return open(path, O_RDWR | O_CLOEXEC);
     return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
 }
 
+static bool is_pipe(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
+}
+
+/* False when the end has come and nobody reads the pipe: then what is left is given up. */
+static bool wait_writable(struct access_log *l)
+{
+    struct pollfd p = {.fd = l->fd, .events = POLLOUT};
+
+    for (bool closing = false; !l->given_up && poll(&p, 1, PIPE_WAIT_MS) == 0;) {
+        l->given_up = closing;
+        pthread_mutex_lock(&l->lock);
+        closing = l->closing;
+        pthread_mutex_unlock(&l->lock);
+    }
+    return !l->given_up;
+}
+
 /* Number of bytes written: less than n when the disk is full or the like. */
-static size_t write_all(int fd, const char *data, size_t n)
+static size_t write_all(struct access_log *l, const char *data, size_t n)
 {
     size_t done = 0;
 
-    while (done < n) {
-        ssize_t some = write(fd, data + done, n - done);
+    while (done < n && (!l->is_pipe || wait_writable(l))) {
+        /* PIPE_BUF is what a pipe takes without blocking once it is writable. */
+        size_t most = l->is_pipe && n - done > PIPE_BUF ? PIPE_BUF : n - done;
+        ssize_t some = write(l->fd, data + done, most);
 
         if (some < 0 && errno == EINTR)
             continue;
@@ -72,9 +110,9 @@ static void write_piece(struct access_log *l, const struct piece *p)
     uint64_t dropped = 0;
 
     if (l->torn)
-        l->torn = write_all(l->fd, "\n", 1) == 0;
+        l->torn = write_all(l, "\n", 1) == 0;
     if (!l->torn)
-        done = write_all(l->fd, p->data, p->n);
+        done = write_all(l, p->data, p->n);
     if (done > 0)
         l->torn = p->data[done - 1] != '\n';
     for (size_t i = done; i < p->n; i++)
@@ -92,6 +130,7 @@ static void reopen_now(struct access_log *l)
     }
     close(l->fd);
     l->fd = fd;
+    l->is_pipe = is_pipe(fd);
     l->torn = false;
 }
 
@@ -139,6 +178,7 @@ struct access_log *access_log_open(const char *path, struct err *e)
         err_set(e, "access_log: %s: %s", path, strerror(errno));
         goto fail;
     }
+    l->is_pipe = is_pipe(l->fd);
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->ready, NULL);
     if (pthread_create(&l->thread, NULL, write_loop, l) != 0) {

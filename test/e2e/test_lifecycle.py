@@ -430,6 +430,26 @@ class AccessLog(Scenario):
         os.close(reader)
         self.assertEqual(gateway.get("/").status, 200)
 
+    def test_fifo_that_is_full_does_not_block_the_end(self):
+        path = self.fifo()
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        gateway = self.start(path)
+        with self.load(gateway, "/" + "x" * 4000, threads=4, pause=0) as load:
+            load.wait_count(400)
+        gateway.stop(timeout=15)
+
+    def test_fifo_without_reader_does_not_block_the_start(self):
+        gateway = self.start(self.fifo())
+        self.assertEqual(gateway.get("/").status, 200)
+        gateway.stop(timeout=15)
+
+    def fifo(self):
+        folder = tempfile.TemporaryDirectory(prefix="frontdesk-log-")
+        self.addCleanup(folder.cleanup)
+        os.mkfifo(folder.name + "/fifo")
+        return folder.name + "/fifo"
+
 
 class Systemd(Scenario):
     """sd_notify, as the service manager sees it: datagrams at $NOTIFY_SOCKET."""
