@@ -18,8 +18,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* How long the listeners wait for a first look at the catalog, and how often drain looks. */
-enum { FIRST_LOOK_MS = 5000, DRAIN_POLL_MS = 20, WATCHDOG_POLL_MS = 2000 };
+/* How long the listeners wait for a first look at the catalog, unless Consul fails before. */
+enum { FIRST_LOOK_MS = 5000, FIRST_LOOK_POLL_MS = 50, DRAIN_POLL_MS = 20, WATCHDOG_POLL_MS = 2000 };
 
 struct control {
     const char *dir;
@@ -98,15 +98,23 @@ static void on_catalog_changed(void *arg)
         open_listeners(c);
 }
 
-static void on_first_look_over(evutil_socket_t fd, short events, void *arg)
+static void on_first_look(evutil_socket_t fd, short events, void *arg)
 {
     struct control *c = arg;
+    uint64_t waited_ms = (clock_now_ns() - c->sources.started_ns) / NS_PER_MS;
+    struct discovery_status d;
 
     (void)fd;
     (void)events;
-    if (c->listening)
+    if (c->listening) {
+        event_del(c->first_look);
         return;
-    log_warn("control", "Consul has not answered in %d ms: serving what is known", FIRST_LOOK_MS);
+    }
+    discovery_status(c->discovery, &d);
+    if (!d.failing_since_ns && waited_ms < FIRST_LOOK_MS)
+        return;
+    log_warn("control", "Consul is not there yet: serving what is known without it");
+    event_del(c->first_look);
     open_listeners(c);
 }
 
@@ -150,11 +158,9 @@ static int open_admin(struct control *c, const struct config *config, struct err
     return c->admin ? 0 : -1;
 }
 
-static bool same_admin(const struct config *a, const struct config *b)
+static bool same_text(const char *a, const char *b)
 {
-    const char *x = a->admin.address, *y = b->admin.address;
-
-    return x == y || (x && y && strcmp(x, y) == 0);
+    return a == b || (a && b && strcmp(a, b) == 0);
 }
 
 /* Everything that can be refused is tried before anything is changed. */
@@ -162,6 +168,8 @@ static int apply(struct control *c, struct config *next, struct err *e)
 {
     struct discovery *coming = NULL;
 
+    if (!same_text(next->access_log, c->config->access_log))
+        log_warn("control", "access_log: takes effect with the next restart");
     if (workers_of(next) != c->nworkers)
         log_warn("control", "workers: %u takes effect with the next restart", workers_of(next));
     if (!control_discovery_same(c->config, next)) {
@@ -173,7 +181,7 @@ static int apply(struct control *c, struct config *next, struct err *e)
         discovery_free(coming);
         return -1;
     }
-    if (!same_admin(c->config, next)) {
+    if (!same_text(c->config->admin.address, next->admin.address)) {
         struct err admin_err;
 
         admin_free(c->admin);
@@ -291,7 +299,7 @@ static void on_watchdog(evutil_socket_t fd, short events, void *arg)
 static void start_timers(struct control *c)
 {
     static const int numbers[] = {SIGHUP, SIGTERM, SIGINT, SIGUSR1};
-    struct timeval first = {FIRST_LOOK_MS / 1000, 0};
+    struct timeval first = {0, FIRST_LOOK_POLL_MS * 1000};
     uint64_t watchdog_ms = notify_watchdog_ms();
     struct timeval beat;
 
@@ -299,7 +307,7 @@ static void start_timers(struct control *c)
         c->signals[i] = evsignal_new(c->base, numbers[i], on_signal, c);
         event_add(c->signals[i], NULL);
     }
-    c->first_look = evtimer_new(c->base, on_first_look_over, c);
+    c->first_look = event_new(c->base, -1, EV_PERSIST, on_first_look, c);
     event_add(c->first_look, &first);
     c->drain_timer = event_new(c->base, -1, EV_PERSIST, on_drain_timer, c);
     if (watchdog_ms == 0 || watchdog_ms > WATCHDOG_POLL_MS)
