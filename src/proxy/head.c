@@ -108,7 +108,7 @@ static void write_client_fields(struct exchange *x, struct writer *w, bool trust
 
 /* All fields of one kind as one comma-separated list, the gateway's own element at the end. */
 static void write_list(struct exchange *x, struct writer *w, enum header_id id, const char *name,
-                       bool keep, struct str own)
+                       bool keep, struct str version, struct str own)
 {
     writer_str(w, str_of(name));
     writer_lit(w, ": ");
@@ -118,6 +118,7 @@ static void write_list(struct exchange *x, struct writer *w, enum header_id id, 
         writer_str(w, x->req.headers[i].value);
         writer_lit(w, ", ");
     }
+    writer_str(w, version);
     writer_str(w, own);
     writer_lit(w, "\r\n");
 }
@@ -131,17 +132,16 @@ static void write_forwarded(struct exchange *x, struct writer *w, bool trusted)
                      x->peer, v6 ? "]\"" : "", STR_FMT(x->req.host));
 
     if (n > 0 && (size_t)n < sizeof own)
-        write_list(x, w, HEADER_FORWARDED, "Forwarded", trusted, (struct str){own, (size_t)n});
+        write_list(x, w, HEADER_FORWARDED, "Forwarded", trusted, STR(""),
+                   (struct str){own, (size_t)n});
 }
 
 static void write_provenance(struct exchange *x, struct writer *w, bool trusted)
 {
     const struct config *c = exchange_config(x);
     const struct route_conf *route = x->match.route->conf;
-    char via[128];
-    int n;
 
-    write_list(x, w, HEADER_X_FORWARDED_FOR, "X-Forwarded-For", trusted, str_of(x->peer));
+    write_list(x, w, HEADER_X_FORWARDED_FOR, "X-Forwarded-For", trusted, STR(""), str_of(x->peer));
     if (!trusted || !request_header(&x->req, HEADER_X_FORWARDED_PROTO))
         writer_lit(w, "X-Forwarded-Proto: http\r\n");
     if (x->req.host.n > 0 && (!trusted || !request_header(&x->req, HEADER_X_FORWARDED_HOST)))
@@ -151,11 +151,9 @@ static void write_provenance(struct exchange *x, struct writer *w, bool trusted)
     writer_field(w, STR("X-Request-Id"), str_of(x->request_id));
     if (c->forwarded_header)
         write_forwarded(x, w, trusted);
-    if (c->via[0]) {
-        n = snprintf(via, sizeof via, "1.%u %s", x->req.minor, c->via);
-        if (n > 0 && (size_t)n < sizeof via)
-            write_list(x, w, HEADER_VIA, "Via", true, (struct str){via, (size_t)n});
-    }
+    if (c->via[0])
+        write_list(x, w, HEADER_VIA, "Via", true, x->req.minor ? STR("1.1 ") : STR("1.0 "),
+                   str_of(c->via));
 }
 
 static void write_host(struct exchange *x, struct writer *w)
