@@ -88,7 +88,8 @@ class Gateway:
         environment = dict(os.environ, **self.environment)
         environment.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0")
         environment.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
-        environment.setdefault("TSAN_OPTIONS", "halt_on_error=0:second_deadlock_stack=1")
+        environment.setdefault("TSAN_OPTIONS", "halt_on_error=0:second_deadlock_stack=1:suppressions="
+                               + os.path.join(ROOT, "test/tools/tsan.supp"))
         try:
             with open(self.dir + "/stderr", "ab") as err, open(self.dir + "/stdout", "ab") as out:
                 self.process = subprocess.Popen(
