@@ -27,6 +27,7 @@ struct lead {
     struct arena *read_arena;    /* owned; holds `read` */
     struct consul_services read; /* what the present answer says */
     bool heard;
+    bool doubted; /* the first answer was that of an agent without a leader, or the like */
 };
 
 /* The query for the instances of one service. */
@@ -311,15 +312,18 @@ static bool lead_apply(struct query *q, bool complete, bool empty_ok)
     struct lead *l = &s->lead;
     struct consul_services before = l->list;
     struct arena *before_arena = l->arena;
-    bool whole;
+    bool whole, first_doubt = !l->heard && !l->doubted && !complete;
 
     l->arena = l->read_arena;
     l->read_arena = NULL;
     l->list = l->read;
-    if (l->heard && (!complete || (l->read.n == 0 && !empty_ok)))
+    if ((l->heard || l->doubted) && (!complete || (l->read.n == 0 && !empty_ok)))
         join_lists(l, &before);
-    whole = consul_services_same(&l->list, &l->read);
-    l->heard = true;
+    /* An agent that has just started shows a catalog that is still being filled: its first doubtful
+     * answer is used, but asked for again before it counts as having heard. */
+    whole = !first_doubt && consul_services_same(&l->list, &l->read);
+    l->doubted |= first_doubt;
+    l->heard |= !first_doubt;
     consul_source_review(s);
     poll_retagged(s, &before);
     arena_free(before_arena);

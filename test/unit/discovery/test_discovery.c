@@ -28,6 +28,7 @@ struct agent {
     uint64_t index;
     const char *services, *web;
     const char *token; /* required; NULL = none */
+    bool leaderless;
     struct evhttp_request *waiting[256];
     unsigned nwaiting, asked, asked_blocking;
 };
@@ -69,7 +70,8 @@ static void answer(struct evhttp_request *r)
 
     snprintf(index, sizeof index, "%lu", status == 200 ? (unsigned long)agent.index : 1ul);
     evhttp_add_header(evhttp_request_get_output_headers(r), "X-Consul-Index", index);
-    evhttp_add_header(evhttp_request_get_output_headers(r), "X-Consul-Knownleader", "true");
+    evhttp_add_header(evhttp_request_get_output_headers(r), "X-Consul-Knownleader",
+                      agent.leaderless ? "false" : "true");
     evhttp_add_header(evhttp_request_get_output_headers(r), "Content-Type", "application/json");
     evbuffer_add_printf(body, "%s", body_for(evhttp_request_get_uri(r), status));
     evhttp_send_reply(r, status, "-", body);
@@ -228,6 +230,38 @@ static void tagged_service_appears_and_changes(void **state)
     assert_int_equal(watch("web").index, 12);
     assert_true(status().connected);
     assert_int_equal(status().errors, 0);
+}
+
+/* An agent that has just started answers before it knows its own catalog. */
+static void first_answer_without_a_leader_is_not_enough(void **state)
+{
+    (void)state;
+    agent.leaderless = true;
+    agent.services = "{}";
+    start(DISCOVER_TAGGED, NULL);
+    UNTIL(agent.nwaiting == 1);
+    assert_false(discovery_ready(d));
+
+    agent.leaderless = false;
+    agent.services = "{\"web\":[\"frontdesk\"]}";
+    agent.web = "[" WEB("a") "]";
+    wake(11);
+    UNTIL(discovery_ready(d));
+    assert_int_equal(count("web"), 1);
+}
+
+static void a_cluster_that_stays_without_a_leader_is_served(void **state)
+{
+    (void)state;
+    agent.leaderless = true;
+    agent.services = "{\"web\":[\"frontdesk\"]}";
+    agent.web = "[" WEB("a") "]";
+    start(DISCOVER_TAGGED, NULL);
+    UNTIL(count("web") == 1 && agent.nwaiting == 2);
+    assert_false(discovery_ready(d));
+    wake(agent.index);
+    UNTIL(discovery_ready(d));
+    assert_int_equal(count("web"), 1);
 }
 
 static void vanished_service_is_shown_as_gone(void **state)
@@ -426,6 +460,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(tagged_service_appears_and_changes, begin, end),
+        cmocka_unit_test_setup_teardown(first_answer_without_a_leader_is_not_enough, begin, end),
+        cmocka_unit_test_setup_teardown(a_cluster_that_stays_without_a_leader_is_served, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(vanished_service_is_shown_as_gone, begin, end),
         cmocka_unit_test_setup_teardown(named_service_that_does_not_exist_is_ready, begin, end),
         cmocka_unit_test_setup_teardown(errors_keep_the_data, begin, end),
