@@ -12,7 +12,6 @@
 #include "proxy/response_body.h"
 
 #include <assert.h>
-#include <errno.h>
 
 /* Interim (1xx) answers passed on before the final one; more is an attack or a fault. */
 enum { MAX_INTERIM = 16 };
@@ -217,23 +216,6 @@ static enum verdict step_pick(struct exchange *x)
     return why == REASON_NONE ? V_NEXT : exchange_refuse(x, why);
 }
 
-/* Our own shortage says nothing about the instance. */
-static enum reason connect_reason(int e)
-{
-    switch (e) {
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:
-    case ENOBUFS:
-    case EADDRNOTAVAIL:
-        return REASON_INTERNAL;
-    case ETIMEDOUT:
-        return REASON_CONNECT_TIMEOUT;
-    default:
-        return REASON_CONNECT_FAILED;
-    }
-}
-
 static enum verdict step_connect(struct exchange *x)
 {
     const struct instance *where = &x->service->set->items[x->index];
@@ -242,7 +224,7 @@ static enum verdict step_connect(struct exchange *x)
     if (!x->up) {
         x->up = upstream_get(x->w, x->instance, where, x->fresh_only, x, &e);
         if (!x->up)
-            return attempt_failed(x, connect_reason(e));
+            return attempt_failed(x, upstream_reason(e));
         /* A request that cannot be repeated does not go out on a connection that may be gone. */
         if (x->up->reused && !method_idempotent(x->req.method) &&
             sock_peek(&x->up->sock) != IO_AGAIN)
@@ -256,7 +238,7 @@ static enum verdict step_connect(struct exchange *x)
         return V_WAIT;
     e = upstream_connected(x->up);
     if (e)
-        return attempt_failed(x, connect_reason(e));
+        return attempt_failed(x, upstream_reason(e));
     x->step_deadline_ns = 0;
     return V_NEXT;
 }

@@ -168,6 +168,22 @@ struct upstream *upstream_get(struct worker *w, struct instance_state *i,
     return u ? u : start_connect(w, p, where, x, ret_errno);
 }
 
+enum reason upstream_reason(int e)
+{
+    switch (e) {
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+    case EADDRNOTAVAIL:
+        return REASON_INTERNAL;
+    case ETIMEDOUT:
+        return REASON_CONNECT_TIMEOUT;
+    default:
+        return REASON_CONNECT_FAILED;
+    }
+}
+
 int upstream_connected(struct upstream *u)
 {
     int e = 0;

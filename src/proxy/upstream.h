@@ -35,6 +35,9 @@ struct upstream *upstream_get(struct worker *w, struct instance_state *i,
                               int *ret_errno) MUST_CHECK;
 /* Outcome of connecting, once writable: 0 or an errno value. */
 int upstream_connected(struct upstream *u);
+/* What a failed connect means. Our own shortage (descriptors, memory) says nothing about the
+ * instance: REASON_INTERNAL. */
+enum reason upstream_reason(int e);
 /* Back to the pool (if it has room), ready for another request. Clears the caller's pointer. */
 void upstream_keep(struct upstream **u, unsigned max_idle, uint64_t idle_ns);
 void upstream_close(struct upstream **u);
