@@ -339,21 +339,22 @@ def run_checks(demo):
              check_status_pages]
     if not demo.consul:
         steps.remove(check_new_service)  # a static list does not grow
-    failures = 0
+    failed = []
     for step in steps:
         begin = time.monotonic()
         try:
             step(demo)
             verdict = "ok    "
         except (AssertionError, LookupError, TypeError, ValueError) as error:
-            failures += 1
+            failed.append(step.__doc__)
             verdict = "FAILED"
             print("        %s: %s" % (type(error).__name__, error))
         print("%s %5.1fs  %s" % (verdict, time.monotonic() - begin, step.__doc__), flush=True)
-    if failures:
+    if failed:
         print("\nthe end of the gateway's log:\n" + demo.log("frontdesk")[-3000:])
-    print("demo: %d steps passed, %d failed" % (len(steps) - failures, failures))
-    return failures == 0
+        print("".join("failed: demo, %s\n" % what for what in failed), end="")
+    print("demo: %d steps passed, %d failed" % (len(steps) - len(failed), len(failed)))
+    return not failed
 
 
 # From start to end.
