@@ -108,46 +108,48 @@ static enum reason verdict_reason(struct exchange *x, enum balance_verdict v)
 
 enum reason attempt_begin(struct exchange *x)
 {
+    struct attempt *a = x->attempt;
     bool lost = false;
 
     prepare_query(x);
     /* Another worker may take a probation slot between the look and the grip; three more looks
      * always find something when there is something. */
     for (int look = 0; look < 4; look++) {
-        enum balance_verdict v = balancer_pick(x->service->balancer, &x->query, &x->index);
+        enum balance_verdict v = balancer_pick(x->service->balancer, &x->query, &a->index);
 
         if (v != BALANCE_OK)
             return verdict_reason(x, v);
-        x->instance = x->service->states[x->index];
-        x->probation = outlier_begin(&x->instance->outlier, x->w->now_ns, &lost);
+        a->instance = x->service->states[a->index];
+        a->probation = outlier_begin(&a->instance->outlier, x->w->now_ns, &lost);
         if (!lost)
             break;
-        x->instance = NULL;
+        a->instance = NULL;
     }
-    if (!x->instance)
+    if (!a->instance)
         return verdict_reason(x, BALANCE_EXHAUSTED);
-    atomic_fetch_add_explicit(&x->instance->load.in_flight, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&a->instance->load.in_flight, 1, memory_order_relaxed);
     x->attempts++;
-    x->attempt_ns = x->w->now_ns;
-    x->sent_ns = x->first_byte_ns = 0;
+    a->begin_ns = x->w->now_ns;
+    a->sent_ns = a->first_byte_ns = 0;
     return REASON_NONE;
 }
 
 /* One line for each ejection and restoration: on-call reads the log from the incident backwards. */
 static void tell(struct exchange *x, enum outlier_event e, enum reason why)
 {
-    const struct outlier *o = &x->instance->outlier;
+    struct attempt *a = x->attempt;
+    const struct outlier *o = &a->instance->outlier;
     uint64_t until;
 
     if (e == OUTLIER_NOTHING)
         return;
     if (e == OUTLIER_RESTORED) {
-        log_info("circuit", "instance %s: back in rotation", x->instance->key);
+        log_info("circuit", "instance %s: back in rotation", a->instance->key);
         return;
     }
-    until = atomic_load_explicit(&x->instance->load.ejected_until_ns, memory_order_relaxed);
+    until = atomic_load_explicit(&a->instance->load.ejected_until_ns, memory_order_relaxed);
     log_warn("circuit", "instance %s: ejected for %llu ms by %s (%u of %u failed), last: %s",
-             x->instance->key,
+             a->instance->key,
              (unsigned long long)(until > x->w->now_ns ? (until - x->w->now_ns) / NS_PER_MS : 0),
              outlier_cause_name((enum outlier_cause)atomic_load(&o->last_cause)),
              atomic_load(&o->cause_failed), atomic_load(&o->cause_total), reason_info(why)->word);
@@ -155,7 +157,7 @@ static void tell(struct exchange *x, enum outlier_event e, enum reason why)
 
 static void count_outcome(struct exchange *x, enum reason why)
 {
-    struct instance_state *i = x->instance;
+    struct instance_state *i = x->attempt->instance;
 
     atomic_fetch_add_explicit(&i->requests, 1, memory_order_relaxed);
     if (why == REASON_NONE)
@@ -167,22 +169,24 @@ static void count_outcome(struct exchange *x, enum reason why)
 
 static void sample_latency(struct exchange *x, enum reason why)
 {
-    uint64_t from = x->sent_ns ? x->sent_ns : x->attempt_ns;
-    uint64_t to = x->first_byte_ns ? x->first_byte_ns : x->w->now_ns;
+    const struct attempt *a = x->attempt;
+    uint64_t from = a->sent_ns ? a->sent_ns : a->begin_ns;
+    uint64_t to = a->first_byte_ns ? a->first_byte_ns : x->w->now_ns;
 
     /* A refused connection is quick, but no sign of a fast instance. */
     if (why == REASON_CONNECT_FAILED || why == REASON_UPSTREAM_RESET)
         return;
-    instance_load_sample(&x->instance->load, x->w->now_ns, to > from ? to - from : 1,
+    instance_load_sample(&a->instance->load, x->w->now_ns, to > from ? to - from : 1,
                          ewma_decay_ns);
 }
 
 void attempt_end(struct exchange *x, enum reason why)
 {
-    struct instance_state *i = x->instance;
+    struct attempt *a = x->attempt;
+    struct instance_state *i = a->instance;
 
-    upstream_close(&x->up);
-    bufpool_put(&x->w->bufs, &x->up_head);
+    upstream_close(&a->up);
+    bufpool_put(&x->w->bufs, &a->up_head);
     if (!i)
         return;
     atomic_fetch_sub_explicit(&i->load.in_flight, 1, memory_order_relaxed);
@@ -191,15 +195,15 @@ void attempt_end(struct exchange *x, enum reason why)
 
         count_outcome(x, why);
         sample_latency(x, why);
-        tell(x, outlier_report(&i->outlier, x->w->now_ns, &x->w->rng, x->probation, failed), why);
+        tell(x, outlier_report(&i->outlier, x->w->now_ns, &x->w->rng, a->probation, failed), why);
         if (failed && x->query.ntried < BALANCE_MAX_TRIED)
             x->query.tried[x->query.ntried++] = &i->load;
     } else {
-        outlier_cancel(&i->outlier, x->probation);
+        outlier_cancel(&i->outlier, a->probation);
     }
-    x->probation = false;
+    a->probation = false;
     x->attempt_fail = why;
-    x->instance = NULL;
+    a->instance = NULL;
 }
 
 static bool listed(const struct retries_conf *c, enum reason why, unsigned status)
@@ -215,7 +219,7 @@ static bool listed(const struct retries_conf *c, enum reason why, unsigned statu
 /* Nothing that the instance could have acted on was sent. */
 static bool nothing_sent(const struct exchange *x)
 {
-    return !x->upload_started || x->upload.wire_bytes == 0;
+    return !x->attempt->upload_started || x->attempt->upload.wire_bytes == 0;
 }
 
 static bool elsewhere_possible(struct exchange *x)
@@ -224,22 +228,23 @@ static bool elsewhere_possible(struct exchange *x)
     unsigned ignored;
 
     q.now_ns = x->w->now_ns;
-    if (x->instance && q.ntried < BALANCE_MAX_TRIED)
-        q.tried[q.ntried++] = &x->instance->load;
+    if (x->attempt->instance && q.ntried < BALANCE_MAX_TRIED)
+        q.tried[q.ntried++] = &x->attempt->instance->load;
     return balancer_pick(x->service->balancer, &q, &ignored) == BALANCE_OK;
 }
 
 bool attempt_may_retry(struct exchange *x, enum reason why)
 {
+    const struct attempt *a = x->attempt;
     const struct retries_conf *c = &x->service->conf->retries;
-    bool repeatable = x->body_buffered || !x->upload_started || x->upload.payload_bytes == 0;
+    bool repeatable = x->body_buffered || !a->upload_started || a->upload.payload_bytes == 0;
     bool safe = nothing_sent(x) || c->non_idempotent || method_idempotent(x->req.method);
 
     if (reason_info(why)->retry == RETRY_NEVER)
         return false;
     if (reason_info(why)->retry == RETRY_UNSENT)
         safe = true;
-    return x->attempts < c->attempts && listed(c, why, x->resp.status) && safe && repeatable &&
+    return x->attempts < c->attempts && listed(c, why, a->resp.status) && safe && repeatable &&
            !x->resp_started && !(x->deadline_ns && x->w->now_ns >= x->deadline_ns) &&
            elsewhere_possible(x) && retry_budget_take(&x->service->state->budget, x->w->now_ns);
 }

@@ -55,18 +55,21 @@ static enum verdict attempt_failed(struct exchange *x, enum reason why)
  * request: nobody's fault. Once more to the same instance, over a new connection. */
 static bool is_stale_connection(const struct exchange *x)
 {
-    bool safe = method_idempotent(x->req.method) || x->upload.wire_bytes == 0;
+    const struct attempt *a = x->attempt;
+    bool safe = method_idempotent(x->req.method) || a->upload.wire_bytes == 0;
 
-    return x->up->reused && !x->fresh_only && x->interim == 0 &&
-           (!x->up->in || buf_len(x->up->in) == 0) && safe &&
-           (x->body_buffered || x->upload.payload_bytes == 0);
+    return a->up->reused && !a->fresh_only && a->interim == 0 &&
+           (!a->up->in || buf_len(a->up->in) == 0) && safe &&
+           (x->body_buffered || a->upload.payload_bytes == 0);
 }
 
 static enum verdict reconnect(struct exchange *x)
 {
-    upstream_close(&x->up);
-    x->fresh_only = true;
-    x->upload_started = false;
+    struct attempt *a = x->attempt;
+
+    upstream_close(&a->up);
+    a->fresh_only = true;
+    a->upload_started = false;
     x->step = STEP_connect;
     x->woken = true;
     return V_WAIT;
@@ -210,33 +213,34 @@ static enum verdict step_pick(struct exchange *x)
 {
     enum reason why = attempt_begin(x);
 
-    x->fresh_only = false;
-    x->upload_started = false;
+    x->attempt->fresh_only = false;
+    x->attempt->upload_started = false;
     interim_drop(x);
     return why == REASON_NONE ? V_NEXT : exchange_refuse(x, why);
 }
 
 static enum verdict step_connect(struct exchange *x)
 {
-    const struct instance *where = &x->service->set->items[x->index];
+    struct attempt *a = x->attempt;
+    const struct instance *where = &x->service->set->items[a->index];
     int e = 0;
 
-    if (!x->up) {
-        x->up = upstream_get(x->w, x->instance, where, x->fresh_only, x, &e);
-        if (!x->up)
+    if (!a->up) {
+        a->up = upstream_get(x->w, a->instance, where, a->fresh_only, x, &e);
+        if (!a->up)
             return attempt_failed(x, upstream_reason(e));
         /* A request that cannot be repeated does not go out on a connection that may be gone. */
-        if (x->up->reused && !method_idempotent(x->req.method) &&
-            sock_peek(&x->up->sock) != IO_AGAIN)
+        if (a->up->reused && !method_idempotent(x->req.method) &&
+            sock_peek(&a->up->sock) != IO_AGAIN)
             return reconnect(x);
-        if (x->up->connecting)
+        if (a->up->connecting)
             exchange_wait(x, x->service->conf->connect_timeout_ms, REASON_CONNECT_TIMEOUT);
     }
-    if (!x->up->connecting)
+    if (!a->up->connecting)
         return V_NEXT;
-    if (!x->up->sock.writable && !x->up->sock.readable)
+    if (!a->up->sock.writable && !a->up->sock.readable)
         return V_WAIT;
-    e = upstream_connected(x->up);
+    e = upstream_connected(a->up);
     if (e)
         return attempt_failed(x, upstream_reason(e));
     x->step_deadline_ns = 0;
@@ -245,45 +249,49 @@ static enum verdict step_connect(struct exchange *x)
 
 static enum verdict step_send(struct exchange *x)
 {
-    if (!x->up_head)
-        x->up_head = bufpool_get(&x->w->bufs);
-    if (!x->up->in)
-        x->up->in = bufpool_get(&x->w->bufs);
-    if (!x->up_head || !x->up->in)
+    struct attempt *a = x->attempt;
+
+    if (!a->up_head)
+        a->up_head = bufpool_get(&x->w->bufs);
+    if (!a->up->in)
+        a->up->in = bufpool_get(&x->w->bufs);
+    if (!a->up_head || !a->up->in)
         return exchange_refuse(x, REASON_INTERNAL);
     if (head_write_request(x) < 0)
         return exchange_refuse(x, REASON_HEADERS_TOO_LARGE);
     request_body_start(x);
-    x->resp_scanned = 0;
-    x->interim = 0;
+    a->resp_scanned = 0;
+    a->interim = 0;
     return V_NEXT;
 }
 
 /* 100 is answered by the gateway itself; the others go to clients that know of them. */
 static enum verdict pass_interim(struct exchange *x)
 {
-    enum reason why = ++x->interim > MAX_INTERIM ? REASON_UPSTREAM_INVALID : REASON_NONE;
+    struct attempt *a = x->attempt;
+    enum reason why = ++a->interim > MAX_INTERIM ? REASON_UPSTREAM_INVALID : REASON_NONE;
 
-    if (why == REASON_NONE && x->resp.status != 100 && x->req.minor > 0)
+    if (why == REASON_NONE && a->resp.status != 100 && x->req.minor > 0)
         why = interim_send(x);
     if (why != REASON_NONE)
         return reason_blames_service(why) ? attempt_failed(x, why) : exchange_refuse(x, why);
-    x->up->in->start += x->resp_head_bytes;
-    x->resp_scanned = 0;
+    a->up->in->start += a->resp_head_bytes;
+    a->resp_scanned = 0;
     return V_NEXT;
 }
 
 static enum verdict judge_head(struct exchange *x)
 {
-    bool wanted_upgrade = x->resp.upgrade_websocket && x->req.upgrade_websocket && x->upload_done;
+    struct attempt *a = x->attempt;
+    bool wanted_upgrade = a->resp.upgrade_websocket && x->req.upgrade_websocket && a->upload_done;
 
-    if (x->resp.status == 101 && !wanted_upgrade)
+    if (a->resp.status == 101 && !wanted_upgrade)
         return attempt_failed(x, REASON_UPSTREAM_INVALID);
-    if (x->resp.status < 200 && x->resp.status != 101)
+    if (a->resp.status < 200 && a->resp.status != 101)
         return pass_interim(x);
     x->step_deadline_ns = 0;
-    if (!x->first_byte_ns)
-        x->first_byte_ns = x->w->now_ns;
+    if (!a->first_byte_ns)
+        a->first_byte_ns = x->w->now_ns;
     if (attempt_may_retry(x, REASON_UPSTREAM_STATUS)) {
         attempt_end(x, REASON_UPSTREAM_STATUS);
         return V_RETRY;
@@ -295,15 +303,16 @@ static enum verdict judge_head(struct exchange *x)
  * needed. */
 static enum verdict parse_heads(struct exchange *x)
 {
+    struct attempt *a = x->attempt;
     static const struct h1_limits limits = {16 * 1024, BUF_BYTES, HTTP_MAX_HEADERS};
 
-    while (buf_len(x->up->in) > 0) {
-        struct buf *b = x->up->in;
+    while (buf_len(a->up->in) > 0) {
+        struct buf *b = a->up->in;
         enum reason why;
         enum verdict v;
 
-        switch (h1_parse_response(b->data + b->start, buf_len(b), &limits, &x->resp_scanned,
-                                  x->req.method, &x->resp, &x->resp_head_bytes, &why)) {
+        switch (h1_parse_response(b->data + b->start, buf_len(b), &limits, &a->resp_scanned,
+                                  x->req.method, &a->resp, &a->resp_head_bytes, &why)) {
         case H1_DONE:
             v = judge_head(x);
             if (v != V_NEXT)
@@ -322,25 +331,26 @@ static enum verdict parse_heads(struct exchange *x)
 
 static enum verdict step_await_head(struct exchange *x)
 {
+    struct attempt *a = x->attempt;
     enum reason why = request_body_run(x);
 
     if (why != REASON_NONE)
         return exchange_refuse(x, why);
     for (;;) {
-        struct buf *b = x->up->in;
+        struct buf *b = a->up->in;
         enum verdict v = parse_heads(x);
         size_t n;
 
         if (v != V_NEXT)
             return v == V_DONE ? V_NEXT : v;
-        switch (sock_read(&x->up->sock, b->data + b->end, buf_space(b), &n)) {
+        switch (sock_read(&a->up->sock, b->data + b->end, buf_space(b), &n)) {
         case IO_OK:
             b->end += n;
             continue;
         case IO_AGAIN:
-            if (x->upload_done && x->step_deadline_ns == 0)
+            if (a->upload_done && x->step_deadline_ns == 0)
                 exchange_wait(x, x->service->conf->first_byte_timeout_ms, REASON_UPSTREAM_TIMEOUT);
-            if (x->upload_broken)
+            if (a->upload_broken)
                 break;
             return V_WAIT;
         case IO_EOF:
@@ -361,8 +371,8 @@ static enum verdict step_relay(struct exchange *x)
             return v;
     }
     /* An early answer: the rest of the request may still be wanted. When it fails, only it ends. */
-    if (!x->tunnel && !x->upload_done && request_body_run(x) != REASON_NONE)
-        x->upload_broken = true;
+    if (!x->tunnel && !x->attempt->upload_done && request_body_run(x) != REASON_NONE)
+        x->attempt->upload_broken = true;
     return response_body_run(x);
 }
 
@@ -370,12 +380,13 @@ static enum verdict step_relay(struct exchange *x)
  */
 static void give_back_upstream(struct exchange *x)
 {
-    bool reusable = x->up && x->fail == REASON_NONE && x->resp_started && x->upload_done &&
-                    x->download.taken && x->resp.keep_alive && x->resp.framing != FRAMING_CLOSE &&
-                    !x->tunnel && buf_len(x->up->in) == 0;
+    struct attempt *a = x->attempt;
+    bool reusable = a->up && x->fail == REASON_NONE && x->resp_started && a->upload_done &&
+                    x->download.taken && a->resp.keep_alive && a->resp.framing != FRAMING_CLOSE &&
+                    !x->tunnel && buf_len(a->up->in) == 0;
 
     if (reusable)
-        upstream_keep(&x->up, x->service->conf->keepalive,
+        upstream_keep(&a->up, x->service->conf->keepalive,
                       x->service->conf->keepalive_timeout_ms * NS_PER_MS);
 }
 
@@ -528,7 +539,7 @@ enum verdict exchange_client_event(struct exchange *x)
     /* While the request is out, a readable client is either ahead (its next request waits) or gone.
      */
     if (x->step > STEP_read_head && x->step < STEP_finish && x->conn->sock.readable &&
-        (x->body_buffered || x->upload_done) && !x->tunnel) {
+        (x->body_buffered || x->attempt->upload_done) && !x->tunnel) {
         switch (sock_peek(&x->conn->sock)) {
         case IO_ERROR:
             x->wake_reason = REASON_CLIENT_GONE;
@@ -552,7 +563,7 @@ static enum reason who_is_late(const struct exchange *x)
         return REASON_OVERLOADED;
     if (x->step == STEP_relay && x->download.nout > 0)
         return REASON_CLIENT_STALLED;
-    if (x->step == STEP_await_head && !x->upload_done && x->upload.nout == 0)
+    if (x->step == STEP_await_head && !x->attempt->upload_done && x->attempt->upload.nout == 0)
         return REASON_REQUEST_TIMEOUT;
     return REASON_UPSTREAM_TIMEOUT;
 }

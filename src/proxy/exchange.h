@@ -40,6 +40,22 @@ enum verdict {
 
 enum { REQUEST_ID_MAX = 64 };
 
+/* One try at one instance. */
+struct attempt {
+    unsigned index;                  /* of the instance in the service view */
+    struct instance_state *instance; /* borrowed from the view; NULL before and after */
+    bool probation;
+    bool fresh_only; /* no kept connection any more */
+    struct upstream *up;
+    struct buf *up_head;                       /* the request head as sent */
+    uint64_t begin_ns, sent_ns, first_byte_ns; /* sent: the request is complete */
+    struct pump upload;
+    bool upload_started, upload_done, upload_broken;
+    unsigned interim; /* 1xx answers seen */
+    size_t resp_scanned, resp_head_bytes;
+    struct response resp; /* last: large, and filled by its parser */
+};
+
 struct exchange {
     struct worker *w;
     struct conn *conn;
@@ -63,8 +79,7 @@ struct exchange {
     bool body_buffered;
     struct str body;
     struct buf *body_buf; /* the pump's, when not buffered */
-    struct pump upload;
-    bool upload_started, upload_done, upload_broken, continue_sent;
+    bool continue_sent;
 
     /* Where it goes. */
     const struct service_view *service;
@@ -74,21 +89,11 @@ struct exchange {
     uint64_t queue_until_ns;
     struct balance_query query;
     unsigned attempts;
-
-    /* The present attempt. */
-    unsigned index;                  /* of the instance in the service view */
-    struct instance_state *instance; /* borrowed from the view */
-    bool probation, fresh_only;
+    struct attempt *attempt;  /* the present one; never NULL */
     enum reason attempt_fail; /* how the last attempt failed */
-    struct upstream *up;
-    struct buf *up_head;                         /* the request head as sent */
-    uint64_t attempt_ns, sent_ns, first_byte_ns; /* begin, request complete, first byte of answer */
 
     /* The answer. */
-    struct response resp;
-    size_t resp_scanned, resp_head_bytes;
-    unsigned interim; /* 1xx answers seen */
-    struct buf *out;  /* the answer's head as sent to the client */
+    struct buf *out; /* its head as sent to the client */
     struct pump download;
     bool replied;      /* the answer is the gateway's own */
     bool resp_started; /* bytes of the final answer may have reached the client */
@@ -100,6 +105,8 @@ struct exchange {
     uint64_t deadline_ns;      /* of the whole exchange, 0 = none */
     uint64_t step_deadline_ns; /* of the present wait, 0 = none */
     enum reason step_timeout;  /* what it means when that passes */
+
+    struct attempt first_attempt; /* last: its answer is not cleared */
 };
 
 /* A fresh exchange of this connection; NULL when memory is out. */

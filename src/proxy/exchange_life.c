@@ -38,14 +38,13 @@ struct exchange *exchange_new(struct conn *c)
     /* The two messages are large and filled by their parsers; everything else starts at zero. */
     memset(x, 0, offsetof(struct exchange, req));
     memset((char *)x + offsetof(struct exchange, peer), 0,
-           offsetof(struct exchange, resp) - offsetof(struct exchange, peer));
-    memset((char *)x + offsetof(struct exchange, resp_scanned), 0,
-           sizeof *x - offsetof(struct exchange, resp_scanned));
+           offsetof(struct exchange, first_attempt.resp) - offsetof(struct exchange, peer));
+    x->attempt = &x->first_attempt;
     x->req.method = METHOD_OTHER;
     x->req.minor = 1;
     x->req.nheaders = 0;
     x->req.expect_continue = false;
-    x->resp.status = 0;
+    x->attempt->resp.status = 0;
     x->w = w;
     x->conn = c;
     x->held = worker_hold(w);
@@ -60,13 +59,14 @@ struct exchange *exchange_new(struct conn *c)
 
 void exchange_free(struct exchange *x)
 {
+    struct attempt *a = x->attempt;
     struct worker *w = x->w;
 
-    assert(!x->queued && !x->instance && !x->has_limit && !x->has_ticket);
-    upstream_close(&x->up);
+    assert(!x->queued && !a->instance && !x->has_limit && !x->has_ticket);
+    upstream_close(&a->up);
     bufpool_put(&w->bufs, &x->head);
     bufpool_put(&w->bufs, &x->body_buf);
-    bufpool_put(&w->bufs, &x->up_head);
+    bufpool_put(&w->bufs, &a->up_head);
     bufpool_put(&w->bufs, &x->out);
     worker_unhold(&x->held);
     if (w->nfree_exchanges >= 256) {

@@ -37,20 +37,22 @@ static void count(struct exchange *x, uint64_t took_ns)
         stat_add(&s->latency_ns_sum, took_ns);
         stat_add(&s->latency[latency_bucket(took_ns)], 1);
     }
-    stat_add(&s->bytes_in, x->upload.payload_bytes + x->body.n);
+    stat_add(&s->bytes_in, x->attempt->upload.payload_bytes + x->body.n);
     stat_add(&s->bytes_out, x->download.wire_bytes);
 }
 
 static void log_upstream(struct exchange *x, struct access_log_buffer *b)
 {
+    struct attempt *a = x->attempt;
+
     if (!x->service)
         return;
     log_line_str(b, "service", str_of(x->service->state->name));
     if (x->attempts > 0)
-        log_line_str(b, "instance", str_of(x->service->set->items[x->index].id));
+        log_line_str(b, "instance", str_of(x->service->set->items[a->index].id));
     log_line_num(b, "attempts", x->attempts);
-    if (x->first_byte_ns > x->sent_ns && x->sent_ns)
-        log_line_ms(b, "upstream_ms", x->first_byte_ns - x->sent_ns);
+    if (a->first_byte_ns > a->sent_ns && a->sent_ns)
+        log_line_ms(b, "upstream_ms", a->first_byte_ns - a->sent_ns);
 }
 
 static void log_request(struct exchange *x, uint64_t took_ns)
@@ -71,7 +73,7 @@ static void log_request(struct exchange *x, uint64_t took_ns)
         log_line_str(b, "route", str_of(x->match.route->conf->name));
     log_upstream(x, b);
     log_line_ms(b, "duration_ms", took_ns);
-    log_line_num(b, "bytes_in", (int64_t)(x->upload.payload_bytes + x->body.n));
+    log_line_num(b, "bytes_in", (int64_t)(x->attempt->upload.payload_bytes + x->body.n));
     log_line_num(b, "bytes_out", (int64_t)x->download.wire_bytes);
     log_line_end(b);
 }

@@ -159,7 +159,7 @@ static void write_provenance(struct exchange *x, struct writer *w, bool trusted)
 static void write_host(struct exchange *x, struct writer *w)
 {
     const struct route_conf *route = x->match.route->conf;
-    const struct instance *in = &x->service->set->items[x->index];
+    const struct instance *in = &x->service->set->items[x->attempt->index];
     bool v6 = strchr(in->address, ':') != NULL;
 
     writer_lit(w, "Host: ");
@@ -218,10 +218,11 @@ static void write_request_framing(struct exchange *x, struct writer *w)
 
 int head_write_request(struct exchange *x)
 {
-    struct writer w = {x->up_head, false};
+    struct attempt *a = x->attempt;
+    struct writer w = {a->up_head, false};
     bool trusted = is_trusted(exchange_config(x), &x->conn->peer);
 
-    x->up_head->start = x->up_head->end = 0;
+    a->up_head->start = a->up_head->end = 0;
     writer_str(&w, x->req.method_name);
     writer_lit(&w, " ");
     if (write_target(x, &w) < 0)
@@ -258,8 +259,8 @@ static bool write_response_fields(struct exchange *x, struct writer *w)
     const struct route_conf *route = x->match.route->conf;
     bool has_date = false;
 
-    for (unsigned i = 0; i < x->resp.nheaders; i++) {
-        const struct header *h = &x->resp.headers[i];
+    for (unsigned i = 0; i < x->attempt->resp.nheaders; i++) {
+        const struct header *h = &x->attempt->resp.headers[i];
 
         if (h->hop || h->id == HEADER_CONTENT_LENGTH)
             continue;
@@ -275,12 +276,14 @@ static bool write_response_fields(struct exchange *x, struct writer *w)
 
 static void write_response_framing(struct exchange *x, struct writer *w)
 {
+    struct attempt *a = x->attempt;
+
     if (x->download.chunk_out) {
         writer_lit(w, "Transfer-Encoding: chunked\r\n");
-    } else if (x->resp.has_content_length &&
-               (x->resp.framing == FRAMING_LENGTH || x->resp.framing == FRAMING_NONE)) {
+    } else if (a->resp.has_content_length &&
+               (a->resp.framing == FRAMING_LENGTH || a->resp.framing == FRAMING_NONE)) {
         writer_lit(w, "Content-Length: ");
-        writer_num(w, x->resp.content_length);
+        writer_num(w, a->resp.content_length);
         writer_lit(w, "\r\n");
     }
     if (x->tunnel)
@@ -297,7 +300,7 @@ int head_write_response(struct exchange *x)
     size_t begin = x->out->end;
     const struct config *c = exchange_config(x);
 
-    write_status_line(&w, &x->resp);
+    write_status_line(&w, &x->attempt->resp);
     if (!write_response_fields(x, &w))
         writer_field(&w, STR("Date"), worker_date(x->w));
     if (c->via[0]) {
@@ -312,13 +315,14 @@ int head_write_response(struct exchange *x)
 
 int head_write_interim(struct exchange *x)
 {
+    struct attempt *a = x->attempt;
     struct writer w = {x->out, false};
     size_t begin = x->out->end;
 
-    write_status_line(&w, &x->resp);
-    for (unsigned i = 0; i < x->resp.nheaders; i++)
-        if (!x->resp.headers[i].hop)
-            writer_field(&w, x->resp.headers[i].name, x->resp.headers[i].value);
+    write_status_line(&w, &a->resp);
+    for (unsigned i = 0; i < a->resp.nheaders; i++)
+        if (!a->resp.headers[i].hop)
+            writer_field(&w, a->resp.headers[i].name, a->resp.headers[i].value);
     writer_lit(&w, "\r\n");
     return written(&w, begin);
 }

@@ -73,16 +73,17 @@ enum reason request_body_prepare(struct exchange *x)
 
 void request_body_start(struct exchange *x)
 {
+    struct attempt *a = x->attempt;
     bool chunk_out = !x->body_buffered && x->req.framing == FRAMING_CHUNKED;
 
-    pump_init(&x->upload, x->body_buffered ? FRAMING_NONE : x->req.framing, x->req.content_length,
+    pump_init(&a->upload, x->body_buffered ? FRAMING_NONE : x->req.framing, x->req.content_length,
               chunk_out, x->body_buf);
-    x->upload.limit = x->max_body;
-    pump_push(&x->upload, x->up_head->data, x->up_head->end);
+    a->upload.limit = x->max_body;
+    pump_push(&a->upload, a->up_head->data, a->up_head->end);
     if (x->body_buffered)
-        pump_push(&x->upload, x->body.p, x->body.n);
-    x->upload_started = true;
-    x->upload_done = x->upload_broken = false;
+        pump_push(&a->upload, x->body.p, x->body.n);
+    a->upload_started = true;
+    a->upload_done = a->upload_broken = false;
 }
 
 /* RFC 9110 section 10.1.1: the gateway answers the expectation itself, once an instance is there to
@@ -102,15 +103,17 @@ static void send_continue(struct exchange *x)
 
 enum reason request_body_run(struct exchange *x)
 {
-    if (x->upload_done || x->upload_broken)
+    struct attempt *a = x->attempt;
+
+    if (a->upload_done || a->upload_broken)
         return REASON_NONE;
     if (x->req.expect_continue && !x->body_buffered && !x->continue_sent &&
         buf_len(x->body_buf) == 0)
         send_continue(x);
-    switch (pump_run(&x->upload, &x->conn->sock, &x->up->sock)) {
+    switch (pump_run(&a->upload, &x->conn->sock, &a->up->sock)) {
     case PUMP_DONE:
-        x->upload_done = true;
-        x->sent_ns = x->w->now_ns;
+        a->upload_done = true;
+        a->sent_ns = x->w->now_ns;
         x->step_deadline_ns = 0;
         return REASON_NONE;
     case PUMP_WAIT_SOURCE:
@@ -132,8 +135,8 @@ enum reason request_body_run(struct exchange *x)
     case PUMP_SINK_ERROR:
         /* The instance may have answered early and closed: its answer is read before it is blamed,
          * even when the event that tells of it is still to come. */
-        x->upload_broken = true;
-        x->up->sock.readable = true;
+        a->upload_broken = true;
+        a->up->sock.readable = true;
         x->step_deadline_ns = 0;
         return REASON_NONE;
     }
@@ -142,7 +145,7 @@ enum reason request_body_run(struct exchange *x)
 
 bool request_body_consumed(const struct exchange *x)
 {
-    return x->head_bytes > 0 && (x->body_buffered || x->upload_done);
+    return x->head_bytes > 0 && (x->body_buffered || x->attempt->upload_done);
 }
 
 void request_body_leftover(struct exchange *x)

@@ -5,7 +5,8 @@
 
 enum verdict response_body_start(struct exchange *x)
 {
-    struct response *r = &x->resp;
+    struct attempt *a = x->attempt;
+    struct response *r = &a->resp;
     bool unknown_length = r->framing == FRAMING_CHUNKED || r->framing == FRAMING_CLOSE;
 
     if (!x->out)
@@ -13,19 +14,19 @@ enum verdict response_body_start(struct exchange *x)
     if (!x->out)
         return exchange_refuse(x, REASON_INTERNAL);
     x->tunnel = r->status == 101;
-    if (!x->upload_done || (unknown_length && x->req.minor == 0) || x->w->draining)
+    if (!a->upload_done || (unknown_length && x->req.minor == 0) || x->w->draining)
         x->close_client = true;
-    x->up->in->start += x->resp_head_bytes;
+    a->up->in->start += a->resp_head_bytes;
     pump_init(&x->download, x->tunnel ? FRAMING_CLOSE : r->framing, r->content_length,
-              unknown_length && !x->tunnel && x->req.minor == 1, x->up->in);
+              unknown_length && !x->tunnel && x->req.minor == 1, a->up->in);
     if (head_write_response(x) < 0)
         return exchange_refuse(x, REASON_UPSTREAM_INVALID);
     pump_push(&x->download, x->out->data + x->out->start, buf_len(x->out));
     if (x->tunnel) {
         if (!x->body_buf && !(x->body_buf = request_body_copy_leftover(x)))
             return exchange_refuse(x, REASON_INTERNAL);
-        pump_init(&x->upload, FRAMING_CLOSE, 0, false, x->body_buf);
-        x->upload_done = false;
+        pump_init(&a->upload, FRAMING_CLOSE, 0, false, x->body_buf);
+        a->upload_done = false;
     }
     x->resp_started = true;
     x->status = r->status;
@@ -34,7 +35,7 @@ enum verdict response_body_start(struct exchange *x)
 
 static enum verdict run_download(struct exchange *x)
 {
-    switch (pump_run(&x->download, &x->up->sock, &x->conn->sock)) {
+    switch (pump_run(&x->download, &x->attempt->up->sock, &x->conn->sock)) {
     case PUMP_DONE:
         return V_NEXT;
     case PUMP_WAIT_SOURCE:
@@ -65,7 +66,7 @@ static enum verdict run_tunnel(struct exchange *x)
 
     if (down != V_WAIT)
         return x->fail == REASON_UPSTREAM_CUT ? (x->fail = REASON_NONE, V_FINISH) : V_FINISH;
-    up = pump_run(&x->upload, &x->conn->sock, &x->up->sock);
+    up = pump_run(&x->attempt->upload, &x->conn->sock, &x->attempt->up->sock);
     if (up == PUMP_YIELD)
         event_active(&x->conn->sock.ev, EV_TIMEOUT, 0);
     else if (up != PUMP_WAIT_SOURCE && up != PUMP_WAIT_SINK)

@@ -49,15 +49,16 @@ static int begin(void **state)
     x.held = &held;
     x.match.route = &route;
     x.service = &service;
-    x.up_head = bufpool_get(&pool);
+    x.attempt = &x.first_attempt;
+    x.attempt->up_head = bufpool_get(&pool);
     x.out = bufpool_get(&pool);
-    return x.up_head && x.out ? 0 : -1;
+    return x.attempt->up_head && x.out ? 0 : -1;
 }
 
 static int end(void **state)
 {
     (void)state;
-    bufpool_put(&pool, &x.up_head);
+    bufpool_put(&pool, &x.attempt->up_head);
     bufpool_put(&pool, &x.out);
     bufpool_release(&pool);
     return 0;
@@ -121,7 +122,8 @@ static void parse_response(const char *head)
     size_t n = expand(head, text), scanned = 0, used;
     enum reason why;
 
-    if (h1_parse_response(text, n, &limits, &scanned, METHOD_GET, &x.resp, &used, &why) != H1_DONE)
+    if (h1_parse_response(text, n, &limits, &scanned, METHOD_GET, &x.attempt->resp, &used, &why) !=
+        H1_DONE)
         fail_msg("not a response: %s", head);
 }
 
@@ -253,7 +255,7 @@ static void request_heads(void **state)
         apply(&requests[i].setting);
         parse_request(requests[i].request);
         assert_int_equal(head_write_request(&x), 0);
-        expect(requests[i].name, x.up_head, requests[i].wanted);
+        expect(requests[i].name, x.attempt->up_head, requests[i].wanted);
     }
 }
 
@@ -266,8 +268,8 @@ static void stripped_prefix_is_told(void **state)
     apply(&s);
     parse_request(GET("/api/x?y"));
     assert_int_equal(head_write_request(&x), 0);
-    written = x.up_head->data;
-    x.up_head->data[x.up_head->end] = '\0';
+    written = x.attempt->up_head->data;
+    x.attempt->up_head->data[x.attempt->up_head->end] = '\0';
     assert_int_equal(strncmp(written, "GET /x?y HTTP/1.1\r\n", 19), 0);
     assert_non_null(strstr(written, "\r\nX-Forwarded-Prefix: /api\r\n"));
 }
