@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* consul_http.h - GET requests to a Consul agent: a libcurl multi handle driven by libevent.
+/* consul_http.h - requests to a Consul agent: its address, token and headers on top of
+ * base/fetch.h.
  *
  * One consul_http per agent, one consul_get per watch; a consul_get is reused for request after
  * request, so its connection stays warm. Nothing blocks. Over HTTPS all requests share a few HTTP/2
@@ -28,7 +29,7 @@ struct consul_answer {
     uint64_t last_contact_ms;
     bool filtered;    /* the token may not see everything */
     bool multiplexed; /* came over HTTP/2 */
-    struct str body;  /* borrowed; empty unless status is 200 and it is JSON */
+    struct str body;  /* borrowed; empty unless status is 200 and it is JSON, or it was a write */
 };
 
 /* Called from the loop, never from inside consul_get_start(). It may start the same consul_get
@@ -54,6 +55,9 @@ void consul_get_free(struct consul_get *g);
 
 /* `path` begins with "/v1/" and is percent-encoded, the query included. Must not be in flight. */
 void consul_get_start(struct consul_get *g, const char *path, uint64_t deadline_ms);
+/* The same with a body: "PUT" or "DELETE". */
+void consul_write_start(struct consul_get *g, const char *method, const char *path, struct str body,
+                        uint64_t deadline_ms);
 bool consul_get_busy(const struct consul_get *g);
 
 /* Percent-encodes one path segment or query value into an allocated string. */
