@@ -71,7 +71,7 @@ class Policies(Scenario):
         _, gateway = self.group("abc", {"policy": "consistent_hash", "hash": "client_address"})
         self.assertEqual(len(gateway.spread("/", 20)), 1)
         places = set()
-        for last in range(1, 25):
+        for last in range(1, 61):  # where a key lands is chance: enough of them to meet all three
             with RawClient(gateway.port, source="127.0.0.%d" % last) as client:
                 client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
                 places.add(client.read_answer().header("X-Origin"))
@@ -84,8 +84,8 @@ class Policies(Scenario):
                 "policy": "consistent_hash", "hash": {"path_param": "id"}}}},
             "routes": [{"path": "/c/{id}/{rest...}", "service": "web"}]}, consul=None)
         places = set()
-        for key in range(12):
-            seen = {gateway.get("/c/k%d/%d" % (key, i)).header("X-Origin") for i in range(5)}
+        for key in range(60):  # where a key lands is chance: enough of them to meet all three
+            seen = {gateway.get("/c/k%d/%d" % (key, i)).header("X-Origin") for i in range(3)}
             self.assertEqual(len(seen), 1)
             places |= seen
         self.assertEqual(places, set("abc"))
@@ -112,7 +112,7 @@ class Policies(Scenario):
 
     def avoids_the_slow_one(self, policy):
         origins, gateway = self.group("abcd", policy)
-        origins[0].always(reply(delay=0.4))
+        origins[0].always(reply(delay=2))  # slow beside any answer of a busy machine
         with self.load(gateway, threads=8, pause=0.005) as load:
             load.wait_count(500)
         self.assertEqual(load.failed, 0, load.summary())
@@ -126,9 +126,9 @@ class Changes(Scenario):
         gateway = self.gateway({"defaults": {"balance": {"policy": "round_robin", "slow_start": "8s"}}})
         gateway.wait_spread("/orders/", {"a", "b"})
         new = self.instance("orders", "c")
-        wait_for(lambda: "c" in gateway.instances("orders"), 5, "the new one")
-        first = gateway.spread("/orders/", 90)["c"]
-        self.assertLess(first, 22)  # a third is 30
+        wait_for(lambda: "c" in gateway.instances("orders"), what="the new one")
+        first = gateway.spread("/orders/", 30)["c"]
+        self.assertLess(first, 8)  # a third is 10
         wait_for(lambda: gateway.spread("/orders/", 90)["c"] >= 27, 30, "the full share")
         self.assertGreater(new.count, 0)
 

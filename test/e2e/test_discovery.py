@@ -16,41 +16,41 @@ class Registration(Scenario):
         gateway = self.gateway()
         self.assertEqual(gateway.get("/orders/").reason, "no_route")
         self.instance("orders", "a")
-        gateway.wait_status("/orders/", 200, timeout=2)
+        gateway.wait_status("/orders/", 200)
 
     def test_second_instance_joins(self):
         self.instance("orders", "a")
         gateway = self.gateway()
         gateway.wait_spread("/orders/", {"a"})
         self.instance("orders", "b")
-        gateway.wait_spread("/orders/", {"a", "b"}, timeout=2)
+        gateway.wait_spread("/orders/", {"a", "b"})
 
     def test_deregistered_is_503_for_a_while_then_gone(self):
         self.instance("orders", "a")
-        gateway = self.gateway({"consul": {"keep_routes": "2s"}})
+        gateway = self.gateway({"consul": {"keep_routes": "4s"}})
         gateway.wait_status("/orders/", 200)
         self.consul.deregister("a")
-        answer = gateway.wait_status("/orders/", 503, timeout=2)
+        answer = gateway.wait_status("/orders/", 503)
         self.assertEqual(answer.reason, "no_healthy_instance")
         self.assertGreaterEqual(int(answer.header("Retry-After")), 1)
-        self.assertEqual(gateway.wait_status("/orders/", 404, timeout=10).reason, "no_route")
-        wait_for(lambda: "orders" not in gateway.services(), 5, "end of the service")
+        self.assertEqual(gateway.wait_status("/orders/", 404, timeout=20).reason, "no_route")
+        wait_for(lambda: "orders" not in gateway.services(), what="end of the service")
 
     def test_back_before_it_is_forgotten(self):
         origin = self.instance("orders", "a")
         gateway = self.gateway()
         gateway.wait_status("/orders/", 200)
         self.consul.deregister("a")
-        gateway.wait_status("/orders/", 503, timeout=2)
+        gateway.wait_status("/orders/", 503)
         self.instance("orders", "a", origin=origin)
-        gateway.wait_status("/orders/", 200, timeout=2)
+        gateway.wait_status("/orders/", 200)
 
     def test_changed_address_is_followed(self):
         self.instance("orders", "a")
         gateway = self.gateway()
         gateway.wait_spread("/orders/", {"a"})
         self.consul.register("orders", self.origin("b").port, id="a", tags=TAGS)
-        gateway.wait_spread("/orders/", {"b"}, timeout=2)
+        gateway.wait_spread("/orders/", {"b"})
 
     def test_same_id_on_two_nodes_is_two_instances(self):
         self.instance("orders", "a")
@@ -99,9 +99,9 @@ class Registration(Scenario):
         self.consul.catalog_register("node-2", "127.0.0.1", checks=[{
             "Node": "node-2", "CheckID": "c", "Name": "c", "ServiceID": "many-299",
             "Status": "critical"}])
-        gateway.wait_status("/many/299/", 503, timeout=5)
+        gateway.wait_status("/many/299/", 503)
         self.consul.catalog_deregister("node-2", "many-298")
-        gateway.wait_status("/many/298/", 503, timeout=5)
+        gateway.wait_status("/many/298/", 503)
         self.assertEqual(gateway.get("/many/297/").status, 200)
 
 
@@ -116,11 +116,11 @@ class Health(Scenario):
     def test_critical_is_out_and_comes_back(self):
         gateway = self.pair()
         self.consul.set_health("a", "critical", "disk is full")
-        gateway.wait_spread("/orders/", {"b"}, timeout=2)
+        gateway.wait_spread("/orders/", {"b"})
         self.assertEqual(gateway.instances("orders")["a"]["health"], "critical")
         self.assertEqual(set(gateway.spread("/orders/", 20)), {"b"})
         self.consul.set_health("a", "passing")
-        gateway.wait_spread("/orders/", {"a", "b"}, timeout=2)
+        gateway.wait_spread("/orders/", {"a", "b"})
 
     def test_warning_stays_with_its_weight(self):
         self.instance("orders", "a", weights=(1, 3))
@@ -128,7 +128,7 @@ class Health(Scenario):
         gateway = self.gateway(ROUND_ROBIN)
         gateway.wait_spread("/orders/", {"a", "b"})
         self.consul.set_health("a", "warning")
-        wait_for(lambda: gateway.spread("/orders/", 40)["a"] >= 27, 3, "three times the share")
+        wait_for(lambda: gateway.spread("/orders/", 40)["a"] >= 27, what="three times the share")
         self.assertEqual(gateway.instances("orders")["a"]["health"], "warning")
 
     def test_weights_share_the_traffic(self):
@@ -147,16 +147,16 @@ class Health(Scenario):
         gateway.wait_spread("/orders/", {"a", "b"})
         slow = Parallel(4, lambda i: gateway.get("/orders/slow"))
         origins["a"].wait_requests(1)
-        wait_for(lambda: origins["a"].busy and origins["b"].busy, 5, "slow requests at both")
+        wait_for(lambda: origins["a"].busy and origins["b"].busy, what="slow requests at both")
 
         self.consul.maintenance("a")
-        gateway.wait_spread("/orders/", {"b"}, timeout=2)
+        gateway.wait_spread("/orders/", {"b"})
         self.assertEqual(gateway.instances("orders")["a"]["health"], "maintenance")
         open_gate.set()
         self.assertEqual({answer.status for answer in slow.results()}, {200})
 
         self.consul.maintenance("a", False)
-        gateway.wait_spread("/orders/", {"a", "b"}, timeout=2)
+        gateway.wait_spread("/orders/", {"a", "b"})
 
     def test_maintenance_of_the_node_takes_all_its_instances(self):
         gateway = self.pair()
@@ -166,19 +166,19 @@ class Health(Scenario):
         gateway.wait_spread("/orders/", {"a", "b", "elsewhere"})
         self.addCleanup(self.consul.node_maintenance, False)
         self.consul.node_maintenance(True)
-        gateway.wait_spread("/orders/", {"elsewhere"}, timeout=3)
+        gateway.wait_spread("/orders/", {"elsewhere"})
         self.consul.node_maintenance(False)
-        gateway.wait_spread("/orders/", {"a", "b", "elsewhere"}, timeout=3)
+        gateway.wait_spread("/orders/", {"a", "b", "elsewhere"})
 
     def test_critical_check_of_the_node_takes_all_its_instances(self):
         gateway = self.pair()
         self.addCleanup(self.consul.put, "/v1/agent/check/deregister/disk")
         self.consul.put("/v1/agent/check/register",
                         {"ID": "disk", "Name": "disk", "TTL": "24h", "Status": "critical"})
-        answer = gateway.wait_status("/orders/", 503, timeout=3)
+        answer = gateway.wait_status("/orders/", 503)
         self.assertEqual(answer.reason, "no_healthy_instance")
         self.consul.put("/v1/agent/check/update/disk", {"Status": "passing"})
-        gateway.wait_spread("/orders/", {"a", "b"}, timeout=3)
+        gateway.wait_spread("/orders/", {"a", "b"})
 
     def test_rolling_deployment_loses_no_request(self):
         gateway = self.pair()
@@ -188,9 +188,9 @@ class Health(Scenario):
                 for name in list(old):
                     fresh = "%s-%d" % (name[0], round)
                     self.instance("orders", fresh)
-                    wait_for(lambda: fresh in gateway.instances("orders"), 5, "the new one")
+                    wait_for(lambda: fresh in gateway.instances("orders"), what="the new one")
                     self.consul.deregister(name)
-                    wait_for(lambda: name not in gateway.instances("orders"), 5, "the old one gone")
+                    wait_for(lambda: name not in gateway.instances("orders"), what="the old one gone")
                     load.wait_count(20)
                     old.pop(name)
                     old[fresh] = None
@@ -204,7 +204,7 @@ class Health(Scenario):
                     self.consul.set_health(name, "critical")
                     load.wait_count(20)
                     self.consul.set_health(name, "passing")
-                    wait_for(lambda: gateway.instances("orders")[name]["available"], 3, "passing")
+                    wait_for(lambda: gateway.instances("orders")[name]["available"], what="passing")
                     load.wait_count(10)
         self.assertEqual(load.failed, 0, load.summary())
 
@@ -285,7 +285,7 @@ class ConsulAway(Scenario):
                                 "routes": [{"path": "/legacy/", "service": "legacy"},
                                            {"path": "/named/", "service": "orders"}]},
                                consul=agent, ready=False)
-        gateway.wait_status("/legacy/", 200, timeout=3)  # a Consul that refuses is not waited for
+        gateway.wait_status("/legacy/", 200, timeout=4)  # a Consul that refuses is not waited for
         answer = gateway.get("/orders/")
         self.assertEqual((answer.status, answer.reason), (503, "catalog_unknown"))
         self.assertEqual(gateway.get("/named/").status, 503)

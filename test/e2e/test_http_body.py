@@ -260,4 +260,4 @@ class Answers(Scenario):
             answer = client.read_answer()
             writer.join(10)
             self.assertEqual(digest(answer.body), digest(data))
-        wait_for(lambda: self.front.get("/health").status == 200, 5, "next answer")
+        wait_for(lambda: self.front.get("/health").status == 200, what="next answer")

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Connections on both sides: how long they live and who closes them."""
+import time
+
 from lib import Scenario, build, chunk, holds, reply, silence, wait_for
 
 
@@ -41,10 +43,11 @@ class Connections(Scenario):
                 self.assertIsNone(answer.header("Connection"))
 
     def test_idle_upstream_connection_is_closed_after_its_timeout(self):
-        front = self.static_gateway([self.web], settings={"keepalive": {"timeout": "200ms"}})
+        front = self.static_gateway([self.web], settings={"keepalive": {"timeout": "500ms"}})
+        begin = time.monotonic()
         front.get("/")
-        self.assertEqual(self.web.connections, 1)
-        wait_for(lambda: self.web.connections == 0, 5, "closed upstream connection")
+        wait_for(lambda: self.web.connections == 0, what="closed upstream connection")
+        self.assertGreater(time.monotonic() - begin, 0.4)
 
     def test_connection_close_is_honoured(self):
         with self.front.connect() as client:
@@ -187,7 +190,7 @@ class Leaving(Scenario):
             client.send(build("GET", "/gone"))
             web.wait_requests(1)
             client.reset()
-        wait_for(lambda: web.connections == 0, 5, "closed upstream connection")
+        wait_for(lambda: web.connections == 0, what="closed upstream connection")
         self.assertEqual(front.wait_logged(path="/gone")["reason"], "client_gone")
 
     def test_half_a_request_and_goodbye_disturbs_nobody(self):

@@ -106,7 +106,7 @@ class Interim(Scenario):
         self.addCleanup(ready.set)
         with self.front.connect() as client:
             client.send(build("GET", "/"))
-            hint = client.read_head(timeout=3)
+            hint = client.read_head(timeout=8)
             self.assertEqual((hint.status, hint.header("Link")), (103, "</a.css>; rel=preload"))
             self.assertIsNone(hint.header("X-Hop"))
             ready.set()

@@ -40,7 +40,7 @@ class Connections(Scenario):
             self.skipTest("only %d descriptors here" % hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (4096, hard))
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
-        front = self.static_gateway([self.web])
+        front = self.static_gateway([self.web], config={"limits": {"header_timeout": "120s"}})
         clients = self.connected(front, 1000)
         for client in clients[:500]:
             client.send(build("GET", "/"))
@@ -65,11 +65,22 @@ class Descriptors(Scenario):
         self.assertEqual(self.front.get("/").status, 200)
 
     def lower(self, room):
-        """Leaves the gateway that many more descriptors than it uses."""
-        used = max(int(name) for name in os.listdir("/proc/%d/fd" % self.front.process.pid)) + 1
-        limits = resource.prlimit(self.front.process.pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(self.front.process.pid, resource.RLIMIT_NOFILE, (used + room, limits[1]))
+        """Leaves the gateway that many more descriptors than it uses. The limit is one of their
+        numbers, and below the highest in use there may be free ones."""
+        pid = self.front.process.pid
+        used = {int(name) for name in os.listdir("/proc/%d/fd" % pid)}
+        free = [number for number in range(len(used) + room + 1) if number not in used]
+        limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (free[room], limits[1]))
         return limits
+
+    def upstream_connections(self):
+        """How many the gateway has not closed yet, whatever the origin did: established, or closed
+        by the origin only."""
+        with open("/proc/net/tcp") as file:
+            rows = [line.split() for line in file]
+        return len([row for row in rows if row[2].endswith(":%04X" % self.web.port)
+                    and row[3] in ("01", "08")])
 
     def test_connections_under_way_go_on_and_the_others_follow(self):
         first = self.front.connect()
@@ -80,7 +91,7 @@ class Descriptors(Scenario):
         waiting = [self.front.connect(timeout=20) for _ in range(60)]
         for client in waiting:
             self.addCleanup(client.close)
-        wait_for(lambda: "accept" in self.front.log(), 5, "word of it in the log")
+        wait_for(lambda: "accept" in self.front.log(), what="word of it in the log")
         for _ in range(20):
             first.send(build("GET", "/"))
             self.assertEqual(first.read_answer().status, 200)
@@ -103,6 +114,7 @@ class Descriptors(Scenario):
         for client in clients:
             self.assertEqual(client.read_answer().status, 200)
         self.web.wait_idle_closed()
+        wait_for(lambda: self.upstream_connections() == 0, what="closing by the gateway")
         self.web.always(reply(delay=0.3))
         limits = self.lower(0)
         for client in clients:

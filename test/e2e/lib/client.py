@@ -244,7 +244,7 @@ def request(port, method="GET", target="/", headers=None, body=None, json=None, 
         return client.read_answer(method)
 
 
-def exchange(port, data, timeout=5.0):
+def exchange(port, data, timeout=10.0):
     """Sends bytes on a new connection and returns all bytes until the other side closes."""
     with RawClient(port, timeout=timeout) as client:
         client.send(data)

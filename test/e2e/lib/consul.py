@@ -75,7 +75,7 @@ class Consul:
 
     # Life.
 
-    def start(self, timeout=30):
+    def start(self, timeout=60):
         log = open(self.dir + "/log", "ab")
         self.process = subprocess.Popen(
             [self.binary, "agent", "-config-file", self.dir + "/agent.json"],
@@ -137,7 +137,7 @@ class Consul:
 
     # The HTTP API.
 
-    def call(self, method, path, body=None, timeout=10, token=None):
+    def call(self, method, path, body=None, timeout=30, token=None):
         """(status, headers, parsed JSON or text)."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.address + path, data=data, method=method)
@@ -245,4 +245,4 @@ class Consul:
         for node in self.get("/v1/catalog/nodes"):
             if node["Node"] != self.node:
                 self.catalog_deregister(node["Node"])
-        wait_for(lambda: list(self.get("/v1/catalog/services")) == ["consul"], 10, "empty catalog")
+        wait_for(lambda: list(self.get("/v1/catalog/services")) == ["consul"], 20, "empty catalog")

@@ -167,7 +167,7 @@ class Gateway:
         lines = [json.loads(line) for line in self.output().splitlines() if line.endswith("}")]
         return [line for line in lines if members.items() <= line.items()]
 
-    def wait_logged(self, timeout=5.0, **members):
+    def wait_logged(self, timeout=10.0, **members):
         """The first line of the access log with these members, as soon as it is written."""
         return wait_for(lambda: self.access_log(**members), timeout,
                         "line with %s in the access log" % members)[0]
@@ -197,7 +197,7 @@ class Gateway:
         return collections.Counter(answer.header("X-Origin") or answer.reason or str(answer.status)
                                    for answer in answers)
 
-    def wait_spread(self, target, origins, timeout=5.0, count=12, **options):
+    def wait_spread(self, target, origins, timeout=10.0, count=12, **options):
         """Until just these origins, and all of them, answer. Workers take up a change a moment after
         the status page shows it, so this is what a case waits for."""
         wait_for(lambda: set(self.spread(target, count, **options)) == set(origins), timeout,
@@ -205,7 +205,7 @@ class Gateway:
 
     # Its admin endpoint.
 
-    def admin_get(self, path, timeout=5.0):
+    def admin_get(self, path, timeout=10.0):
         return client.request(self.admin_port, "GET", path, timeout=timeout,
                               host="127.0.0.1:%d" % self.admin_port)
 
@@ -254,7 +254,7 @@ class Gateway:
 
     # Waiting.
 
-    def wait_status(self, target, status, timeout=5.0, **options):
+    def wait_status(self, target, status, timeout=10.0, **options):
         """Polls until GET answers with that status; returns that answer."""
         def ask():
             answer = self.get(target, **options)
@@ -263,7 +263,7 @@ class Gateway:
             return answer
         return wait_for(ask, timeout, "%d for GET %s" % (status, target))
 
-    def wait_instances(self, name, count, timeout=5.0):
+    def wait_instances(self, name, count, timeout=10.0):
         """Until the status shows that many instances of the service."""
         def ask():
             found = self.instances(name)

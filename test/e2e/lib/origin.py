@@ -79,7 +79,8 @@ class Connection:
     def __init__(self, origin, sock, number):
         self.origin, self.sock, self.number = origin, sock, number
         self.buffer = b""
-        self.open = True
+        self.open = True    # until this side decides to close it
+        self.ended = False  # the other side can know of it
         self.idle = True
 
     def send(self, data):
@@ -99,6 +100,7 @@ class Connection:
             except OSError:
                 pass
             self.sock.close()
+            self.ended = True
 
     def reset(self):
         if self.open:
@@ -110,6 +112,7 @@ class Connection:
             except OSError:
                 pass
             self.sock.close()
+            self.ended = True
 
     def take(self, count):
         while len(self.buffer) < count:
@@ -364,7 +367,7 @@ class Origin:
             if connection.idle:
                 connection.close()
 
-    def wait_idle_closed(self, timeout=5.0):
+    def wait_idle_closed(self, timeout=10.0):
         """close_idle() until none is left: a connection is idle a moment after its last answer."""
         wait_for(lambda: self.close_idle() or self.connections == 0, timeout,
                  "end of all connections of origin %s" % self.name)
@@ -387,10 +390,11 @@ class Origin:
 
     @property
     def connections(self):
-        """Number of connections open now."""
-        return len(self._open())
+        """Number of connections that the other side may still take for open."""
+        with self._lock:
+            return len([connection for connection in self._connections if not connection.ended])
 
-    def wait_requests(self, count, timeout=5.0):
+    def wait_requests(self, count, timeout=10.0):
         wait_for(lambda: len(self.requests) >= count, timeout,
                  "%d requests at origin %s" % (count, self.name))
         return self.requests

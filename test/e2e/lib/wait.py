@@ -18,7 +18,7 @@ class Timeout(AssertionError):
     """A condition did not come true in time; an AssertionError, so a case fails and not breaks."""
 
 
-def wait_for(condition, timeout=5.0, what="the condition", every=0.02):
+def wait_for(condition, timeout=10.0, what="the condition", every=0.02):
     """Returns the first true value of condition(). An AssertionError, KeyError or the like inside it
     counts as "not yet", and is quoted when the time is up."""
     deadline = time.monotonic() + timeout
