@@ -1,56 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/reply.h"
+#include "http/status.h"
 #include "proxy/head.h"
 
 #include <stdio.h>
-
-static const char *status_phrase(unsigned status)
-{
-    switch (status) {
-    case 301:
-        return "Moved Permanently";
-    case 302:
-        return "Found";
-    case 303:
-        return "See Other";
-    case 307:
-        return "Temporary Redirect";
-    case 308:
-        return "Permanent Redirect";
-    case 400:
-        return "Bad Request";
-    case 403:
-        return "Forbidden";
-    case 404:
-        return "Not Found";
-    case 405:
-        return "Method Not Allowed";
-    case 408:
-        return "Request Timeout";
-    case 413:
-        return "Content Too Large";
-    case 414:
-        return "URI Too Long";
-    case 417:
-        return "Expectation Failed";
-    case 431:
-        return "Request Header Fields Too Large";
-    case 500:
-        return "Internal Server Error";
-    case 501:
-        return "Not Implemented";
-    case 502:
-        return "Bad Gateway";
-    case 503:
-        return "Service Unavailable";
-    case 504:
-        return "Gateway Timeout";
-    case 505:
-        return "HTTP Version Not Supported";
-    default:
-        return "Error";
-    }
-}
 
 /* Service names come from the catalog: anything may be in them. */
 static void write_json_text(struct writer *w, const char *text)
@@ -112,7 +65,7 @@ static void write_head(struct exchange *x, struct writer *w, uint64_t body_bytes
     writer_lit(w, "HTTP/1.1 ");
     writer_num(w, x->status);
     writer_lit(w, " ");
-    writer_str(w, str_of(status_phrase(x->status)));
+    writer_str(w, str_of(http_status_phrase(x->status)));
     writer_lit(w, "\r\n");
     writer_field(w, STR("Date"), worker_date(x->w));
     writer_lit(w, "Content-Length: ");
