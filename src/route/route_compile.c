@@ -240,22 +240,42 @@ static unsigned match_class(const struct compiled *c)
     return 3;
 }
 
-/* The table of precedence in route.h, from point 2 on. */
-int route_compare(const void *pa, const void *pb)
+static int compare_paths(const struct compiled *a, const struct compiled *b)
 {
-    const struct compiled *a = pa, *b = pb;
-    const struct route_conf *ca = a->route.conf, *cb = b->route.conf;
-    int d = strcmp(ca->host, cb->host);
+    int d = (match_class(b) == 0) - (match_class(a) == 0);
 
-    d = d ? d : (ca->priority < cb->priority) - (ca->priority > cb->priority);
-    d = d ? d : (match_class(b) == 0) - (match_class(a) == 0);
     d = d ? d : compare_u64(b->literal, a->literal);
     d = d ? d : compare_u64(match_class(a), match_class(b));
-    d = d ? d : compare_u64(b->literals, a->literals);
-    d = d ? d : compare_u64(conditions(cb), conditions(ca));
-    d = d ? d : a->from_tags - b->from_tags;
-    d = d ? d : compare_u64(a->create_index, b->create_index);
-    d = d ? d : strcmp(ca->name, cb->name);
+    return d ? d : compare_u64(b->literals, a->literals);
+}
+
+/* The table of precedence in route.h. */
+enum route_point route_decide(const struct compiled *a, const struct compiled *b, int *ret_order)
+{
+    const struct route_conf *ca = a->route.conf, *cb = b->route.conf;
+
+    if ((*ret_order = strcmp(ca->host, cb->host)) != 0)
+        return BY_HOST;
+    if ((*ret_order = (ca->priority < cb->priority) - (ca->priority > cb->priority)) != 0)
+        return BY_PRIORITY;
+    if ((*ret_order = compare_paths(a, b)) != 0)
+        return BY_PATH;
+    if ((*ret_order = compare_u64(conditions(cb), conditions(ca))) != 0)
+        return BY_CONDITIONS;
+    if ((*ret_order = a->from_tags - b->from_tags) != 0)
+        return BY_SOURCE;
+    if ((*ret_order = compare_u64(a->create_index, b->create_index)) != 0)
+        return BY_AGE;
     /* Stable for what is equal in everything: as given. */
-    return d ? d : compare_u64(a->route.id, b->route.id);
+    if ((*ret_order = strcmp(ca->name, cb->name)) == 0)
+        *ret_order = compare_u64(a->route.id, b->route.id);
+    return BY_NAME;
+}
+
+int route_compare(const void *a, const void *b)
+{
+    int order;
+
+    route_decide(a, b, &order);
+    return order;
 }

@@ -29,24 +29,29 @@ static bool header_matches(const struct match_conf *m, const struct request *r)
     return false;
 }
 
-static bool conditions_match(const struct route_conf *conf, const struct request *r)
+const struct match_conf *route_failed_header(const struct route_conf *conf, const struct request *r)
+{
+    for (size_t i = 0; i < conf->nheaders; i++)
+        if (header_matches(&conf->headers[i], r) == conf->headers[i].invert)
+            return &conf->headers[i];
+    return NULL;
+}
+
+const struct match_conf *route_failed_query(const struct route_conf *conf, const struct request *r)
 {
     struct str value;
 
-    for (size_t i = 0; i < conf->nheaders; i++)
-        if (header_matches(&conf->headers[i], r) == conf->headers[i].invert)
-            return false;
     for (size_t i = 0; i < conf->nquery; i++) {
         const struct match_conf *m = &conf->query[i];
         bool found = request_query(r, str_of(m->name), &value) && value_matches(m, value);
 
         if (found == m->invert)
-            return false;
+            return m;
     }
-    return true;
+    return NULL;
 }
 
-static bool method_matches(const struct compiled *c, const struct request *r)
+bool route_method_matches(const struct compiled *c, const struct request *r)
 {
     if (!c->route.conf->methods)
         return true;
@@ -67,9 +72,9 @@ static void consider(struct search *s, struct route_list list)
 
         if (c->route.conf->path_match == PATH_GLOB && !route_glob(c->path, s->r->path))
             continue;
-        if (!conditions_match(c->route.conf, s->r))
+        if (route_failed_header(c->route.conf, s->r) || route_failed_query(c->route.conf, s->r))
             continue;
-        if (method_matches(c, s->r)) {
+        if (route_method_matches(c, s->r)) {
             s->best = i;
             memcpy(s->best_values, s->values, sizeof(s->values));
             return;

@@ -77,5 +77,13 @@ int route_method_bit(struct str name);
 const char *route_methods_text(struct arena *a, uint32_t methods);
 /* Order of the array: host, then precedence; for qsort. */
 int route_compare(const void *a, const void *b);
+/* The same, with the point of the table in route.h that decides. */
+enum route_point { BY_HOST, BY_PRIORITY, BY_PATH, BY_CONDITIONS, BY_SOURCE, BY_AGE, BY_NAME };
+enum route_point route_decide(const struct compiled *a, const struct compiled *b, int *ret_order);
+/* The first condition that the request does not meet; NULL = it meets all. */
+const struct match_conf *route_failed_header(const struct route_conf *conf,
+                                             const struct request *r);
+const struct match_conf *route_failed_query(const struct route_conf *conf, const struct request *r);
+bool route_method_matches(const struct compiled *c, const struct request *r);
 /* '*' any bytes, '?' one byte. */
 bool route_glob(struct str pattern, struct str s);
