@@ -114,11 +114,15 @@ static void warn_routes(const struct config *c)
 
 static void warn_admin(const struct config *c)
 {
-    const char *host = c->admin.host;
+    const struct admin_conf *a = &c->admin;
 
-    if (c->admin.address && strncmp(host, "127.", 4) != 0 && strcmp(host, "::1") != 0)
-        log_warn("config", "admin.address %s is not loopback: who reaches it can read everything",
-                 c->admin.address);
+    if (!a->address || strncmp(a->host, "127.", 4) == 0 || strcmp(a->host, "::1") == 0)
+        return;
+    log_warn("config", "admin.address %s is not loopback: who reaches it can read everything",
+             a->address);
+    if (a->token_file && !a->tls_cert)
+        log_warn("config", "admin.token_file without admin.tls: the token crosses the network in "
+                           "the clear");
 }
 
 static int fill_in(struct reader *r, const struct node *root)

@@ -20,6 +20,14 @@ struct listener_conf {
     uint16_t port;
 };
 
+struct admin_conf {
+    const char *address; /* as written; NULL = no admin endpoint */
+    const char *host;
+    uint16_t port;
+    const char *token_file;                         /* NULL = no writes by token */
+    const char *tls_cert, *tls_key, *tls_client_ca; /* cert NULL = no TLS */
+};
+
 enum expose_mode { EXPOSE_NONE, EXPOSE_TAGGED, EXPOSE_ALL };
 
 struct consul_conf {
@@ -184,7 +192,7 @@ struct config {
     unsigned workers; /* 0 was given or nothing: one for each CPU */
     struct listener_conf *listeners;
     size_t nlisteners;
-    struct listener_conf admin; /* address NULL = no admin endpoint */
+    struct admin_conf admin;
     struct consul_conf consul;
     struct limits_conf limits;
     struct service_conf defaults; /* what a service without an entry gets */
@@ -201,7 +209,7 @@ struct config {
     uint64_t drain_timeout_ms; /* SIGTERM: how long running requests may go on */
     uint64_t drain_delay_ms;   /* SIGTERM: time between failing /readyz and closing listeners */
     const char *dir;           /* where it was loaded from */
-    const char *prefer_meta; /* the one node meta key that services prefer by; NULL = none does */
+    const char *prefer_meta;   /* the one node meta key that services prefer by; NULL = none does */
     struct arena *arena;
     _Atomic int refs;
 };

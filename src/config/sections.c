@@ -1,95 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sections.c - the top level and its small sections. Services and routes have files of their own.
- */
+/* sections.c - the top level and its small sections. Listeners, the admin endpoint, services and
+ * routes have files of their own. */
 #include "config/sections.h"
 
 #include "config/value.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* --- listeners and admin ---------------------------------------------------------------------- */
-
-/* Listeners bind addresses, never names: what a name means may change under a running gateway. */
-static int bind_address_read(struct reader *r, const struct node *n, void *at)
-{
-    static const char expected[] =
-        "an IP address and port such as 0.0.0.0:8080, [::]:8080 or :8080";
-    struct listener_conf *l = at;
-
-    if (n->kind != NODE_TEXT || !value_address(r->arena, n->text, &l->host, &l->port))
-        return node_expected(n, r->err, expected);
-    if (l->host[0] == '\0')
-        l->host = "0.0.0.0";
-    else if (strcmp(l->host, "localhost") == 0)
-        l->host = "127.0.0.1";
-    if (!value_is_ip(l->host))
-        return node_expected(n, r->err, expected);
-    l->address = arena_strdup(r->arena, n->text);
-    return 0;
-}
-
-static const struct field listener_fields[] = {
-    {.key = "address",
-     .type = FIELD_CUSTOM,
-     .read = bind_address_read,
-     .kind = "address",
-     .shown = "required",
-     .help = "Where to listen: `0.0.0.0:8080`, `[::]:8080`; `:8080` is every IPv4 address."},
-    {.key = "tls",
-     .type = FIELD_REFUSED,
-     .help = "TLS listeners are not available in this version; let a TLS terminator in front of "
-             "frontdesk forward plain HTTP to it"},
-};
-static const struct section listener_section = {listener_fields, ARRAY_LEN(listener_fields)};
-
-static int listener_read(struct reader *r, const struct node *n, void *at)
-{
-    struct listener_conf *l = at;
-
-    if (n->kind != NODE_MAP)
-        return node_expected(n, r->err, "a map such as { address: 0.0.0.0:8080 }");
-    if (section_read(r, &listener_section, n, l) < 0)
-        return -1;
-    return l->address ? 0 : node_error(n, r->err, "a listener needs an address");
-}
-
-static int listeners_read(struct reader *r, const struct node *n, void *at)
-{
-    struct config *c = at;
-
-    if (node_is_null(n) || (n->kind == NODE_LIST && n->n == 0))
-        return 0;
-    c->listeners = list_read(r, n, "a list of listeners", MAX_LISTENERS, sizeof *c->listeners,
-                             listener_read, &c->nlisteners);
-    if (!c->listeners)
-        return -1;
-    for (size_t i = 0; i < c->nlisteners; i++)
-        for (size_t j = 0; j < i; j++)
-            if (c->listeners[i].port == c->listeners[j].port &&
-                strcmp(c->listeners[i].host, c->listeners[j].host) == 0)
-                return node_error(n, r->err, "the address %s is there twice",
-                                  c->listeners[i].address);
-    return 0;
-}
-
-static const struct field admin_fields[] = {
-    {.key = "address",
-     .type = FIELD_CUSTOM,
-     .read = bind_address_read,
-     .kind = "address",
-     .dflt = "127.0.0.1:9901",
-     .help = "Where the admin endpoint listens. Whoever reaches it can read everything there."},
-};
-static const struct section admin_section = {admin_fields, ARRAY_LEN(admin_fields)};
-
-static int admin_off_read(struct reader *r, const struct node *n, void *at)
-{
-    if (strcmp(n->text, "false") != 0)
-        return node_expected(n, r->err, "a map such as { address: 127.0.0.1:9901 }, or false");
-    memset(at, 0, sizeof(struct listener_conf));
-    return 0;
-}
 
 /* --- consul -------------------------------------------------------------------------------------
  */
@@ -127,11 +44,6 @@ static int consul_address_read(struct reader *r, const struct node *n, void *at)
     return 0;
 }
 
-static const char *file_problem(const char *text)
-{
-    return text[0] ? NULL : "is not a file name";
-}
-
 static const char *prefix_problem(const char *text)
 {
     return text[strcspn(text, " \t\r\n=")] ? "holds a space or =" : NULL;
@@ -146,17 +58,17 @@ static const struct field consul_fields[] = {
      .dflt = "http://127.0.0.1:8500",
      .help = "The agent: `http://`, `https://`, `unix:///path`, or `host:port`. Else "
              "`CONSUL_HTTP_ADDR`."},
-    STRING("token_file", consul_conf, token_file, NULL, file_problem,
+    STRING("token_file", consul_conf, token_file, NULL, value_file_problem,
            "File with the ACL token, read again when it changes. Else `CONSUL_HTTP_TOKEN_FILE`, "
            "else `CONSUL_HTTP_TOKEN`."),
     STRING("datacenter", consul_conf, datacenter, NULL, value_name_problem,
            "Datacenter to ask about; unset = the agent's."),
-    STRING("ca_file", consul_conf, ca_file, NULL, file_problem,
+    STRING("ca_file", consul_conf, ca_file, NULL, value_file_problem,
            "Authorities that sign the agent's certificate. Else `CONSUL_CACERT`; unset = the "
            "system's."),
-    STRING("cert_file", consul_conf, cert_file, NULL, file_problem,
+    STRING("cert_file", consul_conf, cert_file, NULL, value_file_problem,
            "Client certificate for the agent. Else `CONSUL_CLIENT_CERT`."),
-    STRING("key_file", consul_conf, key_file, NULL, file_problem,
+    STRING("key_file", consul_conf, key_file, NULL, value_file_problem,
            "Its private key. Else `CONSUL_CLIENT_KEY`."),
     {.key = "expose",
      .type = FIELD_WORD,

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* sections.h - the tables of all sections, one file a group: sections.c (top level, listeners,
- * admin, consul, limits), service.c, routes.c. */
+/* sections.h - the tables of all sections, one file a group: sections.c (top level, consul,
+ * limits), listeners.c (listeners, admin), service.c, routes.c. */
 #include "config/schema.h"
 
 extern const struct section top_section; /* into struct config; holds all others */
+extern const struct section listener_section;
+extern const struct section admin_section; /* into a struct admin_conf */
 extern const struct section service_section;
 extern const struct section route_section; /* into a draft of routes.c */
 
+/* The whole list of `listeners:`; `at` is the struct config. */
+int listeners_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+/* `admin: false`. */
+int admin_off_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 /* One `services:` entry or the `defaults:`: what it does not say stays as it is in *s. */
 int service_read(struct reader *r, const struct node *n, struct service_conf *s) MUST_CHECK;
 /* One entry of `routes:`; `at` is a struct route_conf. */

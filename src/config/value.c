@@ -205,6 +205,11 @@ const char *value_header_value_problem(const char *text)
     return NULL;
 }
 
+const char *value_file_problem(const char *text)
+{
+    return text[0] ? NULL : "is not a file name";
+}
+
 const char *value_name_problem(const char *text)
 {
     size_t n = strlen(text);

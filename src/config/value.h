@@ -30,6 +30,7 @@ bool value_is_token(const char *text);
  * belongs to the connection. */
 const char *value_header_problem(const char *name);
 const char *value_header_value_problem(const char *text);
+const char *value_file_problem(const char *text);
 const char *value_name_problem(const char *text);
 /* Route hosts: "shop.example", "*.shop.example:8443", "[::1]", "". */
 const char *value_host_problem(const char *text);

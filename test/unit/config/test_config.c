@@ -193,7 +193,8 @@ static void suspicious_things_are_warned_of(void **state)
         {"services: {web: {instances: [\"a:1\"]}}\nroutes: [{path: /, service: web}]", NULL},
         {"services: {web: {balance: consistent_hash}}", "service web: consistent_hash without"},
         {"admin: {address: \":9901\"}", "admin.address :9901 is not loopback"},
-        {"admin: {address: \"[::1]:9901\"}", NULL},
+        {"admin: {address: \"[::1]:9901\", token_file: /t}", NULL},
+        {"admin: {address: \":9901\", token_file: /t}", "the token crosses the network"},
         {"admin: false", NULL},
     };
     const struct folder *f = *state;
