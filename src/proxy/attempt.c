@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/attempt.h"
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "proxy/queue.h"
+#include "route/route_split.h"
 
 #include <arpa/inet.h>
 
@@ -26,54 +26,11 @@ bool reason_blames_service(enum reason why)
     }
 }
 
-/* The value that consistent hashing and sticky splits go by; false = the request has none. */
-static bool hash_of(const struct exchange *x, enum hash_source source, const char *name,
-                    uint64_t *ret_hash)
-{
-    const struct header *h;
-    struct str v = STR_NULL;
-
-    switch (source) {
-    case HASH_NONE:
-        return false;
-    case HASH_HEADER:
-        h = request_header_named(&x->req, str_of(name));
-        v = h ? h->value : v;
-        break;
-    case HASH_COOKIE:
-        request_cookie(&x->req, str_of(name), &v);
-        break;
-    case HASH_QUERY:
-        request_query(&x->req, str_of(name), &v);
-        break;
-    case HASH_PATH_PARAM:
-        for (unsigned i = 0; i < x->match.nparams; i++)
-            if (str_eq(x->match.params[i].name, str_of(name)))
-                v = x->match.params[i].value;
-        break;
-    case HASH_CLIENT_ADDRESS:
-        v = (struct str){(const char *)&x->conn->peer, sizeof x->conn->peer};
-        break;
-    }
-    *ret_hash = hash_str(v, 0);
-    return v.n > 0;
-}
-
 uint32_t attempt_choose_target(struct exchange *x)
 {
     const struct route *r = x->match.route;
-    uint64_t hash;
-    uint32_t at, i = 0;
 
-    if (r->conf->ntargets == 1)
-        return r->slots[0];
-    if (hash_of(x, r->conf->sticky_source, r->conf->sticky_name, &hash))
-        at = (uint32_t)(((hash >> 32) * r->weight_sum) >> 32);
-    else
-        at = rng_below(&x->w->rng, r->weight_sum);
-    while (i + 1 < r->conf->ntargets && at >= r->conf->targets[i].weight)
-        at -= r->conf->targets[i++].weight;
-    return r->slots[i];
+    return r->slots[route_split(r, &x->req, &x->match, &x->conn->peer, &x->w->rng)];
 }
 
 static void prepare_query(struct exchange *x)
@@ -84,7 +41,8 @@ static void prepare_query(struct exchange *x)
     x->query.rng = &x->w->rng;
     x->query.cursor = &x->service->state->cursor;
     if (x->attempts == 0)
-        x->query.has_hash = hash_of(x, c->hash_source, c->hash_name, &x->query.hash);
+        x->query.has_hash = route_hash(c->hash_source, c->hash_name, &x->req, &x->match,
+                                       &x->conn->peer, &x->query.hash);
 }
 
 static enum reason verdict_reason(struct exchange *x, enum balance_verdict v)
