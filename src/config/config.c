@@ -98,17 +98,34 @@ static void warn_services(const struct config *c)
     }
 }
 
+static void warn_instances(const struct config *c, const struct route_conf *route,
+                           const char *service)
+{
+    if (config_service(c, service)->ninstances == 0)
+        log_warn("config",
+                 "%s: service %s has no instances, and there is no consul section to find some",
+                 route->source, service);
+}
+
+static void warn_fallbacks(const struct config *c, const struct route_conf *route,
+                           const struct fallback_list *list)
+{
+    for (size_t i = 0; list && i < list->n; i++)
+        if (list->items[i].kind == FALLBACK_SERVICE)
+            warn_instances(c, route, list->items[i].service);
+}
+
 static void warn_routes(const struct config *c)
 {
     for (size_t i = 0; i < c->nroutes; i++) {
         const struct route_conf *route = &c->routes[i];
 
-        for (size_t t = 0; !c->consul.enabled && t < route->ntargets; t++)
-            if (config_service(c, route->targets[t].service)->ninstances == 0)
-                log_warn("config",
-                         "%s: service %s has no instances, and there is no consul section to find "
-                         "some",
-                         route->source, route->targets[t].service);
+        for (size_t t = 0; !c->consul.enabled && t < route->ntargets; t++) {
+            const struct service_conf *s = config_service(c, route->targets[t].service);
+
+            warn_instances(c, route, route->targets[t].service);
+            warn_fallbacks(c, route, fallback_list_of(route, s));
+        }
     }
 }
 

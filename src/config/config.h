@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/macros.h"
 #include "base/reason.h"
+#include "base/str.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -93,6 +94,41 @@ struct static_instance {
     const char *zone;
 };
 
+/* What answers in place of a service that cannot. */
+enum fallback { FALLBACK_CACHE, FALLBACK_SERVICE, FALLBACK_STATIC, FALLBACK_KINDS };
+
+struct header_conf {
+    const char *name, *value;
+};
+
+struct fallback_conf {
+    enum fallback kind;
+    uint64_t reasons;      /* bit (1ull << enum reason) */
+    uint64_t statuses[10]; /* bit set of 0..599: answers that are as good as none */
+    uint64_t max_age_ms;   /* FALLBACK_CACHE: of the stored answer */
+    const char *service;   /* FALLBACK_SERVICE */
+    struct {
+        unsigned status;
+        struct header_conf *headers;
+        size_t nheaders;
+        struct str body;
+    } answer; /* FALLBACK_STATIC */
+};
+
+enum { MAX_FALLBACKS = 8 };
+
+/* Tried in order until one can answer. */
+struct fallback_list {
+    struct fallback_conf *items;
+    size_t n;
+    bool caches;           /* one of them is FALLBACK_CACHE: good answers are stored */
+    uint64_t statuses[10]; /* of all items */
+};
+
+struct fallback_cache_conf {
+    size_t size, max_answer;
+};
+
 struct service_conf {
     const char *name;
     struct static_instance *instances; /* the file source: the service needs no Consul */
@@ -111,6 +147,7 @@ struct service_conf {
     unsigned keepalive;        /* idle connections kept for each instance and worker */
     uint64_t keepalive_timeout_ms;
     bool preserve_host; /* pass the client's Host on; false = the instance's address:port */
+    const struct fallback_list *fallback; /* NULL = none */
 };
 
 enum path_match {
@@ -169,6 +206,7 @@ struct route_conf {
     uint64_t timeout_ms; /* 0 = the service's */
     int64_t max_body;    /* -1 = the listener's limit; INT64_MAX = unlimited */
     const char *auth;    /* a policy's name; one that does not exist denies (403) */
+    const struct fallback_list *fallback; /* NULL = the service's; in the configuration's arena */
 };
 
 struct limits_conf {
@@ -195,6 +233,7 @@ struct config {
     struct admin_conf admin;
     struct consul_conf consul;
     struct limits_conf limits;
+    struct fallback_cache_conf fallback_cache;
     struct service_conf defaults; /* what a service without an entry gets */
     struct service_conf *services;
     size_t nservices;
@@ -225,3 +264,15 @@ void config_unref(struct config **c);
 
 /* The settings of a service: its own entry or the defaults. Never NULL. */
 const struct service_conf *config_service(const struct config *c, const char *name);
+
+/* "cache" "service" "static": as in the configuration, headers, logs and metrics. */
+const char *fallback_name(enum fallback kind);
+/* The list for requests of this route (NULL = any) to this service; NULL when there is none. */
+const struct fallback_list *fallback_list_of(const struct route_conf *r,
+                                             const struct service_conf *s);
+/* Is this item for a request that failed so? `status` counts when why is REASON_UPSTREAM_STATUS. */
+bool fallback_is_for(const struct fallback_conf *f, enum reason why, unsigned status);
+/* What clients get first when the service fails for this reason: a fallback_name(), or NULL when
+ * they get the failure itself. */
+const char *fallback_kind(const struct route_conf *r, const struct service_conf *s,
+                          enum reason why);

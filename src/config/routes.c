@@ -440,6 +440,15 @@ static const struct field route_fields[] = {
      .help = "Largest request body; `unlimited` = no limit."},
     STRING("auth", route_draft, conf.auth, NULL, value_name_problem,
            "Name of a policy that must allow the request. One that does not exist denies (403)."),
+    {.key = "fallback",
+     .type = FIELD_CUSTOM,
+     .offset = FIELD_AT(route_draft, conf.fallback, const struct fallback_list *),
+     .section = &fallback_section,
+     .read = fallback_read,
+     .kind = "list of maps",
+     .shown = "the service's",
+     .help = "What answers in place of the service when it cannot, tried in order; `[]` = "
+             "nothing."},
 };
 const struct section route_section = {route_fields, ARRAY_LEN(route_fields)};
 
@@ -530,6 +539,10 @@ static int targets_finish(struct reader *r, const struct node *n, struct route_d
         c->targets[0] = (struct target_conf){.service = d->service, .weight = 1};
         c->ntargets = 1;
     }
+    if (c->fallback && redirect)
+        return node_error(node_get(n, "fallback"), r->err, "a redirect needs no fallback");
+    if (c->fallback && d->service)
+        return fallback_check_self(r, node_get(n, "fallback"), c->fallback, d->service);
     return 0;
 }
 

@@ -9,6 +9,8 @@ extern const struct section listener_section;
 extern const struct section admin_section; /* into a struct admin_conf */
 extern const struct section service_section;
 extern const struct section route_section; /* into a draft of routes.c */
+extern const struct section fallback_section; /* into a draft of fallback.c */
+extern const struct section fallback_cache_section;
 
 /* The whole list of `listeners:`; `at` is the struct config. */
 int listeners_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
@@ -18,6 +20,13 @@ int admin_off_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 int service_read(struct reader *r, const struct node *n, struct service_conf *s) MUST_CHECK;
 /* One entry of `routes:`; `at` is a struct route_conf. */
 int route_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+/* A `fallback:` list; `at` is a const struct fallback_list *. */
+int fallback_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+/* Refuses an item that sends the requests of a service to that service. */
+int fallback_check_self(struct reader *r, const struct node *n, const struct fallback_list *list,
+                        const char *service) MUST_CHECK;
+/* FIELD_SECTION check of `fallback_cache:`. */
+int fallback_cache_check(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 
 enum {
     MAX_LISTENERS = 64,

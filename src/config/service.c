@@ -378,6 +378,14 @@ static const struct field service_fields[] = {
      .dflt = "preserve",
      .help = "The Host header that the service sees: the client's, or the instance's "
              "address and port."},
+    {.key = "fallback",
+     .type = FIELD_CUSTOM,
+     .offset = FIELD_AT(service_conf, fallback, const struct fallback_list *),
+     .section = &fallback_section,
+     .read = fallback_read,
+     .kind = "list of maps",
+     .shown = "none",
+     .help = "What answers in place of the service when it cannot, tried in order."},
 };
 const struct section service_section = {service_fields, ARRAY_LEN(service_fields)};
 
@@ -413,7 +421,13 @@ static int instances_check(struct reader *r, const struct node *n, const struct 
 
 int service_read(struct reader *r, const struct node *n, struct service_conf *s)
 {
+    const struct node *fallback;
+
     if (section_read(r, &service_section, n, s) < 0 || service_check(r, n, s) < 0)
+        return -1;
+    /* A list of `defaults` may name a service that inherits it: there it is passed over. */
+    fallback = node_get(n, "fallback");
+    if (fallback && fallback_check_self(r, fallback, s->fallback, s->name) < 0)
         return -1;
     return instances_check(r, n, s);
 }

@@ -11,6 +11,7 @@
  * NUL byte. Nodes and their strings live in the arena of the caller. */
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/str.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -57,3 +58,6 @@ bool node_is_null(const struct node *n);
 int node_error(const struct node *n, struct err *e, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* The same with "expected WHAT, found THE VALUE". */
 int node_expected(const struct node *n, struct err *e, const char *what);
+/* What the value says as JSON (RFC 8259): plain numbers, true, false and null keep their type, all
+ * other text is a string. In the arena. */
+struct str node_json(const struct node *n, struct arena *a);
