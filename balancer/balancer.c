@@ -145,6 +145,12 @@ static bool ejected(const struct instance_load *l, uint64_t now_ns)
     return GET(&l->ejected_until_ns) > now_ns;
 }
 
+/* Ejected by the detector; panic mode looks past that, but not past an operator's word. */
+static bool out(const struct view *v, const struct instance_load *l)
+{
+    return ejected(l, v->q->now_ns) && (!v->panic || GET(&l->held_out));
+}
+
 static bool full(const struct instance_load *l)
 {
     uint32_t max = GET(&l->max_in_flight);
@@ -169,8 +175,7 @@ static bool tried(const struct balance_query *q, const struct instance_load *l)
 
 static bool fits_but_for_limit(const struct view *v, const struct instance_load *l)
 {
-    return (v->panic || !ejected(l, v->q->now_ns)) && !probation_taken(l, v->q->now_ns) &&
-           (v->revisit || !tried(v->q, l));
+    return !out(v, l) && !probation_taken(l, v->q->now_ns) && (v->revisit || !tried(v->q, l));
 }
 
 bool view_may(const struct view *v, uint32_t target)

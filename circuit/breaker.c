@@ -1,71 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "circuit/breaker.h"
+/* breaker.c - requests: admission, outcomes, and the transitions that these cause. */
+#include "circuit/breaker_internal.h"
 
-#include "circuit/relaxed.h"
-#include "circuit/window.h"
-
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
-/* What a client may be told when only the outcome of probes decides how long it takes. */
+/* What a client may be told when only the outcome of probes decides how long it takes, and the
+ * least it is told when an operator decides. */
 #define HALF_OPEN_RETRY_NS NS_PER_S
 
-struct breaker {
-    /* Read without the mutex, written under it. `word` is published with release order after the
-     * fields that belong to the new state. */
-    struct {
-        _Atomic uint64_t word; /* generation << 2 | state */
-        _Atomic uint64_t slow_ns;
-        _Atomic uint64_t reopens_at_ns;
-        _Atomic uint64_t probes_lost_at_ns; /* HALF_OPEN: when probes that are out count as lost */
-        _Atomic uint32_t probes_free;       /* half-open slots left */
-        _Atomic bool enabled;
-        _Atomic uint64_t rejected;
-        struct window window;
-    } shared;
-
-    pthread_mutex_t lock; /* guards the rest */
-    struct breaker_options options;
-    uint64_t since_ns;
-    uint32_t trips_in_a_row;
-    uint64_t trips;
-    uint32_t probes_in_flight, probes_succeeded, probes_slow;
-    struct breaker_info last; /* only `trip` of it is used */
-
-    breaker_watch_fn *watch; /* set before the breaker is shared */
-    void *watch_arg;
-};
-
-/* A transition that has happened under the mutex and is told after it. */
-struct change {
-    bool happened;
-    enum breaker_state from, to;
-    enum breaker_cause cause;
-};
+static const char *const state_names[BREAKER_STATES] = {
+    "closed", "open", "half_open", "forced_open", "forced_closed", "disabled", "shadow"};
 
 const char *breaker_state_name(enum breaker_state s)
 {
-    static const char *const names[] = {"closed", "open", "half_open"};
+    return state_names[s];
+}
 
-    return names[s];
+enum breaker_state breaker_state_parse(const char *word)
+{
+    unsigned s = 0;
+
+    while (s < BREAKER_STATES && strcmp(state_names[s], word) != 0)
+        s++;
+    return (enum breaker_state)s;
 }
 
 const char *breaker_cause_name(enum breaker_cause c)
 {
-    static const char *const names[] = {"", "failure_rate", "slow_call_rate", "probe_failed"};
+    static const char *const names[] = {"",
+                                        "failure_rate",
+                                        "slow_call_rate",
+                                        "probe_failed",
+                                        "probes_passed",
+                                        "open_time_over",
+                                        "operator",
+                                        "expired",
+                                        "configuration"};
 
     return names[c];
-}
-
-static enum breaker_state word_state(uint64_t word)
-{
-    return (enum breaker_state)(word & 3);
-}
-
-static uint32_t word_generation(uint64_t word)
-{
-    return (uint32_t)(word >> 2);
 }
 
 static uint64_t word_load(const struct breaker *b)
@@ -73,7 +46,7 @@ static uint64_t word_load(const struct breaker *b)
     return atomic_load_explicit(&b->shared.word, memory_order_acquire);
 }
 
-static void use_options(struct breaker *b, const struct breaker_options *o)
+void breaker_use_options(struct breaker *b, const struct breaker_options *o)
 {
     b->options = *o;
     if (b->options.half_open_requests == 0)
@@ -81,7 +54,6 @@ static void use_options(struct breaker *b, const struct breaker_options *o)
     if (b->options.max_open_ns < b->options.open_ns)
         b->options.max_open_ns = b->options.open_ns;
     SET(&b->shared.slow_ns, o->slow_ns);
-    SET(&b->shared.enabled, o->enabled);
 }
 
 struct breaker *breaker_new(const struct breaker_options *o, uint64_t now_ns)
@@ -94,8 +66,10 @@ struct breaker *breaker_new(const struct breaker_options *o, uint64_t now_ns)
         free(b);
         return NULL;
     }
-    use_options(b, o);
+    breaker_use_options(b, o);
     window_init(&b->shared.window, o->window_ns);
+    SET(&b->shared.due_ns, NEVER);
+    SET(&b->shared.word, breaker_rest_state(o));
     b->since_ns = now_ns;
     return b;
 }
@@ -114,32 +88,81 @@ void breaker_watch(struct breaker *b, breaker_watch_fn *fn, void *arg)
     b->watch_arg = arg;
 }
 
-static void tell(const struct breaker *b, const struct change *c)
+void breaker_tell(const struct breaker *b, const struct told *t)
 {
-    if (c->happened && b->watch)
-        b->watch(b->watch_arg, c->from, c->to, c->cause);
+    if (t->happened && b->watch)
+        b->watch(b->watch_arg, &t->change);
 }
 
-static void count_free_probes(struct breaker *b)
+void breaker_count_free_probes(struct breaker *b)
 {
     uint32_t slots = b->options.half_open_requests, out = b->probes_in_flight;
 
     SET(&b->shared.probes_free, slots > out ? slots - out : 0);
 }
 
-/* From here to close_if_disabled(): transitions. The mutex is held. */
+/* From here to take_probe(): transitions. The mutex is held. */
 
-static struct change enter(struct breaker *b, enum breaker_state to, enum breaker_cause cause,
-                           uint64_t now_ns)
+/* Every transition ends here: nothing of the state before is left, and its tickets are void. */
+static void publish(struct breaker *b, enum breaker_state state, enum breaker_state machine,
+                    uint64_t now_ns)
 {
-    uint64_t word = GET(&b->shared.word);
-    struct change c = {true, word_state(word), to, cause};
+    uint64_t generation = (GET(&b->shared.word) >> 5) + 1;
 
     b->since_ns = now_ns;
     b->probes_in_flight = b->probes_succeeded = b->probes_slow = 0;
-    count_free_probes(b);
-    atomic_store_explicit(&b->shared.word, ((word >> 2) + 1) << 2 | to, memory_order_release);
-    return c;
+    if (machine == BREAKER_CLOSED && state != BREAKER_FORCED_OPEN)
+        b->trips_in_a_row = 0;
+    breaker_count_free_probes(b);
+    atomic_store_explicit(&b->shared.word, generation << 5 | (uint64_t)machine << 3 | state,
+                          memory_order_release);
+}
+
+static struct told change_to(struct breaker *b, enum breaker_state from, enum breaker_state to,
+                             enum breaker_cause cause, struct window_counts n, uint64_t window_ns,
+                             uint64_t now_ns)
+{
+    uint64_t until_ns = 0, due_ns = GET(&b->shared.due_ns);
+
+    if (to == BREAKER_OPEN)
+        until_ns = GET(&b->shared.reopens_at_ns);
+    else if (b->forced && to >= BREAKER_FORCED_OPEN)
+        until_ns = due_ns;
+    return (struct told){true,
+                         {.from = from,
+                          .to = to,
+                          .cause = cause,
+                          .at_ns = now_ns,
+                          .until_ns = until_ns,
+                          .generation = word_generation(GET(&b->shared.word)),
+                          .total = n.total,
+                          .failed = n.failed,
+                          .slow = n.slow,
+                          .window_ns = window_ns}};
+}
+
+struct told breaker_enter(struct breaker *b, enum breaker_state to, enum breaker_cause cause,
+                          uint64_t now_ns)
+{
+    enum breaker_state from = word_state(GET(&b->shared.word));
+    struct window_counts n = window_sum(&b->shared.window, now_ns);
+
+    publish(b, to, to <= BREAKER_HALF_OPEN ? to : BREAKER_CLOSED, now_ns);
+    return change_to(b, from, to, cause, n, b->options.window_ns, now_ns);
+}
+
+/* The machine moves. In SHADOW that is all: the state stays. */
+static struct told move(struct breaker *b, enum breaker_state to, enum breaker_cause cause,
+                        struct window_counts n, uint64_t window_ns, uint64_t now_ns)
+{
+    uint64_t word = GET(&b->shared.word);
+    bool shadow = word_state(word) == BREAKER_SHADOW;
+    struct told t;
+
+    publish(b, shadow ? BREAKER_SHADOW : to, to, now_ns);
+    t = change_to(b, word_machine(word), to, cause, n, window_ns, now_ns);
+    t.change.shadow = shadow;
+    return t;
 }
 
 static uint64_t open_time(const struct breaker *b, struct rng *rng)
@@ -151,8 +174,8 @@ static uint64_t open_time(const struct breaker *b, struct rng *rng)
     return ns + (uint64_t)((double)ns * 0.1 * rng_double(rng));
 }
 
-static struct change trip(struct breaker *b, enum breaker_cause cause, struct window_counts counts,
-                          uint64_t window_ns, uint64_t now_ns, struct rng *rng)
+static struct told trip(struct breaker *b, enum breaker_cause cause, struct window_counts counts,
+                        uint64_t window_ns, uint64_t now_ns, struct rng *rng)
 {
     b->trips++;
     b->trips_in_a_row++;
@@ -163,161 +186,167 @@ static struct change trip(struct breaker *b, enum breaker_cause cause, struct wi
     b->last.trip.slow = counts.slow;
     b->last.trip.window_ns = window_ns;
     SET(&b->shared.reopens_at_ns, now_ns + open_time(b, rng));
-    return enter(b, BREAKER_OPEN, cause, now_ns);
+    return move(b, BREAKER_OPEN, cause, counts, window_ns, now_ns);
 }
 
-static struct change close_now(struct breaker *b, uint64_t now_ns)
+static struct breaker_ticket admitted(uint64_t word, bool probe)
 {
-    b->trips_in_a_row = 0;
-    window_clear(&b->shared.window);
-    return enter(b, BREAKER_CLOSED, BREAKER_BY_NOTHING, now_ns);
+    return (struct breaker_ticket){
+        .admitted = true, .probe = probe, .generation = word_generation(word)};
 }
 
-/* A breaker that was disabled in another state closes as soon as it knows the time. */
-static struct change close_if_disabled(struct breaker *b, uint64_t now_ns)
+/* The machine says no. Only in SHADOW that is without effect, and the outcome judges nothing. */
+static struct breaker_ticket refuse(struct breaker *b, uint64_t word, uint64_t retry_after_ns)
 {
-    if (b->options.enabled || word_state(GET(&b->shared.word)) == BREAKER_CLOSED)
-        return (struct change){0};
-    return close_now(b, now_ns);
-}
-
-void breaker_configure(struct breaker *b, const struct breaker_options *o)
-{
-    pthread_mutex_lock(&b->lock);
-    bool resized = o->window_ns != b->options.window_ns;
-    use_options(b, o);
-    if (resized)
-        window_resize(&b->shared.window, o->window_ns);
-    count_free_probes(b);
-    pthread_mutex_unlock(&b->lock);
-}
-
-static struct breaker_ticket reject(struct breaker *b, uint64_t retry_after_ns)
-{
+    if (word_state(word) == BREAKER_SHADOW) {
+        INC(&b->shared.would_reject);
+        return admitted(word, false);
+    }
     INC(&b->shared.rejected);
     return (struct breaker_ticket){.retry_after_ns = retry_after_ns};
 }
 
-/* The storm of requests that an outage brings is turned away here, without the mutex. */
-static bool turned_away(const struct breaker *b, uint64_t word, uint64_t now_ns,
-                        uint64_t *ret_retry_after_ns)
+static uint64_t forced_retry(uint64_t until_ns, uint64_t now_ns)
 {
-    if (!GET(&b->shared.enabled))
+    uint64_t left_ns = until_ns - now_ns;
+
+    return left_ns > HALF_OPEN_RETRY_NS ? left_ns : HALF_OPEN_RETRY_NS;
+}
+
+/* True when the answer is known without the mutex: all go, or the storm of requests that an outage
+ * brings is turned away. Loads one word while closed. */
+static bool answered(struct breaker *b, uint64_t now_ns, struct breaker_ticket *ret)
+{
+    uint64_t word = word_load(b), reopens_at_ns;
+    enum breaker_state machine = word_machine(word);
+
+    *ret = admitted(word, false);
+    if (word_state(word) == BREAKER_CLOSED)
+        return true;
+    if (now_ns >= GET(&b->shared.due_ns))
         return false;
-    if (word_state(word) == BREAKER_OPEN) {
-        uint64_t at = GET(&b->shared.reopens_at_ns);
-        *ret_retry_after_ns = at - now_ns;
-        return now_ns < at;
+    reopens_at_ns = GET(&b->shared.reopens_at_ns);
+    if (word_state(word) == BREAKER_FORCED_OPEN || machine == BREAKER_OPEN) {
+        if (now_ns >= reopens_at_ns)
+            return false;
+        *ret = refuse(b, word,
+                      machine == BREAKER_OPEN ? reopens_at_ns - now_ns
+                                              : forced_retry(reopens_at_ns, now_ns));
+        return true;
     }
-    *ret_retry_after_ns = HALF_OPEN_RETRY_NS;
-    return GET(&b->shared.probes_free) == 0 && now_ns < GET(&b->shared.probes_lost_at_ns);
+    if (machine == BREAKER_CLOSED)
+        return true;
+    if (GET(&b->shared.probes_free) > 0 || now_ns >= GET(&b->shared.probes_lost_at_ns))
+        return false;
+    *ret = refuse(b, word, HALF_OPEN_RETRY_NS);
+    return true;
 }
 
 static struct breaker_ticket take_probe(struct breaker *b, uint64_t now_ns)
 {
+    uint64_t word = GET(&b->shared.word);
+
     if (b->probes_in_flight >= b->options.half_open_requests) {
         if (now_ns < GET(&b->shared.probes_lost_at_ns))
-            return reject(b, HALF_OPEN_RETRY_NS);
-        enter(b, BREAKER_HALF_OPEN, BREAKER_BY_NOTHING, now_ns);
+            return refuse(b, word, HALF_OPEN_RETRY_NS);
+        publish(b, word_state(word), BREAKER_HALF_OPEN, now_ns);
     }
     b->probes_in_flight++;
-    count_free_probes(b);
+    breaker_count_free_probes(b);
     SET(&b->shared.probes_lost_at_ns, now_ns + b->options.max_open_ns);
-    return (struct breaker_ticket){
-        .admitted = true, .probe = true, .generation = word_generation(GET(&b->shared.word))};
+    return admitted(GET(&b->shared.word), true);
 }
 
-static struct breaker_ticket admit_locked(struct breaker *b, uint64_t now_ns, struct change *c)
+static struct breaker_ticket admit_locked(struct breaker *b, uint64_t now_ns, struct told *t)
 {
-    *c = close_if_disabled(b, now_ns);
+    *t = breaker_settle(b, now_ns);
     uint64_t word = GET(&b->shared.word), reopens_at_ns = GET(&b->shared.reopens_at_ns);
 
-    switch (word_state(word)) {
-    case BREAKER_CLOSED:
-        break;
-    case BREAKER_OPEN:
+    if (word_state(word) == BREAKER_FORCED_OPEN)
+        return refuse(b, word, forced_retry(reopens_at_ns, now_ns));
+    if (word_machine(word) == BREAKER_CLOSED)
+        return admitted(word, false);
+    if (word_machine(word) == BREAKER_OPEN) {
         if (now_ns < reopens_at_ns)
-            return reject(b, reopens_at_ns - now_ns);
-        *c = enter(b, BREAKER_HALF_OPEN, BREAKER_BY_NOTHING, now_ns);
-        return take_probe(b, now_ns);
-    case BREAKER_HALF_OPEN:
-        return take_probe(b, now_ns);
+            return refuse(b, word, reopens_at_ns - now_ns);
+        *t = move(b, BREAKER_HALF_OPEN, BREAKER_BY_TIME, window_sum(&b->shared.window, now_ns),
+                  b->options.window_ns, now_ns);
     }
-    return (struct breaker_ticket){.admitted = true, .generation = word_generation(word)};
+    return take_probe(b, now_ns);
 }
 
 struct breaker_ticket breaker_admit(struct breaker *b, uint64_t now_ns)
 {
-    uint64_t word = word_load(b), retry_after_ns;
-    struct breaker_ticket t;
-    struct change c;
+    struct breaker_ticket ticket;
+    struct told t;
 
-    if (word_state(word) == BREAKER_CLOSED)
-        return (struct breaker_ticket){.admitted = true, .generation = word_generation(word)};
-    if (turned_away(b, word, now_ns, &retry_after_ns))
-        return reject(b, retry_after_ns);
-
+    if (answered(b, now_ns, &ticket))
+        return ticket;
     pthread_mutex_lock(&b->lock);
-    t = admit_locked(b, now_ns, &c);
+    ticket = admit_locked(b, now_ns, &t);
     pthread_mutex_unlock(&b->lock);
-    tell(b, &c);
-    return t;
+    breaker_tell(b, &t);
+    return ticket;
 }
 
 /* A failure or a slow call has just been counted: is it one too many? */
-static struct change judge_window(struct breaker *b, uint64_t now_ns, struct rng *rng)
+static struct told judge_window(struct breaker *b, uint64_t now_ns, struct rng *rng)
 {
     const struct breaker_options *o = &b->options;
     struct window_counts n = window_sum(&b->shared.window, now_ns);
     enum breaker_cause cause = BREAKER_BY_NOTHING;
 
-    if (!o->enabled || n.total == 0 || n.total < o->minimum_requests)
-        return (struct change){0};
+    if (n.total == 0 || n.total < o->minimum_requests)
+        return (struct told){0};
     if (o->failure_percent && n.failed * 100ull >= (uint64_t)o->failure_percent * n.total)
         cause = BREAKER_BY_FAILURES;
     else if (o->slow_percent && n.slow * 100ull >= (uint64_t)o->slow_percent * n.total)
         cause = BREAKER_BY_SLOW_CALLS;
     else
-        return (struct change){0};
+        return (struct told){0};
     return trip(b, cause, n, o->window_ns, now_ns, rng);
 }
 
-static struct change judge_probe(struct breaker *b, uint64_t now_ns, struct rng *rng, bool failed,
-                                 bool slow)
+static struct told judge_probe(struct breaker *b, uint64_t now_ns, struct rng *rng, bool failed,
+                               bool slow)
 {
     struct window_counts n = {b->probes_succeeded + 1, failed, b->probes_slow + slow};
 
-    if (!b->options.enabled)
-        return close_now(b, now_ns);
     if (failed || (slow && b->options.slow_percent > 0))
         return trip(b, BREAKER_BY_PROBE, n, 0, now_ns, rng);
     b->probes_in_flight--;
     b->probes_succeeded++;
     b->probes_slow += slow;
-    count_free_probes(b);
+    breaker_count_free_probes(b);
     if (b->probes_succeeded < b->options.half_open_requests)
-        return (struct change){0};
-    return close_now(b, now_ns);
+        return (struct told){0};
+    window_clear(&b->shared.window);
+    return move(b, BREAKER_CLOSED, BREAKER_BY_PROBES_PASSED, n, 0, now_ns);
 }
 
 void breaker_report(struct breaker *b, struct breaker_ticket t, uint64_t now_ns, struct rng *rng,
                     bool failed, uint64_t took_ns)
 {
-    uint64_t slow_ns = GET(&b->shared.slow_ns);
+    uint64_t slow_ns = GET(&b->shared.slow_ns), word;
     bool slow = slow_ns > 0 && took_ns >= slow_ns;
-    struct change c = {0};
+    struct told told;
 
-    if (!t.admitted || t.generation != word_generation(word_load(b)))
+    if (!t.admitted)
+        return;
+    breaker_tick(b, now_ns);
+    word = word_load(b);
+    if (t.generation != word_generation(word))
         return;
     window_add(&b->shared.window, now_ns, failed, slow);
-    if (!t.probe && !failed && !slow)
+    if (!t.probe && !(word_trips(word) && (failed || slow)))
         return;
 
     pthread_mutex_lock(&b->lock);
+    told = (struct told){0};
     if (t.generation == word_generation(GET(&b->shared.word)))
-        c = t.probe ? judge_probe(b, now_ns, rng, failed, slow) : judge_window(b, now_ns, rng);
+        told = t.probe ? judge_probe(b, now_ns, rng, failed, slow) : judge_window(b, now_ns, rng);
     pthread_mutex_unlock(&b->lock);
-    tell(b, &c);
+    breaker_tell(b, &told);
 }
 
 void breaker_cancel(struct breaker *b, struct breaker_ticket t, uint64_t now_ns)
@@ -328,7 +357,7 @@ void breaker_cancel(struct breaker *b, struct breaker_ticket t, uint64_t now_ns)
     pthread_mutex_lock(&b->lock);
     if (t.generation == word_generation(GET(&b->shared.word))) {
         b->probes_in_flight--;
-        count_free_probes(b);
+        breaker_count_free_probes(b);
     }
     pthread_mutex_unlock(&b->lock);
 }
@@ -336,13 +365,19 @@ void breaker_cancel(struct breaker *b, struct breaker_ticket t, uint64_t now_ns)
 void breaker_info(struct breaker *b, uint64_t now_ns, struct breaker_info *ret_info)
 {
     struct window_counts n;
-    struct change c;
+    struct told t;
+    uint64_t word;
 
     pthread_mutex_lock(&b->lock);
-    c = close_if_disabled(b, now_ns);
+    t = breaker_settle(b, now_ns);
+    word = GET(&b->shared.word);
     n = window_sum(&b->shared.window, now_ns);
     *ret_info = (struct breaker_info){
-        .state = word_state(GET(&b->shared.word)),
+        .state = word_state(word),
+        .machine = word_state(word) == BREAKER_SHADOW ? word_machine(word) : word_state(word),
+        .forced = b->forced,
+        .forced_until_ns = b->forced ? GET(&b->shared.due_ns) : 0,
+        .would_reject = GET(&b->shared.would_reject),
         .since_ns = b->since_ns,
         .trips_in_a_row = b->trips_in_a_row,
         .trips = b->trips,
@@ -354,8 +389,8 @@ void breaker_info(struct breaker *b, uint64_t now_ns, struct breaker_info *ret_i
         .now_slow = n.slow,
     };
     ret_info->trip = b->last.trip;
-    if (ret_info->state == BREAKER_OPEN)
+    if (word_machine(word) == BREAKER_OPEN)
         ret_info->reopens_at_ns = GET(&b->shared.reopens_at_ns);
     pthread_mutex_unlock(&b->lock);
-    tell(b, &c);
+    breaker_tell(b, &t);
 }

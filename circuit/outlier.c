@@ -11,9 +11,17 @@ enum { FORGIVEN_AFTER = 10 };
 const char *outlier_cause_name(enum outlier_cause c)
 {
     static const char *const names[] = {"", "consecutive_failures", "failure_rate",
-                                        "probation_failed"};
+                                        "probation_failed", "operator"};
 
     return names[c];
+}
+
+const char *outlier_state_name(enum outlier_state s)
+{
+    static const char *const names[] = {"closed", "open", "half_open", "forced_open",
+                                        "forced_closed"};
+
+    return names[s];
 }
 
 static void use_options(struct outlier_group *g, const struct outlier_options *o)
@@ -45,14 +53,29 @@ static void free_slot(struct instance_load *l)
     atomic_store_explicit(&l->probing, false, memory_order_release);
 }
 
+/* From here to outlier_group_resize() without the functions of set-up: the mutex is held. */
+
+/* A probe that is out keeps the slot until its own report: there is never a second one. */
 static void restore(struct outlier *o, uint64_t now_ns)
 {
-    o->restored_at_ns = now_ns;
+    o->restored_at_ns = o->since_ns = now_ns;
     SET(&o->streak, 0);
     window_clear(&o->window);
     SET(&o->load->on_probation, false);
     SET(&o->load->ejected_until_ns, 0);
-    free_slot(o->load);
+}
+
+static void release_hold(struct outlier *o)
+{
+    o->held = OUTLIER_AUTO;
+    SET(&o->held_until_ns, UINT64_MAX);
+    SET(&o->load->held_out, false);
+}
+
+/* The operator's word that is in force. */
+static enum outlier_force word_at(const struct outlier *o, uint64_t now_ns)
+{
+    return now_ns < GET(&o->held_until_ns) ? o->held : OUTLIER_AUTO;
 }
 
 void outlier_group_configure(struct outlier_group *g, const struct outlier_options *options)
@@ -63,7 +86,7 @@ void outlier_group_configure(struct outlier_group *g, const struct outlier_optio
     for (struct outlier *o = g->members; o; o = o->next) {
         if (resized)
             window_resize(&o->window, options->window_ns);
-        if (options->enabled)
+        if (options->enabled || o->held != OUTLIER_AUTO)
             continue;
         restore(o, 0);
         o->ejections_in_a_row = 0;
@@ -75,7 +98,7 @@ void outlier_group_configure(struct outlier_group *g, const struct outlier_optio
 
 void outlier_init(struct outlier *o, struct outlier_group *g, struct instance_load *load)
 {
-    *o = (struct outlier){.group = g, .load = load};
+    *o = (struct outlier){.group = g, .load = load, .held_until_ns = UINT64_MAX};
     pthread_mutex_lock(&g->lock);
     window_init(&o->window, g->options.window_ns);
     o->next = g->members;
@@ -97,8 +120,6 @@ void outlier_release(struct outlier *o)
     pthread_mutex_unlock(&g->lock);
 }
 
-/* From here to outlier_group_resize(): the mutex is held. */
-
 /* Ejected, or on probation for no longer than the base time. */
 static bool is_out(const struct outlier *o, uint64_t now_ns)
 {
@@ -108,16 +129,27 @@ static bool is_out(const struct outlier *o, uint64_t now_ns)
     return now_ns < over_ns || now_ns - over_ns < o->group->options.base_ejection_ns;
 }
 
-static uint32_t count_out(struct outlier_group *g, const struct outlier *except, uint64_t now_ns)
-{
-    uint32_t n = 0;
+struct out {
+    uint32_t by_itself, by_hand;
+};
 
-    for (const struct outlier *o = g->members; o; o = o->next)
-        n += o != except && is_out(o, now_ns);
+static struct out count_out(struct outlier_group *g, const struct outlier *except, uint64_t now_ns)
+{
+    struct out n = {0, 0};
+
+    for (const struct outlier *o = g->members; o; o = o->next) {
+        if (o == except || !is_out(o, now_ns))
+            continue;
+        if (word_at(o, now_ns) == OUTLIER_OUT)
+            n.by_hand++;
+        else
+            n.by_itself++;
+    }
     return n;
 }
 
-static uint32_t max_out(const struct outlier_group *g)
+/* By the options alone. */
+static uint32_t cap_of(const struct outlier_group *g)
 {
     uint32_t instances = GET(&g->instances);
     /* Rounded up: of three instances two may be out at 50 %, or the second one that died would go
@@ -131,6 +163,15 @@ static uint32_t max_out(const struct outlier_group *g)
     return cap < instances ? (uint32_t)cap : instances - 1;
 }
 
+/* How many may be out automatically when so many are held out: one always stays. */
+static uint32_t max_out(const struct outlier_group *g, uint32_t by_hand)
+{
+    uint32_t instances = GET(&g->instances), cap = cap_of(g);
+    uint32_t left = instances > by_hand + 1 ? instances - by_hand - 1 : 0;
+
+    return cap < left ? cap : left;
+}
+
 static uint64_t ejection_time(const struct outlier *o, struct rng *rng)
 {
     uint64_t ns = o->group->options.base_ejection_ns, max = o->group->options.max_ejection_ns;
@@ -140,20 +181,22 @@ static uint64_t ejection_time(const struct outlier *o, struct rng *rng)
     return ns + (uint64_t)((double)ns * 0.1 * rng_double(rng));
 }
 
-/* False when the cap forbids it. */
+/* False when the cap or an operator forbids it. */
 static bool eject(struct outlier *o, enum outlier_cause cause, struct window_counts n,
                   uint64_t now_ns, struct rng *rng)
 {
     struct outlier_group *g = o->group;
-    uint32_t others = count_out(g, o, now_ns);
+    struct out others = count_out(g, o, now_ns);
 
-    if (others >= max_out(g))
+    if (!g->options.enabled || word_at(o, now_ns) == OUTLIER_IN ||
+        others.by_itself >= max_out(g, others.by_hand))
         return false;
     if (cause != OUTLIER_PROBATION &&
         now_ns - o->restored_at_ns >= FORGIVEN_AFTER * g->options.base_ejection_ns)
         o->ejections_in_a_row = 0;
     o->ejections_in_a_row++;
-    g->ejected = others + 1;
+    g->ejected = others.by_itself + 1;
+    o->since_ns = now_ns;
     SET(&o->streak, 0);
     window_clear(&o->window);
     INC(&o->ejections);
@@ -186,21 +229,33 @@ static bool ejected_by_rate(struct outlier *o, uint64_t now_ns, struct rng *rng)
            eject(o, OUTLIER_RATE, n, now_ns, rng);
 }
 
+/* Of those that the detector has ejected. */
+static struct outlier *soonest_back(const struct outlier_group *g, uint64_t now_ns)
+{
+    struct outlier *soonest = NULL;
+    uint64_t at = UINT64_MAX;
+
+    for (struct outlier *o = g->members; o; o = o->next) {
+        uint64_t until = GET(&o->load->ejected_until_ns);
+        if (until <= now_ns || until >= at || word_at(o, now_ns) == OUTLIER_OUT)
+            continue;
+        soonest = o;
+        at = until;
+    }
+    return soonest;
+}
+
 void outlier_group_resize(struct outlier_group *g, uint32_t instances, uint64_t now_ns)
 {
     pthread_mutex_lock(&g->lock);
     SET(&g->instances, instances);
-    uint32_t max = max_out(g);
-    for (g->ejected = count_out(g, NULL, now_ns); g->ejected > max; g->ejected--) {
-        struct outlier *soonest = NULL;
-        for (struct outlier *o = g->members; o; o = o->next) {
-            uint64_t until = GET(&o->load->ejected_until_ns);
-            if (until > now_ns && (!soonest || until < GET(&soonest->load->ejected_until_ns)))
-                soonest = o;
-        }
-        if (!soonest)
+    struct out n = count_out(g, NULL, now_ns);
+    uint32_t max = max_out(g, n.by_hand);
+    for (g->ejected = n.by_itself; g->ejected > max; g->ejected--) {
+        struct outlier *o = soonest_back(g, now_ns);
+        if (!o)
             break;
-        SET(&soonest->load->ejected_until_ns, now_ns);
+        SET(&o->load->ejected_until_ns, now_ns);
     }
     pthread_mutex_unlock(&g->lock);
 }
@@ -211,9 +266,12 @@ bool outlier_begin(struct outlier *o, uint64_t now_ns, bool *ret_lost)
     bool was_probing = false;
 
     *ret_lost = false;
-    if (!atomic_load_explicit(&l->on_probation, memory_order_acquire) ||
-        GET(&l->ejected_until_ns) > now_ns)
+    if (!atomic_load_explicit(&l->on_probation, memory_order_acquire))
         return false;
+    if (GET(&l->ejected_until_ns) > now_ns) {
+        *ret_lost = GET(&l->held_out); /* by hand, since the look */
+        return false;
+    }
     if (!atomic_compare_exchange_strong_explicit(&l->probing, &was_probing, true,
                                                  memory_order_acq_rel, memory_order_relaxed)) {
         *ret_lost = true;
@@ -239,11 +297,16 @@ static enum outlier_event judge_probe(struct outlier *o, uint64_t now_ns, struct
         free_slot(o->load);
         return OUTLIER_NOTHING;
     }
+    if (word_at(o, now_ns) == OUTLIER_OUT) { /* held out since */
+        free_slot(o->load);
+        return OUTLIER_NOTHING;
+    }
     if (failed && eject(o, OUTLIER_PROBATION, (struct window_counts){1, 1, 0}, now_ns, rng)) {
         free_slot(o->load);
         return OUTLIER_EJECTED;
     }
     restore(o, now_ns);
+    free_slot(o->load);
     return OUTLIER_RESTORED;
 }
 
@@ -279,4 +342,117 @@ void outlier_cancel(struct outlier *o, bool probation)
 {
     if (probation)
         free_slot(o->load);
+}
+
+/* Would the group be without an instance in rotation if this one went out? */
+static bool is_last(struct outlier *o, uint64_t now_ns)
+{
+    struct out others = count_out(o->group, o, now_ns);
+
+    return !is_out(o, now_ns) && others.by_itself + others.by_hand + 1 >= GET(&o->group->instances);
+}
+
+static void hold_out(struct outlier *o, uint64_t until_ns, uint64_t now_ns)
+{
+    struct instance_load *l = o->load;
+
+    if (word_at(o, now_ns) != OUTLIER_OUT)
+        INC(&o->ejections);
+    SET(&o->last_ejected_at_ns, now_ns);
+    SET(&o->last_cause, OUTLIER_OPERATOR);
+    SET(&o->cause_failed, 0);
+    SET(&o->cause_total, 0);
+    SET(&o->streak, 0);
+    window_clear(&o->window);
+    SET(&l->held_out, true);
+    SET(&l->ejected_until_ns, until_ns);
+    atomic_store_explicit(&l->on_probation, true, memory_order_release);
+}
+
+bool outlier_force(struct outlier *o, enum outlier_force word, uint64_t until_ns, bool even_last,
+                   uint64_t now_ns)
+{
+    struct outlier_group *g = o->group;
+
+    pthread_mutex_lock(&g->lock);
+    if (word == OUTLIER_OUT && !even_last && is_last(o, now_ns)) {
+        pthread_mutex_unlock(&g->lock);
+        return false;
+    }
+    if (word == OUTLIER_OUT) {
+        hold_out(o, until_ns, now_ns);
+    } else {
+        SET(&o->load->held_out, false);
+        restore(o, now_ns);
+    }
+    if (word == OUTLIER_AUTO)
+        o->ejections_in_a_row = 0;
+    o->held = word;
+    o->held_at_ns = now_ns;
+    SET(&o->held_until_ns, word == OUTLIER_AUTO ? UINT64_MAX : until_ns);
+    g->ejected = count_out(g, NULL, now_ns).by_itself;
+    pthread_mutex_unlock(&g->lock);
+    return true;
+}
+
+bool outlier_tick(struct outlier *o, uint64_t now_ns)
+{
+    struct outlier_group *g = o->group;
+    uint64_t until_ns = GET(&o->held_until_ns);
+    bool ended = false;
+
+    if (now_ns < until_ns)
+        return false;
+    pthread_mutex_lock(&g->lock);
+    if (o->held != OUTLIER_AUTO && now_ns >= GET(&o->held_until_ns)) {
+        /* Out, and nobody is there who would judge a probation. */
+        if (o->held == OUTLIER_OUT && !g->options.enabled)
+            restore(o, now_ns);
+        else if (o->held == OUTLIER_IN)
+            o->since_ns = until_ns;
+        release_hold(o);
+        ended = true;
+    }
+    pthread_mutex_unlock(&g->lock);
+    return ended;
+}
+
+static enum outlier_state state_at(const struct outlier *o, uint64_t now_ns)
+{
+    enum outlier_force word = word_at(o, now_ns);
+
+    if (word != OUTLIER_AUTO)
+        return word == OUTLIER_OUT ? OUTLIER_HELD_OUT : OUTLIER_HELD_IN;
+    if (!GET(&o->load->on_probation))
+        return OUTLIER_IN_ROTATION;
+    return GET(&o->load->ejected_until_ns) > now_ns ? OUTLIER_IS_EJECTED : OUTLIER_ON_PROBATION;
+}
+
+void outlier_info(struct outlier *o, uint64_t now_ns, struct outlier_info *ret_info)
+{
+    struct instance_load *l = o->load;
+    enum outlier_state state;
+
+    pthread_mutex_lock(&o->group->lock);
+    state = state_at(o, now_ns);
+    *ret_info = (struct outlier_info){
+        .state = state,
+        .since_ns = o->since_ns,
+        .probe_in_flight = state == OUTLIER_ON_PROBATION && GET(&l->probing),
+        .ejections = GET(&o->ejections),
+        .in_a_row = o->ejections_in_a_row,
+        .cause = (enum outlier_cause)GET(&o->last_cause),
+        .ejected_at_ns = GET(&o->last_ejected_at_ns),
+        .cause_failed = GET(&o->cause_failed),
+        .cause_total = GET(&o->cause_total),
+    };
+    if (state == OUTLIER_HELD_OUT || state == OUTLIER_HELD_IN) {
+        ret_info->since_ns = o->held_at_ns;
+        ret_info->until_ns = GET(&o->held_until_ns);
+    } else if (state == OUTLIER_IS_EJECTED) {
+        ret_info->until_ns = GET(&l->ejected_until_ns);
+    } else if (state == OUTLIER_ON_PROBATION) {
+        ret_info->since_ns = GET(&l->ejected_until_ns);
+    }
+    pthread_mutex_unlock(&o->group->lock);
 }

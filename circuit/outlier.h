@@ -55,6 +55,8 @@ struct outlier_group {
     struct outlier *members;        /* guarded by lock: list of all outliers of the group */
 };
 
+enum outlier_force { OUTLIER_AUTO, OUTLIER_OUT, OUTLIER_IN };
+
 /* One for each instance. */
 struct outlier {
     struct outlier_group *group; /* borrowed; outlives it */
@@ -62,17 +64,28 @@ struct outlier {
     struct outlier *next;        /* guarded by group lock */
     _Atomic uint32_t streak;     /* consecutive failures */
     struct window window;
-    uint32_t ejections_in_a_row; /* guarded by group lock */
-    uint64_t restored_at_ns;     /* guarded by group lock */
-    _Atomic uint64_t ejections;  /* since start */
+    uint32_t ejections_in_a_row;    /* guarded by group lock */
+    uint64_t restored_at_ns;        /* guarded by group lock */
+    uint64_t since_ns;              /* guarded by group lock: of the present state */
+    uint64_t held_at_ns;            /* guarded by group lock */
+    enum outlier_force held;        /* written by the control thread, under the group lock; in force
+                                       until held_until_ns */
+    _Atomic uint64_t held_until_ns; /* UINT64_MAX when nothing is held */
+    _Atomic uint64_t ejections;     /* since start */
     _Atomic uint64_t last_ejected_at_ns;
     _Atomic int last_cause;                     /* enum outlier_cause */
     _Atomic uint32_t cause_failed, cause_total; /* the numbers that ejected it */
 };
 
-enum outlier_cause { OUTLIER_NONE, OUTLIER_STREAK, OUTLIER_RATE, OUTLIER_PROBATION };
-const char *outlier_cause_name(
-    enum outlier_cause c); /* "" "consecutive_failures" "failure_rate" "probation_failed" */
+enum outlier_cause {
+    OUTLIER_NONE,
+    OUTLIER_STREAK,
+    OUTLIER_RATE,
+    OUTLIER_PROBATION,
+    OUTLIER_OPERATOR
+};
+/* "" "consecutive_failures" "failure_rate" "probation_failed" "operator" */
+const char *outlier_cause_name(enum outlier_cause c);
 
 enum outlier_event { OUTLIER_NOTHING, OUTLIER_EJECTED, OUTLIER_RESTORED };
 
@@ -97,3 +110,39 @@ enum outlier_event outlier_report(struct outlier *o, uint64_t now_ns, struct rng
                                   bool probation, bool failed);
 /* The request says nothing about the instance (the client left): frees the probation slot. */
 void outlier_cancel(struct outlier *o, bool probation);
+
+/* By hand. OUT holds the instance out until until_ns, whatever the cap says, and not even panic
+ * mode sends there; afterwards it is on probation. IN keeps it in rotation until until_ns whatever
+ * it does. AUTO ends either, and any ejection: the instance is in rotation, its streak is 0.
+ * Returns false, and does nothing, when OUT would take the last instance of the group that is in
+ * rotation and `even_last` is false. Instances that are held out do not use up the cap of the
+ * automatic ejections, but these still leave one instance in rotation. OUT counts as an ejection;
+ * AUTO forgets those in a row. Control thread; safe while workers use it. */
+bool outlier_force(struct outlier *o, enum outlier_force word, uint64_t until_ns, bool even_last,
+                   uint64_t now_ns) MUST_CHECK;
+/* Ends OUT or IN whose time is over; true when it did. Cheap when there is none. */
+bool outlier_tick(struct outlier *o, uint64_t now_ns);
+
+enum outlier_state {
+    OUTLIER_IN_ROTATION,
+    OUTLIER_IS_EJECTED,
+    OUTLIER_ON_PROBATION,
+    OUTLIER_HELD_OUT,
+    OUTLIER_HELD_IN
+};
+/* The instance's breaker has the words of a service's: "closed" "open" "half_open" "forced_open"
+ * "forced_closed". */
+const char *outlier_state_name(enum outlier_state s);
+
+struct outlier_info {
+    enum outlier_state state;
+    uint64_t since_ns;        /* of the state; 0 = since it was first seen */
+    uint64_t until_ns;        /* EJECTED, HELD_*: when that ends; else 0 */
+    bool probe_in_flight;     /* ON_PROBATION */
+    uint64_t ejections;       /* since start */
+    uint32_t in_a_row;        /* ejections without a long time in rotation between */
+    enum outlier_cause cause; /* of the last ejection, with its numbers */
+    uint64_t ejected_at_ns;
+    uint32_t cause_failed, cause_total;
+};
+void outlier_info(struct outlier *o, uint64_t now_ns, struct outlier_info *ret_info);

@@ -20,6 +20,7 @@
 
 /* How long the listeners wait for a first look at the catalog, unless Consul fails before. */
 enum { FIRST_LOOK_MS = 5000, FIRST_LOOK_POLL_MS = 50, DRAIN_POLL_MS = 20, WATCHDOG_POLL_MS = 2000 };
+enum { REGISTRY_TICK_MS = 200 };
 
 struct control {
     const char *dir;
@@ -35,7 +36,7 @@ struct control {
     struct admin_sources sources;
     struct snapshot *snapshot; /* ref: the newest */
     struct event *signals[4];
-    struct event *first_look, *drain_timer, *watchdog;
+    struct event *first_look, *drain_timer, *watchdog, *registry_tick;
     unsigned nworkers;
     bool listening, draining, failed;
     uint64_t drain_close_ns, drain_end_ns;
@@ -296,10 +297,20 @@ static void on_watchdog(evutil_socket_t fd, short events, void *arg)
         log_error("control", "a worker's loop does not turn");
 }
 
+static void on_registry_tick(evutil_socket_t fd, short events, void *arg)
+{
+    struct control *c = arg;
+
+    (void)fd;
+    (void)events;
+    registry_tick(c->registry, clock_now_ns());
+}
+
 static void start_timers(struct control *c)
 {
     static const int numbers[] = {SIGHUP, SIGTERM, SIGINT, SIGUSR1};
     struct timeval first = {0, FIRST_LOOK_POLL_MS * 1000};
+    struct timeval tick = {0, REGISTRY_TICK_MS * 1000};
     uint64_t watchdog_ms = notify_watchdog_ms();
     struct timeval beat;
 
@@ -309,6 +320,8 @@ static void start_timers(struct control *c)
     }
     c->first_look = event_new(c->base, -1, EV_PERSIST, on_first_look, c);
     event_add(c->first_look, &first);
+    c->registry_tick = event_new(c->base, -1, EV_PERSIST, on_registry_tick, c);
+    event_add(c->registry_tick, &tick);
     c->drain_timer = event_new(c->base, -1, EV_PERSIST, on_drain_timer, c);
     if (watchdog_ms == 0 || watchdog_ms > WATCHDOG_POLL_MS)
         watchdog_ms = WATCHDOG_POLL_MS;
@@ -388,6 +401,7 @@ static void stop(struct control *c)
     free_event(&c->first_look);
     free_event(&c->drain_timer);
     free_event(&c->watchdog);
+    free_event(&c->registry_tick);
     config_unref(&c->config);
     if (c->base)
         event_base_free(c->base);

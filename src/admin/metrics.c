@@ -197,7 +197,7 @@ static void write_durations(const struct scrape *s, const struct metric *m)
 static void write_breaker_state(const struct scrape *s, const struct metric *m)
 {
     for (size_t i = 0; i < s->nrows; i++)
-        for (int b = BREAKER_CLOSED; b <= BREAKER_HALF_OPEN; b++) {
+        for (int b = BREAKER_CLOSED; b < BREAKER_STATES; b++) {
             begin_sample(s, m->name, &s->rows[i], "state",
                          breaker_state_name((enum breaker_state)b));
             end_sample(s, s->rows[i].breaker.state == (enum breaker_state)b);

@@ -32,7 +32,7 @@ static json_t *breaker_part(const struct service_row *rows, size_t n)
 {
     json_t *part = json_object();
 
-    for (int state = BREAKER_CLOSED; state <= BREAKER_HALF_OPEN; state++) {
+    for (int state = BREAKER_CLOSED; state < BREAKER_STATES; state++) {
         json_int_t count = 0;
 
         for (size_t i = 0; i < n; i++)

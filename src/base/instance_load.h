@@ -17,6 +17,7 @@ struct instance_load {
     _Atomic uint64_t ewma_at_ns;    /* monotonic time of the last sample */
     _Atomic uint64_t usable_since_ns;  /* when it last became usable: start of its slow start */
     _Atomic uint64_t ejected_until_ns; /* 0 = not ejected; UINT64_MAX = until someone restores it */
+    _Atomic bool held_out;             /* ejected by hand: not even panic mode sends there */
     _Atomic bool on_probation;         /* after an ejection: one request at a time */
     _Atomic bool probing;              /* that request is under way */
 };

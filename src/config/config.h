@@ -75,7 +75,7 @@ struct retries_conf {
 };
 
 struct breaker_conf {
-    bool enabled;
+    bool enabled, shadow;
     unsigned failure_rate, slow_rate, minimum_requests, half_open_requests;
     uint64_t slow_ms, window_ms, open_for_ms, max_open_ms;
     uint16_t failure_statuses[16]; /* 5xx by default: {500,502,503,504}; 0 ends */

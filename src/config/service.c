@@ -255,6 +255,8 @@ static int failure_statuses_read(struct reader *r, const struct node *n, void *a
 
 static const struct field breaker_fields[] = {
     BOOLEAN("enabled", breaker_conf, enabled, "true", "false = the service has no breaker."),
+    BOOLEAN("shadow", breaker_conf, shadow, "false",
+            "true = the breaker runs and tells what it would do, but rejects nothing."),
     PERCENT("failure_rate", breaker_conf, failure_rate, 0, "50",
             "Opens when at least this share of the requests in the window failed; 0 = failures "
             "never open it."),

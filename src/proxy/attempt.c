@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/attempt.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "proxy/queue.h"
 #include "route/route_split.h"
 
@@ -92,27 +91,6 @@ enum reason attempt_begin(struct exchange *x)
     return REASON_NONE;
 }
 
-/* One line for each ejection and restoration: on-call reads the log from the incident backwards. */
-static void tell(struct exchange *x, enum outlier_event e, enum reason why)
-{
-    struct attempt *a = x->attempt;
-    const struct outlier *o = &a->instance->outlier;
-    uint64_t until;
-
-    if (e == OUTLIER_NOTHING)
-        return;
-    if (e == OUTLIER_RESTORED) {
-        log_info("circuit", "instance %s: back in rotation", a->instance->key);
-        return;
-    }
-    until = atomic_load_explicit(&a->instance->load.ejected_until_ns, memory_order_relaxed);
-    log_warn("circuit", "instance %s: ejected for %llu ms by %s (%u of %u failed), last: %s",
-             a->instance->key,
-             (unsigned long long)(until > x->w->now_ns ? (until - x->w->now_ns) / NS_PER_MS : 0),
-             outlier_cause_name((enum outlier_cause)atomic_load(&o->last_cause)),
-             atomic_load(&o->cause_failed), atomic_load(&o->cause_total), reason_info(why)->word);
-}
-
 static void count_outcome(struct exchange *x, enum reason why)
 {
     struct instance_state *i = x->attempt->instance;
@@ -153,7 +131,9 @@ void attempt_end(struct exchange *x, enum reason why)
 
         count_outcome(x, why);
         sample_latency(x, why);
-        tell(x, outlier_report(&i->outlier, x->w->now_ns, &x->w->rng, a->probation, failed), why);
+        registry_tell_instance(
+            i, outlier_report(&i->outlier, x->w->now_ns, &x->w->rng, a->probation, failed), why,
+            x->w->now_ns);
         if (failed && x->query.ntried < BALANCE_MAX_TRIED)
             x->query.tried[x->query.ntried++] = &i->load;
     } else {

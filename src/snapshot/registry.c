@@ -2,7 +2,7 @@
 #include "snapshot/registry.h"
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/log.h"
+#include "snapshot/tell.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +26,9 @@ struct instance_entry {
 
 struct registry {
     unsigned nworkers;
+    struct journal *journal;          /* owned */
+    struct list services_ticking;     /* service_state.ticking of those that are forced */
+    struct list instances_ticking;    /* instance_state.ticking of those that are held */
     struct service_entry *services;   /* hash by name; owned */
     struct instance_entry *instances; /* hash by key; owned */
     uint32_t nservice_slots;
@@ -39,6 +42,9 @@ struct registry *registry_new(unsigned nworkers)
     struct registry *r = alloc_or_abort(sizeof *r);
 
     r->nworkers = nworkers;
+    r->journal = journal_new();
+    list_init(&r->services_ticking);
+    list_init(&r->instances_ticking);
     return r;
 }
 
@@ -46,7 +52,7 @@ static void service_entry_free(struct service_entry *e)
 {
     breaker_free(e->state.breaker);
     outlier_group_release(&e->state.outliers);
-    pthread_mutex_destroy(&e->state.lock);
+    history_release(&e->state.history);
     free(e->state.stats);
     free((char *)e->state.name);
     free(e);
@@ -55,7 +61,11 @@ static void service_entry_free(struct service_entry *e)
 static void instance_entry_free(struct instance_entry *e)
 {
     outlier_release(&e->state.outlier);
+    history_release(&e->state.history);
+    list_remove(&e->state.ticking);
     free((char *)e->state.key);
+    free((char *)e->state.node);
+    free((char *)e->state.id);
     free(e);
 }
 
@@ -76,41 +86,21 @@ void registry_free(struct registry *r)
         HASH_DEL(r->services, s);
         service_entry_free(s);
     }
+    journal_free(r->journal);
     free(r->free_slots);
     free(r);
 }
 
-/* Every breaker transition is one log line and one entry of the service's history. */
-static void on_transition(void *arg, enum breaker_state from, enum breaker_state to,
-                          enum breaker_cause cause)
+static void on_transition(void *arg, const struct breaker_change *c)
 {
-    struct service_state *s = arg;
-    struct breaker_info info;
-    struct transition *t;
-    struct window_counts seen;
-
-    breaker_info(s->breaker, clock_now_ns(), &info);
-    if (to == BREAKER_OPEN)
-        seen = (struct window_counts){info.trip.total, info.trip.failed, info.trip.slow};
-    else
-        seen = (struct window_counts){info.now_total, info.now_failed, info.now_slow};
-    pthread_mutex_lock(&s->lock);
-    t = &s->transitions[s->ntransitions++ % TRANSITIONS_KEPT];
-    *t = (struct transition){clock_wall_ms(), from, to, cause, seen.total, seen.failed, seen.slow};
-    pthread_mutex_unlock(&s->lock);
-    if (to == BREAKER_OPEN)
-        log_warn("circuit", "service %s: breaker %s -> open: %s, %u of %u requests failed, %u slow",
-                 s->name, breaker_state_name(from), breaker_cause_name(cause), seen.failed,
-                 seen.total, seen.slow);
-    else
-        log_info("circuit", "service %s: breaker %s -> %s", s->name, breaker_state_name(from),
-                 breaker_state_name(to));
+    tell_breaker(arg, c);
 }
 
 static struct breaker_options breaker_options_of(const struct service_conf *c)
 {
     return (struct breaker_options){
         .enabled = c->breaker.enabled,
+        .shadow = c->breaker.shadow,
         .failure_percent = c->breaker.failure_rate,
         .slow_percent = c->breaker.slow_rate,
         .slow_ns = c->breaker.slow_ms * NS_PER_MS,
@@ -146,7 +136,8 @@ struct service_state *registry_find(struct registry *r, const char *name)
 
 struct service_state *registry_service(struct registry *r, const char *name)
 {
-    static const struct breaker_options no_breaker = {.window_ns = 10 * NS_PER_S};
+    /* Trips by nothing. */
+    static const struct breaker_options no_breaker = {.enabled = true, .window_ns = 10 * NS_PER_S};
     static const struct outlier_options no_outlier = {.window_ns = 10 * NS_PER_S};
     struct service_state *s = registry_find(r, name);
     struct service_entry *e;
@@ -155,6 +146,8 @@ struct service_state *registry_service(struct registry *r, const char *name)
         return s;
     e = alloc_or_abort(sizeof *e);
     s = &e->state;
+    s->registry = r;
+    s->journal = r->journal;
     s->slot = r->nservice_slots++;
     s->name = strdup(name);
     s->nworkers = r->nworkers;
@@ -162,8 +155,8 @@ struct service_state *registry_service(struct registry *r, const char *name)
     s->breaker = breaker_new(&no_breaker, clock_now_ns());
     if (!s->name || !s->breaker)
         abort();
-    pthread_mutex_init(&s->lock, NULL);
-    breaker_watch(s->breaker, on_transition, s);
+    history_init(&s->history);
+    list_init(&s->ticking);
     outlier_group_init(&s->outliers, &no_outlier);
     limit_init(&s->limit, 0, 0);
     retry_budget_init(&s->budget, 20, 10);
@@ -177,6 +170,10 @@ void registry_configure(struct service_state *s, const struct service_conf *conf
     struct outlier_options outlier = outlier_options_of(conf);
 
     breaker_configure(s->breaker, &breaker);
+    breaker_tick(s->breaker, clock_now_ns());
+    if (!s->configured)
+        breaker_watch(s->breaker, on_transition, s); /* how it begins is no transition */
+    s->configured = true;
     outlier_group_configure(&s->outliers, &outlier);
     limit_configure(&s->limit, conf->max_requests, conf->queue);
     retry_budget_configure(&s->budget, conf->retries.budget_percent,
@@ -217,6 +214,12 @@ struct instance_state *registry_instance(struct registry *r, struct service_stat
     e->state.slot = take_slot(r);
     e->state.service = s;
     e->state.key = key;
+    e->state.node = strdup(i->node);
+    e->state.id = strdup(i->id);
+    if (!e->state.node || !e->state.id)
+        abort();
+    history_init(&e->state.history);
+    list_init(&e->state.ticking);
     outlier_init(&e->state.outlier, &s->outliers, &e->state.load);
     HASH_ADD_KEYPTR(hh, r->instances, e->state.key, strlen(e->state.key), e);
     return &e->state;
@@ -227,6 +230,98 @@ uint32_t registry_slots(const struct registry *r)
     return r->nservice_slots;
 }
 
+struct journal *registry_journal(struct registry *r)
+{
+    return r->journal;
+}
+
+void registry_watch_service(struct service_state *s)
+{
+    if (list_empty(&s->ticking))
+        list_push_back(&s->registry->services_ticking, &s->ticking);
+}
+
+void registry_watch_instance(struct instance_state *i)
+{
+    if (list_empty(&i->ticking))
+        list_push_back(&i->service->registry->instances_ticking, &i->ticking);
+}
+
+void registry_each_instance(struct service_state *s,
+                            void (*fn)(struct instance_state *i, const void *arg, uint64_t now_ns),
+                            const void *arg, uint64_t now_ns)
+{
+    struct instance_entry *e, *next;
+
+    HASH_ITER(hh, s->registry->instances, e, next)
+    if (e->state.service == s && atomic_load_explicit(&e->state.present, memory_order_relaxed))
+        fn(&e->state, arg, now_ns);
+}
+
+static void tick_service(struct service_state *s, uint64_t now_ns)
+{
+    struct breaker_info info;
+
+    breaker_info(s->breaker, now_ns, &info); /* tells the time as breaker_tick() does */
+    if (!info.forced)
+        list_remove(&s->ticking);
+}
+
+/* What is held is written by this thread alone. */
+static void tick_instance(struct instance_state *i, uint64_t now_ns)
+{
+    struct instance_change c = {
+        .from = i->outlier.held == OUTLIER_OUT ? OUTLIER_HELD_OUT : OUTLIER_HELD_IN,
+        .cause = breaker_cause_name(BREAKER_BY_EXPIRY),
+        .by_operator = true,
+        .expired = true,
+        .last = REASON_NONE,
+    };
+    struct outlier_info after;
+
+    if (outlier_tick(&i->outlier, now_ns)) {
+        outlier_info(&i->outlier, now_ns, &after);
+        c.to = after.state;
+        tell_instance(i, &c, now_ns);
+    }
+    if (i->outlier.held == OUTLIER_AUTO)
+        list_remove(&i->ticking);
+}
+
+void registry_tell_instance(struct instance_state *i, enum outlier_event e, enum reason why,
+                            uint64_t now_ns)
+{
+    struct outlier *o = &i->outlier;
+    struct instance_change c = {.last = why};
+    struct outlier_info info;
+
+    if (e == OUTLIER_NOTHING)
+        return;
+    if (e == OUTLIER_RESTORED) {
+        c.from = OUTLIER_ON_PROBATION;
+        c.to = OUTLIER_IN_ROTATION;
+        c.cause = breaker_cause_name(BREAKER_BY_PROBES_PASSED);
+    } else {
+        outlier_info(o, now_ns, &info);
+        c.from = info.cause == OUTLIER_PROBATION ? OUTLIER_ON_PROBATION : OUTLIER_IN_ROTATION;
+        c.to = OUTLIER_IS_EJECTED;
+        c.cause = outlier_cause_name(info.cause);
+        c.total = info.cause_total;
+        c.failed = info.cause_failed;
+        c.window_ms = info.cause == OUTLIER_RATE ? window_length(&o->window) / NS_PER_MS : 0;
+        c.until_ns = info.until_ns;
+    }
+    tell_instance(i, &c, now_ns);
+}
+
+void registry_tick(struct registry *r, uint64_t now_ns)
+{
+    list_each_safe(at, next, &r->services_ticking)
+        tick_service(CONTAINER_OF(at, struct service_state, ticking), now_ns);
+    list_each_safe(at, next, &r->instances_ticking)
+        tick_instance(CONTAINER_OF(at, struct instance_state, ticking), now_ns);
+}
+
 void registry_sweep(struct registry *r, uint64_t now_ns)
 {
     struct instance_entry *e, *next;
@@ -235,7 +330,7 @@ void registry_sweep(struct registry *r, uint64_t now_ns)
     {
         struct instance_state *i = &e->state;
 
-        if (atomic_load_explicit(&i->present, memory_order_relaxed))
+        if (atomic_load_explicit(&i->present, memory_order_relaxed) || !list_empty(&i->ticking))
             continue;
         if (i->absent_since_ns == 0)
             i->absent_since_ns = now_ns;

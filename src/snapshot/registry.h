@@ -10,16 +10,16 @@
  */
 #include "base/instance.h"
 #include "base/instance_load.h"
+#include "base/list.h"
 #include "base/reason.h"
 #include "circuit/breaker.h"
 #include "circuit/limit.h"
 #include "circuit/outlier.h"
 #include "circuit/retry_budget.h"
 #include "config/config.h"
+#include "snapshot/journal.h"
 
-#include <pthread.h>
-
-enum { LATENCY_BUCKETS = 16, TRANSITIONS_KEPT = 50 };
+enum { LATENCY_BUCKETS = 16 };
 
 /* Upper bounds in seconds, as the metrics page gives them; the last bucket is +Inf. */
 extern const double latency_bounds[LATENCY_BUCKETS - 1];
@@ -42,16 +42,20 @@ static inline void stat_add(_Atomic uint64_t *counter, uint64_t n)
                           memory_order_relaxed);
 }
 
-struct transition {
-    int64_t wall_ms;
-    enum breaker_state from, to;
-    enum breaker_cause cause;
-    uint32_t total, failed, slow; /* the numbers in the window at that moment */
+/* Who forced a state, and why. Written by the control thread (operate.h) under the history's lock
+ * of the service or instance; read by whoever tells of a transition. */
+struct forced {
+    bool active;
+    bool fleet; /* by the fleet's word */
+    int64_t at_wall_ms, until_wall_ms;
+    uint64_t until_ns;
+    char author[AUTHOR_MAX], why[WHY_MAX];
 };
 
 /* Lives as long as the process: a slot is never given to another service. */
 struct service_state {
-    uint32_t slot; /* small and stable: index into snapshot.services */
+    struct registry *registry; /* borrowed: its owner */
+    uint32_t slot;             /* small and stable: index into snapshot.services */
     const char *name;
     unsigned nworkers;
     struct breaker *breaker;
@@ -61,9 +65,11 @@ struct service_state {
     _Atomic uint64_t cursor;          /* round-robin position */
     _Atomic uint64_t waiting_workers; /* bit w: worker w has requests queued for this service */
     struct service_stats *stats;      /* [nworkers] */
-    pthread_mutex_t lock;             /* guards the transitions */
-    struct transition transitions[TRANSITIONS_KEPT];
-    uint64_t ntransitions; /* in all; the newest is at (n - 1) % TRANSITIONS_KEPT */
+    struct journal *journal;          /* borrowed from the registry */
+    struct history history;           /* of its breaker and of its instances */
+    struct forced forced;             /* guarded by history.lock */
+    struct list ticking; /* control thread: in the registry's list while its breaker is forced */
+    bool configured;     /* control thread */
 };
 
 /* Freed by the control thread only (registry_sweep), when nobody else has a reference. */
@@ -72,8 +78,12 @@ struct instance_state {
     uint32_t slot;                 /* small, reused: index into a worker's connection pools */
     struct service_state *service; /* borrowed from the registry */
     const char *key;               /* "service|node/id/address:port" */
+    const char *node, *id;         /* in Consul */
     struct instance_load load;
     struct outlier outlier;
+    struct history history;
+    struct forced forced; /* guarded by history.lock */
+    struct list ticking;  /* control thread: in the registry's list while it is held */
     _Atomic bool present; /* in the newest snapshot */
     _Atomic uint64_t requests, failures;
     _Atomic uint64_t last_failure_ms; /* wall clock */
@@ -99,7 +109,23 @@ uint32_t registry_slots(const struct registry *r);
 /* NULL when there is no such service. */
 struct service_state *registry_find(struct registry *r, const char *name);
 
-/* Drops instances that have been absent for ten minutes. */
+/* Never NULL. */
+struct journal *registry_journal(struct registry *r);
+/* Ends forced states whose time is over and tells of it. Call it a few times a second. */
+void registry_tick(struct registry *r, uint64_t now_ns);
+/* Puts one that is forced among those that registry_tick() looks at. */
+void registry_watch_service(struct service_state *s);
+void registry_watch_instance(struct instance_state *i);
+/* Those of the service that are present. */
+void registry_each_instance(struct service_state *s,
+                            void (*fn)(struct instance_state *i, const void *arg, uint64_t now_ns),
+                            const void *arg, uint64_t now_ns);
+/* One ejection or restoration that the outlier detector has decided: log line and journal. Any
+ * thread; `why` is the last failure, REASON_NONE when it is none. */
+void registry_tell_instance(struct instance_state *i, enum outlier_event e, enum reason why,
+                            uint64_t now_ns);
+
+/* Drops instances that have been absent for ten minutes and are not held by an operator. */
 void registry_sweep(struct registry *r, uint64_t now_ns);
 
 struct instance_state *instance_state_ref(struct instance_state *i);

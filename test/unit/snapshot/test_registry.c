@@ -268,36 +268,47 @@ static void state_survives_a_new_configuration(void **state)
 static void transitions_are_recorded(void **state)
 {
     struct service_conf conf = strict_conf();
-    const struct transition *t = &orders->transitions[0];
+    struct transition t;
 
     (void)state;
     registry_configure(orders, &conf);
+    assert_int_equal(history_copy(&orders->history, &t, 1), 0); /* how it begins is none */
     trip(orders);
-    assert_int_equal(orders->ntransitions, 1);
-    assert_int_equal(t->from, BREAKER_CLOSED);
-    assert_int_equal(t->to, BREAKER_OPEN);
-    assert_int_equal(t->cause, BREAKER_BY_FAILURES);
-    assert_int_equal(t->total, 4);
-    assert_int_equal(t->failed, 4);
-    assert_true(t->wall_ms > 0);
+    assert_int_equal(orders->history.n, 1);
+    assert_int_equal(history_copy(&orders->history, &t, 1), 1);
+    assert_string_equal(t.service, "orders");
+    assert_string_equal(t.instance, "");
+    assert_string_equal(t.from, "closed");
+    assert_string_equal(t.to, "open");
+    assert_string_equal(t.cause, "failure_rate");
+    assert_int_equal(t.total, 4);
+    assert_int_equal(t.failed, 4);
+    assert_int_equal(t.window_ms, 10000);
+    assert_true(t.wall_ms > 0);
+    assert_in_range(t.until_wall_ms, t.wall_ms + 59000, t.wall_ms + 66000);
+    assert_string_equal(t.author, "");
 }
 
-/* Disabling closes a breaker, so each turn makes two transitions; the ring keeps the newest. */
-static void old_transitions_are_overwritten(void **state)
+/* A change of the options is told at once, under its own cause. */
+static void configuration_makes_transitions(void **state)
 {
     struct service_conf conf = strict_conf();
+    struct transition t;
 
     (void)state;
-    for (int i = 0; i < TRANSITIONS_KEPT; i++) {
-        conf.breaker.enabled = true;
-        registry_configure(orders, &conf);
-        trip(orders);
-        conf.breaker.enabled = false;
-        registry_configure(orders, &conf);
-        assert_int_equal(breaker_state(orders), BREAKER_CLOSED);
-    }
-    assert_int_equal(orders->ntransitions, 2 * TRANSITIONS_KEPT);
-    assert_int_equal(orders->transitions[TRANSITIONS_KEPT - 1].to, BREAKER_CLOSED);
+    registry_configure(orders, &conf);
+    conf.breaker.enabled = false;
+    registry_configure(orders, &conf);
+    history_copy(&orders->history, &t, 1);
+    assert_string_equal(t.from, "closed");
+    assert_string_equal(t.to, "disabled");
+    assert_string_equal(t.cause, "configuration");
+    conf.breaker.enabled = conf.breaker.shadow = true;
+    registry_configure(orders, &conf);
+    history_copy(&orders->history, &t, 1);
+    assert_string_equal(t.to, "shadow");
+    assert_int_equal(breaker_state(orders), BREAKER_SHADOW);
+    assert_int_equal(orders->history.n, 2);
 }
 
 static void buckets_ascend(void **state)
@@ -347,9 +358,8 @@ static void workers_and_control_at_once(void **state)
         conf.breaker.minimum_requests = 1 + (unsigned)k % 5;
         conf.breaker.open_for_ms = 1;
         registry_configure(orders, &conf);
-        pthread_mutex_lock(&orders->lock);
-        (void)orders->transitions[(orders->ntransitions + 1) % TRANSITIONS_KEPT].wall_ms;
-        pthread_mutex_unlock(&orders->lock);
+        struct transition copy[TRANSITIONS_KEPT];
+        history_copy(&orders->history, copy, TRANSITIONS_KEPT);
         registry_sweep(reg, S(1000) * (1 + (uint64_t)k));
     }
     for (int k = 0; k < THREADS; k++)
@@ -372,7 +382,7 @@ int main(void)
         T(unconfigured),
         T(state_survives_a_new_configuration),
         T(transitions_are_recorded),
-        T(old_transitions_are_overwritten),
+        T(configuration_makes_transitions),
         T(buckets_ascend),
         T(workers_and_control_at_once),
     };
