@@ -74,6 +74,13 @@ struct retries_conf {
     unsigned budget_percent, budget_min_per_s;
 };
 
+/* A second try beside a slow first one. Both 0 = none. */
+struct hedge_conf {
+    unsigned percent;     /* after this quantile of the times to the first byte */
+    uint64_t after_ms;    /* or after a fixed time */
+    uint64_t at_least_ms; /* lower bound of the quantile */
+};
+
 struct breaker_conf {
     bool enabled, shadow;
     unsigned failure_rate, slow_rate, minimum_requests, half_open_requests;
@@ -135,6 +142,7 @@ struct service_conf {
     size_t ninstances;
     struct balance_conf balance;
     struct retries_conf retries;
+    struct hedge_conf hedge;
     struct breaker_conf breaker;
     struct outlier_conf outlier;
     unsigned max_requests, max_requests_per_instance, queue; /* 0 = no limit / no queue */
@@ -176,6 +184,8 @@ struct target_conf {
     unsigned weight; /* share among the targets */
 };
 
+enum route_hedge { ROUTE_AS_SERVICE, ROUTE_NEVER_HEDGES, ROUTE_HEDGES };
+
 struct route_conf {
     const char *name;   /* for people: as written, or made from host and path */
     const char *source; /* "routes.yaml:12", "tag frontdesk.path=/x of web" */
@@ -205,7 +215,8 @@ struct route_conf {
     size_t nresponse_headers;
     uint64_t timeout_ms; /* 0 = the service's */
     int64_t max_body;    /* -1 = the listener's limit; INT64_MAX = unlimited */
-    const char *auth;    /* a policy's name; one that does not exist denies (403) */
+    enum route_hedge hedge;
+    const char *auth; /* a policy's name; one that does not exist denies (403) */
     const struct fallback_list *fallback; /* NULL = the service's; in the configuration's arena */
 };
 
@@ -264,6 +275,8 @@ void config_unref(struct config **c);
 
 /* The settings of a service: its own entry or the defaults. Never NULL. */
 const struct service_conf *config_service(const struct config *c, const char *name);
+/* What a request of this route to this service does when it is slow; NULL = nothing. */
+const struct hedge_conf *hedge_conf_of(const struct route_conf *r, const struct service_conf *s);
 
 /* "cache" "service" "static": as in the configuration, headers, logs and metrics. */
 const char *fallback_name(enum fallback kind);

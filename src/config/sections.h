@@ -9,6 +9,7 @@ extern const struct section listener_section;
 extern const struct section admin_section; /* into a struct admin_conf */
 extern const struct section service_section;
 extern const struct section route_section; /* into a draft of routes.c */
+extern const struct section hedge_section;
 extern const struct section fallback_section; /* into a draft of fallback.c */
 extern const struct section fallback_cache_section;
 
@@ -20,6 +21,10 @@ int admin_off_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 int service_read(struct reader *r, const struct node *n, struct service_conf *s) MUST_CHECK;
 /* One entry of `routes:`; `at` is a struct route_conf. */
 int route_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+/* `hedge: p95` of a service; `at` is its struct hedge_conf. */
+int hedge_read_after(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+/* `hedge:` of a route; `at` is its enum route_hedge. */
+int hedge_read_route(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 /* A `fallback:` list; `at` is a const struct fallback_list *. */
 int fallback_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 /* Refuses an item that sends the requests of a service to that service. */

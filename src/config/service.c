@@ -347,6 +347,16 @@ static const struct field service_fields[] = {
      .offset = offsetof(struct service_conf, retries),
      .section = &retries_section,
      .help = "What is tried again at another instance."},
+    {.key = "hedge",
+     .type = FIELD_SECTION,
+     .offset = offsetof(struct service_conf, hedge),
+     .section = &hedge_section,
+     .read_text = hedge_read_after,
+     .kind = "map or `after`",
+     .shown = "off",
+     .help =
+         "When a second try is sent beside a slow first one. `hedge: p95` is short for `hedge: { "
+         "after: p95 }`."},
     {.key = "breaker",
      .type = FIELD_SECTION,
      .offset = offsetof(struct service_conf, breaker),
