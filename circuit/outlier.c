@@ -53,7 +53,7 @@ static void free_slot(struct instance_load *l)
     atomic_store_explicit(&l->probing, false, memory_order_release);
 }
 
-/* From here to outlier_group_resize() without the functions of set-up: the mutex is held. */
+/* All static functions below are called with the group's mutex held. */
 
 /* A probe that is out keeps the slot until its own report: there is never a second one. */
 static void restore(struct outlier *o, uint64_t now_ns)

@@ -61,7 +61,7 @@ static bool is_held(const struct outlier_info *o)
     return o->state == OUTLIER_HELD_OUT || o->state == OUTLIER_HELD_IN;
 }
 
-/* Telling it is worth a line only if something changed, or if one asked for this instance. */
+/* What changes nothing is told only when asked so. */
 static enum operate_result force_instance(struct instance_state *i, const struct operate_request *q,
                                           bool always_tell, uint64_t now_ns)
 {
@@ -69,7 +69,8 @@ static enum operate_result force_instance(struct instance_state *i, const struct
         [OPERATE_OPEN] = OUTLIER_OUT, [OPERATE_CLOSE] = OUTLIER_IN};
     uint64_t until_ns = forces(q) ? now_ns + ttl_ms(q) * NS_PER_MS : 0;
     /* One that Consul calls unusable is not in rotation: it cannot be the last. */
-    bool even_last = q->even_last || !i->usable;
+    bool even_last =
+        q->even_last || !i->usable || !atomic_load_explicit(&i->present, memory_order_relaxed);
     struct outlier_info before, after;
 
     outlier_info(&i->outlier, now_ns, &before);
@@ -100,7 +101,7 @@ enum operate_result operate_instance(struct instance_state *i, const struct oper
         return OPERATE_NOT_FOR_INSTANCES;
     if (forces(q) && q->ttl_ms > OPERATE_TTL_MAX_MS)
         return OPERATE_TTL_TOO_LONG;
-    return force_instance(i, q, true, now_ns);
+    return force_instance(i, q, q->what != OPERATE_AUTO, now_ns);
 }
 
 static void reset_instance(struct instance_state *i, const void *arg, uint64_t now_ns)

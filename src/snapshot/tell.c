@@ -58,14 +58,16 @@ static void write_end(const struct transition *t, char *buf, size_t size)
 
 static void write_numbers(const struct transition *t, char *buf, size_t size)
 {
-    char over[40] = "";
+    char slow[32] = "", over[40] = "";
 
     buf[0] = '\0';
     if (t->total == 0)
         return;
+    if (t->slow)
+        snprintf(slow, sizeof slow, ", %u slow", t->slow);
     if (t->window_ms)
         snprintf(over, sizeof over, " in %llu ms", (unsigned long long)t->window_ms);
-    snprintf(buf, size, ", %u of %u failed, %u slow%s", t->failed, t->total, t->slow, over);
+    snprintf(buf, size, ", %u of %u failed%s%s", t->failed, t->total, slow, over);
 }
 
 void tell_breaker(struct service_state *s, const struct breaker_change *c)

@@ -6,85 +6,8 @@
 
 #include <cmocka.h>
 
-#include "circuit/breaker.h"
+#include "breaker_fixture.h"
 #include "threads.h"
-
-#define S  NS_PER_S
-#define T0 (1000 * S)
-
-static const struct breaker_options usual = {
-    .enabled = true,
-    .failure_percent = 50,
-    .slow_percent = 80,
-    .slow_ns = S,
-    .minimum_requests = 10,
-    .window_ns = 10 * S,
-    .open_ns = 5 * S,
-    .max_open_ns = 30 * S,
-    .half_open_requests = 3,
-};
-
-static struct rng rng = {42};
-
-struct told {
-    unsigned n;
-    struct breaker_change last;
-};
-
-static void on_transition(void *arg, const struct breaker_change *c)
-{
-    struct told *t = arg;
-
-    *t = (struct told){t->n + 1, *c};
-}
-
-static struct breaker *breaker_with(const struct breaker_options *o)
-{
-    struct breaker *b = breaker_new(o, T0);
-
-    assert_non_null(b);
-    return b;
-}
-
-static struct breaker_info info_at(struct breaker *b, uint64_t now_ns)
-{
-    struct breaker_info i;
-
-    breaker_info(b, now_ns, &i);
-    return i;
-}
-
-/* A call from admission to report in one instant. */
-static void call(struct breaker *b, uint64_t now_ns, bool failed, uint64_t took_ns)
-{
-    struct breaker_ticket t = breaker_admit(b, now_ns);
-
-    assert_true(t.admitted);
-    breaker_report(b, t, now_ns, &rng, failed, took_ns);
-}
-
-static void calls(struct breaker *b, uint64_t now_ns, unsigned n, bool failed, uint64_t took_ns)
-{
-    while (n--)
-        call(b, now_ns, failed, took_ns);
-}
-
-/* Returns the time when it goes to half-open. */
-static uint64_t trip(struct breaker *b, uint64_t now_ns)
-{
-    calls(b, now_ns, usual.minimum_requests, true, 1);
-    assert_int_equal(info_at(b, now_ns).state, BREAKER_OPEN);
-    return info_at(b, now_ns).reopens_at_ns;
-}
-
-static struct breaker_ticket probe_at(struct breaker *b, uint64_t now_ns)
-{
-    struct breaker_ticket t = breaker_admit(b, now_ns);
-
-    assert_true(t.admitted);
-    assert_true(t.probe);
-    return t;
-}
 
 static void trips_by_the_window(void **state)
 {
@@ -406,14 +329,27 @@ static void more_probes_by_new_options(void **state)
 
 static void names(void **state)
 {
+    static const char *const states[] = {"closed",        "open",     "half_open", "forced_open",
+                                         "forced_closed", "disabled", "shadow"};
+    static const char *const causes[] = {"",
+                                         "failure_rate",
+                                         "slow_call_rate",
+                                         "probe_failed",
+                                         "probes_passed",
+                                         "open_time_over",
+                                         "operator",
+                                         "expired",
+                                         "configuration"};
+
     (void)state;
-    assert_string_equal(breaker_state_name(BREAKER_CLOSED), "closed");
-    assert_string_equal(breaker_state_name(BREAKER_OPEN), "open");
-    assert_string_equal(breaker_state_name(BREAKER_HALF_OPEN), "half_open");
-    assert_string_equal(breaker_cause_name(BREAKER_BY_NOTHING), "");
-    assert_string_equal(breaker_cause_name(BREAKER_BY_FAILURES), "failure_rate");
-    assert_string_equal(breaker_cause_name(BREAKER_BY_SLOW_CALLS), "slow_call_rate");
-    assert_string_equal(breaker_cause_name(BREAKER_BY_PROBE), "probe_failed");
+    for (unsigned i = 0; i < BREAKER_STATES; i++) {
+        assert_string_equal(breaker_state_name((enum breaker_state)i), states[i]);
+        assert_int_equal(breaker_state_parse(states[i]), i);
+    }
+    assert_int_equal(breaker_state_parse("Open"), BREAKER_STATES);
+    assert_int_equal(breaker_state_parse(""), BREAKER_STATES);
+    for (unsigned i = 0; i < ARRAY_LEN(causes); i++)
+        assert_string_equal(breaker_cause_name((enum breaker_cause)i), causes[i]);
     breaker_free(NULL);
 }
 
