@@ -10,12 +10,14 @@
 #include "proxy/proxy.h"
 #include "snapshot/builder.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 /* How long the listeners wait for a first look at the catalog, unless Consul fails before. */
@@ -37,6 +39,8 @@ struct control {
     struct snapshot *snapshot; /* ref: the newest */
     struct event *signals[4];
     struct event *first_look, *drain_timer, *watchdog, *registry_tick;
+    struct event *journal; /* readable when there are new transitions */
+    int journal_fd;        /* eventfd; any thread may write */
     unsigned nworkers;
     bool listening, draining, failed;
     uint64_t drain_close_ns, drain_end_ns;
@@ -151,23 +155,79 @@ static void give_workers(void *arg, struct admin_workers *ret)
     };
 }
 
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
 static int open_admin(struct control *c, const struct config *config, struct err *e)
 {
     if (!config->admin.address)
         return 0;
-    c->admin = admin_new(c->base, config->admin.host, config->admin.port, &c->sources, e);
+    c->admin = admin_new(c->base, &config->admin, &c->sources, e);
     return c->admin ? 0 : -1;
 }
 
-static bool same_text(const char *a, const char *b)
+/* What can be refused of the section: a new address is listened on before the old one is given up.
+ * *ret is NULL when the address stays (or there is to be no endpoint). */
+static int prepare_admin(struct control *c, const struct config *next, struct admin **ret,
+                         struct err *e)
 {
-    return a == b || (a && b && strcmp(a, b) == 0);
+    *ret = NULL;
+    if (!next->admin.address || same_text(c->config->admin.address, next->admin.address))
+        return admin_check(&next->admin, e);
+    *ret = admin_new(c->base, &next->admin, &c->sources, e);
+    return *ret ? 0 : -1;
+}
+
+static void apply_admin(struct control *c, const struct config *next, struct admin *fresh)
+{
+    struct err e;
+
+    if (fresh || !next->admin.address) {
+        admin_free(c->admin);
+        c->admin = fresh;
+    } else if (c->admin && admin_configure(c->admin, &next->admin, &e) < 0) {
+        log_error("control", "%s", e.text);
+    }
+}
+
+/* Any thread: someone has written to the journal. */
+static void wake_for_journal(void *arg)
+{
+    struct control *c = arg;
+    uint64_t one = 1;
+
+    if (write(c->journal_fd, &one, sizeof one) < 0 && errno != EAGAIN)
+        log_error("control", "cannot wake for a transition: %s", strerror(errno));
+}
+
+static void on_journal(evutil_socket_t fd, short events, void *arg)
+{
+    struct control *c = arg;
+    uint64_t count;
+
+    (void)events;
+    if (read(fd, &count, sizeof count) > 0)
+        admin_wake(c->admin);
+}
+
+static int watch_journal(struct control *c, struct err *e)
+{
+    c->journal_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (c->journal_fd < 0)
+        return err_set(e, "eventfd: %s", strerror(errno));
+    c->journal = event_new(c->base, c->journal_fd, EV_READ | EV_PERSIST, on_journal, c);
+    event_add(c->journal, NULL);
+    journal_watch(registry_journal(c->registry), wake_for_journal, c);
+    return 0;
 }
 
 /* Everything that can be refused is tried before anything is changed. */
 static int apply(struct control *c, struct config *next, struct err *e)
 {
     struct discovery *coming = NULL;
+    struct admin *admin;
 
     if (!same_text(next->access_log, c->config->access_log))
         log_warn("control", "access_log: takes effect with the next restart");
@@ -178,18 +238,13 @@ static int apply(struct control *c, struct config *next, struct err *e)
         if (!coming)
             return -1;
     }
-    if (c->listening && proxy_listen(c->proxy, next, e) < 0) {
+    if (prepare_admin(c, next, &admin, e) < 0 ||
+        (c->listening && proxy_listen(c->proxy, next, e) < 0)) {
+        admin_free(admin);
         discovery_free(coming);
         return -1;
     }
-    if (!same_text(c->config->admin.address, next->admin.address)) {
-        struct err admin_err;
-
-        admin_free(c->admin);
-        c->admin = NULL;
-        if (open_admin(c, next, &admin_err) < 0)
-            log_error("control", "%s", admin_err.text);
-    }
+    apply_admin(c, next, admin);
     config_unref(&c->config);
     c->config = next;
     log_set_level((enum log_level)log_level_parse(next->log_level));
@@ -364,6 +419,8 @@ static int start(struct control *c, struct err *e)
         .arg = c,
     };
     c->proxy = proxy_new(c->nworkers);
+    if (watch_journal(c, e) < 0)
+        return -1;
     publish(c);
     if (start_workers(c, e) < 0 || open_admin(c, c->config, e) < 0)
         return -1;
@@ -402,6 +459,9 @@ static void stop(struct control *c)
     free_event(&c->drain_timer);
     free_event(&c->watchdog);
     free_event(&c->registry_tick);
+    free_event(&c->journal);
+    if (c->journal_fd > 0)
+        close(c->journal_fd);
     config_unref(&c->config);
     if (c->base)
         event_base_free(c->base);

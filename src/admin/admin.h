@@ -1,23 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* admin.h - the admin endpoint: status as JSON, metrics, health, the dashboard page.
+/* admin.h - the admin endpoint: status as JSON, an event stream, metrics, health, the dashboard
+ * page, and what an operator does by hand to breakers and instances.
  *
- * libevent's evhttp in the control thread's loop; nothing here runs on a worker. It only reads:
- * what workers count is loaded with relaxed order, what needs to be consistent is copied under its
- * own lock (breakers, transitions). Answers are documented in docs/status.md.
+ * libevent's evhttp in the control thread's loop, over TLS when configured; nothing here runs on a
+ * worker. What workers count is loaded with relaxed order, what needs to be consistent is copied
+ * under its own lock (breakers, transitions). Answers are documented in docs/status.md.
  *
  * Reads need no token, so two rules keep a stranger's web page from reading it through the browser
  * of someone who may: no CORS header is ever sent, and a Host that is a name other than localhost
- * is refused (DNS rebinding). */
+ * is refused (DNS rebinding). Writes need the token or a client certificate, a JSON body (no form
+ * can send that to a stranger) and, from a browser, this endpoint's own origin. */
 #include "base/err.h"
 #include "config/config.h"
 #include "discovery/discovery.h"
 #include "snapshot/builder.h"
+#include "snapshot/operate.h"
 #include "snapshot/registry.h"
 #include "snapshot/snapshot.h"
 
+#include <jansson.h>
+
 struct event_base;
 struct admin;
+struct series;
 
 /* Summed over all workers. */
 struct admin_workers {
@@ -44,10 +50,28 @@ struct admin_sources {
     char last_reload_error[512]; /* "" = the last one was good */
     int64_t last_reload_wall_ms; /* 0 = never */
     void *arg;
+    /* Written by the admin endpoint itself. */
+    struct series *series;      /* NULL = there is no history */
+    unsigned listeners;         /* of the event stream, now */
+    uint64_t listeners_dropped; /* did not read; since the start */
+    /* What all gateways together do; all NULL when there is no fleet. force: asks them to do as `q`
+     * says, -1 and a message when that cannot be told to them now. */
+    int (*fleet_force)(void *arg, const char *service, const struct operate_request *q,
+                       struct err *e);
+    json_t *(*fleet_document)(void *arg);
+    bool (*fleet_connected)(void *arg); /* does what it is told now reach the others? */
 };
 
-/* Listens on host:port; NULL and a message when that fails. */
-struct admin *admin_new(struct event_base *base, const char *host, uint16_t port,
+/* Can the files of the section be used? -1 and a message that names the key. */
+int admin_check(const struct admin_conf *c, struct err *e) MUST_CHECK;
+
+/* Listens; NULL and a message when that fails. `c` is not kept. */
+struct admin *admin_new(struct event_base *base, const struct admin_conf *c,
                         struct admin_sources *s, struct err *e) MUST_CHECK;
+/* Takes over token and TLS files of a reload for new connections; the address stays. On failure
+ * nothing has changed. */
+int admin_configure(struct admin *a, const struct admin_conf *c, struct err *e) MUST_CHECK;
+/* There are new transitions: passes them on to those who listen. Accepts NULL. */
+void admin_wake(struct admin *a);
 /* Closes its connections at once; accepts NULL. Not from within one of its own callbacks. */
 void admin_free(struct admin *a);

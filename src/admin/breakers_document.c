@@ -25,9 +25,9 @@ json_t *breaker_summary(const struct look *l, const struct service_row *row)
     struct service_state *state = row->view->state;
     json_t *window = json_pack("{s:I,s:I,s:I}", "total", (json_int_t)b->now_total, "failed",
                                (json_int_t)b->now_failed, "slow", (json_int_t)b->now_slow);
-    json_t *forced = b->forced ? forced_part(l, &state->history, &state->forced,
-                                             breaker_state_name(b->state))
-                               : json_null();
+    json_t *forced =
+        b->forced ? forced_part(l, &state->history, &state->forced, breaker_state_name(b->state))
+                  : json_null();
 
     return json_pack(
         "{s:b,s:s,s:s,s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:o}", "enabled",
@@ -106,7 +106,7 @@ json_t *breakers_document(const struct look *l)
     return json_pack("{s:o}", "breakers", list);
 }
 
-json_t *breaker_document(const struct look *l, const struct target *t)
+json_t *breaker_document(const struct look *l, const struct breaker_target *t)
 {
     struct service_row row;
     json_t *doc;

@@ -73,3 +73,14 @@ json_t *json_text(const char *s)
     free(copy);
     return text;
 }
+
+char *json_quoted(const char *s)
+{
+    json_t *text = json_text(s);
+    char *quoted = json_dumps(text, JSON_ENCODE_ANY | JSON_COMPACT);
+
+    json_decref(text);
+    if (!quoted)
+        abort();
+    return quoted;
+}

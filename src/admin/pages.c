@@ -6,6 +6,7 @@
 
 #include <event2/buffer.h>
 #include <event2/http.h>
+#include <event2/keyvalq_struct.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,10 +35,20 @@ static void answer_json(struct page_answer *a, int status, json_t *doc)
     json_decref(doc);
 }
 
-void pages_error(struct page_answer *a, int status, const char *why)
+void pages_json(struct page_answer *a, int status, json_t *doc)
 {
     a->policy = closed_policy;
-    answer_json(a, status, json_pack("{s:o}", "error", json_text(why)));
+    answer_json(a, status, doc);
+}
+
+void pages_error(struct page_answer *a, int status, const char *why)
+{
+    pages_json(a, status, json_pack("{s:o}", "error", json_text(why)));
+}
+
+void pages_refuse(struct page_answer *a, int status, const char *reason, const char *why)
+{
+    pages_json(a, status, json_pack("{s:o,s:s}", "error", json_text(why), "reason", reason));
 }
 
 static void answer_text(struct page_answer *a, int status, const char *text)
@@ -58,7 +69,7 @@ static void answer_asset(struct page_answer *a, const char *type, struct str ass
 struct page_input {
     const struct look *look;
     const struct evkeyvalq *query;
-    const char *name; /* decoded rest of the path, for pages of one service */
+    const char *rest; /* of the path, not decoded: for pages of one service */
 };
 
 static void page_dashboard(const struct page_input *in, struct page_answer *a)
@@ -119,22 +130,72 @@ static void page_routes(const struct page_input *in, struct page_answer *a)
     answer_json(a, 200, routes_document(in->look));
 }
 
-static void answer_named(struct page_answer *a, json_t *doc)
+static void page_service(const struct page_input *in, struct page_answer *a)
 {
+    char *name = target_decode(in->rest, strlen(in->rest));
+    json_t *doc = name ? service_document(in->look, name) : NULL;
+
+    free(name);
     if (doc)
         answer_json(a, 200, doc);
     else
-        pages_error(a, 404, "there is no such service");
+        pages_refuse(a, 404, "not_found", "there is no such service");
 }
 
-static void page_service(const struct page_input *in, struct page_answer *a)
+void pages_no_target(struct page_answer *a, enum target_result r)
 {
-    answer_named(a, service_document(in->look, in->name));
+    if (r == TARGET_AMBIGUOUS)
+        pages_refuse(a, 409, "ambiguous_instance",
+                     "several instances have this id: use NODE/ID, each percent-encoded");
+    else
+        pages_refuse(a, 404, "not_found",
+                     r == TARGET_NO_SERVICE ? "there is no such service"
+                                            : "the service has no such instance");
 }
 
 static void page_breaker(const struct page_input *in, struct page_answer *a)
 {
-    answer_named(a, breaker_document(in->look, in->name));
+    struct breaker_target t;
+    enum target_result r = target_find(in->look->snapshot, in->rest, &t);
+
+    if (r == TARGET_FOUND)
+        answer_json(a, 200, breaker_document(in->look, &t));
+    else
+        pages_no_target(a, r);
+}
+
+/* A number of the query; `dflt` when it is not there. */
+static bool query_number(const struct page_input *in, const char *key, uint64_t dflt, uint64_t *ret)
+{
+    const char *text = evhttp_find_header(in->query, key);
+
+    *ret = dflt;
+    return !text || str_to_u64(str_of(text), ret);
+}
+
+static void page_transitions(const struct page_input *in, struct page_answer *a)
+{
+    bool after_given = evhttp_find_header(in->query, "after") != NULL;
+    uint64_t after, limit;
+
+    if (!query_number(in, "after", 0, &after) || !query_number(in, "limit", 100, &limit) ||
+        limit == 0) {
+        pages_refuse(a, 400, "bad_request", "after and limit: expected a whole number");
+        return;
+    }
+    answer_json(a, 200,
+                transitions_document(in->look, after_given, after,
+                                     evhttp_find_header(in->query, "service"),
+                                     limit < JOURNAL_KEPT ? (size_t)limit : JOURNAL_KEPT));
+}
+
+static void page_fleet(const struct page_input *in, struct page_answer *a)
+{
+    const struct admin_sources *s = in->look->sources;
+
+    answer_json(a, 200,
+                s->fleet_document ? s->fleet_document(s->arg)
+                                  : json_pack("{s:b}", "enabled", false));
 }
 
 static void page_explain(const struct page_input *in, struct page_answer *a)
@@ -165,7 +226,8 @@ static const struct page {
     {"/readyz", page_readyz},        {"/metrics", page_metrics},
     {"/v1/status", page_status},     {"/v1/services", page_services},
     {"/v1/services/", page_service}, {"/v1/breakers", page_breakers},
-    {"/v1/breakers/", page_breaker}, {"/v1/routes", page_routes},
+    {PAGES_BREAKER, page_breaker},   {"/v1/transitions", page_transitions},
+    {"/v1/fleet", page_fleet},       {"/v1/routes", page_routes},
     {"/v1/explain", page_explain},
 };
 
@@ -188,17 +250,12 @@ void pages_answer(const struct look *l, const struct page_request *q, struct pag
     ret->policy = closed_policy;
     for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
         const char *rest = rest_of(&pages[i], q->path);
-        size_t n = 0;
-        char *name;
 
         if (!rest)
             continue;
-        name = evhttp_uridecode(rest, 0, &n);
-        /* No service has the empty name: what %00 has cut short finds none. */
-        in.name = name && strlen(name) == n ? name : "";
+        in.rest = rest;
         pages[i].answer(&in, ret);
-        free(name);
         return;
     }
-    pages_error(ret, 404, "there is no such page");
+    pages_refuse(ret, 404, "not_found", "there is no such page");
 }

@@ -49,6 +49,7 @@ void service_row_fill(struct service_row *row, const struct service_view *v, uin
     breaker_info(state->breaker, now_ns, &row->breaker);
     row->in_flight = GET(state->limit.active);
     row->waiting = GET(state->limit.waiting);
+    row->instances = v->n;
     row->panic = balancer_in_panic(v->balancer, now_ns);
     for (unsigned i = 0; i < v->n; i++) {
         const struct instance *in = &v->set->items[i];
@@ -57,6 +58,7 @@ void service_row_fill(struct service_row *row, const struct service_view *v, uin
         row->by_health[in->health]++;
         row->available += instance_available(in, load, now_ns);
         row->ejected += instance_ejected(load, now_ns);
+        row->in_rotation += instance_usable(in) && !instance_ejected(load, now_ns);
     }
 }
 
@@ -87,6 +89,11 @@ const struct service_view *service_row_find(const struct snapshot *s, const char
         if (s->services[i] && strcmp(s->services[i]->state->name, name) == 0)
             return s->services[i];
     return NULL;
+}
+
+const struct service_view *service_row_at(const struct snapshot *s, uint32_t slot)
+{
+    return s && slot < s->nslots ? s->services[slot] : NULL;
 }
 
 double latency_quantile(const uint64_t counts[LATENCY_BUCKETS], double q)

@@ -13,7 +13,9 @@ struct service_row {
     uint64_t latency[LATENCY_BUCKETS];
     struct breaker_info breaker;
     uint32_t in_flight, waiting;
-    uint32_t available; /* instances that a request could go to now */
+    uint32_t instances;   /* in all */
+    uint32_t available;   /* instances that a request could go to now */
+    uint32_t in_rotation; /* usable by Consul's word and not ejected; may be at their limit */
     uint32_t ejected;
     uint32_t by_health[HEALTH_MAINTENANCE + 1];
     bool panic;
@@ -24,6 +26,9 @@ void service_row_fill(struct service_row *row, const struct service_view *v, uin
 struct service_row *service_rows(const struct snapshot *s, uint64_t now_ns, size_t *ret_n);
 /* NULL when the snapshot has no such service. */
 const struct service_view *service_row_find(const struct snapshot *s, const char *name);
+
+/* By slot of the registry; NULL when the snapshot (may be NULL) does not use it. */
+const struct service_view *service_row_at(const struct snapshot *s, uint32_t slot);
 
 /* Could a new request go there now? The balancer's rule, for one instance. */
 bool instance_available(const struct instance *i, const struct instance_load *load,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "admin/attention.h"
 #include "admin/documents.h"
 
 #include <stdlib.h>
@@ -51,23 +52,64 @@ static json_t *snapshot_part(const struct snapshot *s, size_t nservices)
                      (json_int_t)route_table_count(s->routes), "services", (json_int_t)nservices);
 }
 
-json_t *status_document(const struct look *l)
+static json_int_t count_forced(const struct service_row *rows, size_t n)
+{
+    json_int_t forced = 0;
+
+    for (size_t i = 0; i < n; i++)
+        forced += rows[i].breaker.forced;
+    return forced;
+}
+
+static json_int_t count_not_closed(const struct service_row *rows, size_t n)
+{
+    json_int_t count = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        enum breaker_state s = rows[i].breaker.state;
+
+        count += s == BREAKER_OPEN || s == BREAKER_HALF_OPEN || s == BREAKER_FORCED_OPEN;
+    }
+    return count;
+}
+
+/* What on-call needs first. */
+static json_t *attention_part(const struct look *l, const struct service_row *rows, size_t n)
+{
+    return json_pack("{s:o,s:I,s:I,s:I,s:o}", "breakers", breaker_part(rows, n), "not_closed",
+                     count_not_closed(rows, n), "forced", count_forced(rows, n),
+                     "newest_transition",
+                     (json_int_t)journal_newest(registry_journal(l->sources->registry)),
+                     "attention", attention_list(l, rows, n));
+}
+
+json_t *status_document_of(const struct look *l, const struct service_row *rows, size_t n)
 {
     const struct admin_sources *s = l->sources;
     const char *unready = look_unready(l);
+    json_t *attention = attention_part(l, rows, n);
+    json_t *doc =
+        json_pack("{s:s,s:o,s:I,s:b,s:o,s:b,s:i,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:I}", "version",
+                  s->version, "started", json_wall_time(s->started_wall_ms), "uptime_s",
+                  (json_int_t)((l->now_ns - s->started_ns) / NS_PER_S), "ready", !unready,
+                  "unready_reason", unready ? json_text(unready) : json_null(), "draining",
+                  l->workers.draining, "workers", (int)l->workers.workers, "connections",
+                  (json_int_t)l->workers.connections, "requests", (json_int_t)l->workers.requests,
+                  "unrouted", (json_int_t)l->workers.unrouted, "bad_requests",
+                  (json_int_t)l->workers.bad_requests, "snapshot", snapshot_part(l->snapshot, n),
+                  "consul", consul_part(l), "reload", reload_part(s), "problems", problems_list(l),
+                  "access_log_dropped", (json_int_t)l->workers.access_log_dropped);
+
+    json_object_update(doc, attention);
+    json_decref(attention);
+    return doc;
+}
+
+json_t *status_document(const struct look *l)
+{
     size_t n;
     struct service_row *rows = service_rows(l->snapshot, l->now_ns, &n);
-    json_t *doc = json_pack(
-        "{s:s,s:o,s:I,s:b,s:o,s:b,s:i,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:I}", "version",
-        s->version, "started", json_wall_time(s->started_wall_ms), "uptime_s",
-        (json_int_t)((l->now_ns - s->started_ns) / NS_PER_S), "ready", !unready, "unready_reason",
-        unready ? json_text(unready) : json_null(), "draining", l->workers.draining, "workers",
-        (int)l->workers.workers, "connections", (json_int_t)l->workers.connections, "requests",
-        (json_int_t)l->workers.requests, "unrouted", (json_int_t)l->workers.unrouted,
-        "bad_requests", (json_int_t)l->workers.bad_requests, "snapshot",
-        snapshot_part(l->snapshot, n), "consul", consul_part(l), "reload", reload_part(s),
-        "problems", problems_list(l), "breakers", breaker_part(rows, n), "access_log_dropped",
-        (json_int_t)l->workers.access_log_dropped);
+    json_t *doc = status_document_of(l, rows, n);
 
     free(rows);
     return doc;
