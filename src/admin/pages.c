@@ -14,7 +14,7 @@
 
 static const char closed_policy[] = "default-src 'none'; " NOTHING_ELSE;
 static const char dashboard_policy[] = "default-src 'none'; script-src 'self'; style-src 'self'; "
-                                       "connect-src 'self'; " NOTHING_ELSE;
+                                       "img-src 'self'; connect-src 'self'; " NOTHING_ELSE;
 
 static int add_to_body(const char *buffer, size_t size, void *data)
 {
@@ -58,12 +58,12 @@ static void answer_text(struct page_answer *a, int status, const char *text)
     evbuffer_add_printf(a->body, "%s\n", text);
 }
 
-static void answer_asset(struct page_answer *a, const char *type, struct str asset)
+static void answer_file(struct page_answer *a, const struct dashboard_file *file)
 {
     a->status = 200;
-    a->type = type;
+    a->type = file->type;
     a->policy = dashboard_policy;
-    evbuffer_add_reference(a->body, asset.p, asset.n, NULL, NULL);
+    evbuffer_add_reference(a->body, file->bytes.p, file->bytes.n, NULL, NULL);
 }
 
 struct page_input {
@@ -71,24 +71,6 @@ struct page_input {
     const struct evkeyvalq *query;
     const char *rest; /* of the path, not decoded: for pages of one service */
 };
-
-static void page_dashboard(const struct page_input *in, struct page_answer *a)
-{
-    (void)in;
-    answer_asset(a, "text/html; charset=utf-8", dashboard_html());
-}
-
-static void page_script(const struct page_input *in, struct page_answer *a)
-{
-    (void)in;
-    answer_asset(a, "text/javascript; charset=utf-8", dashboard_js());
-}
-
-static void page_style(const struct page_input *in, struct page_answer *a)
-{
-    (void)in;
-    answer_asset(a, "text/css; charset=utf-8", dashboard_css());
-}
 
 static void page_livez(const struct page_input *in, struct page_answer *a)
 {
@@ -216,18 +198,22 @@ static void page_explain(const struct page_input *in, struct page_answer *a)
         pages_error(a, 400, e.text);
 }
 
-/* A path that ends with '/' (but for the first) stands for that path and one name. */
+/* A path that ends with '/' stands for that path and what follows. */
 static const struct page {
     const char *path;
     void (*answer)(const struct page_input *in, struct page_answer *a);
 } pages[] = {
-    {"/", page_dashboard},           {"/dashboard.js", page_script},
-    {"/dashboard.css", page_style},  {"/livez", page_livez},
-    {"/readyz", page_readyz},        {"/metrics", page_metrics},
-    {"/v1/status", page_status},     {"/v1/services", page_services},
-    {"/v1/services/", page_service}, {"/v1/breakers", page_breakers},
-    {PAGES_BREAKER, page_breaker},   {"/v1/transitions", page_transitions},
-    {"/v1/fleet", page_fleet},       {"/v1/routes", page_routes},
+    {"/livez", page_livez},
+    {"/readyz", page_readyz},
+    {"/metrics", page_metrics},
+    {"/v1/status", page_status},
+    {"/v1/services", page_services},
+    {"/v1/services/", page_service},
+    {"/v1/breakers", page_breakers},
+    {PAGES_BREAKER, page_breaker},
+    {"/v1/transitions", page_transitions},
+    {"/v1/fleet", page_fleet},
+    {"/v1/routes", page_routes},
     {"/v1/explain", page_explain},
 };
 
@@ -239,14 +225,19 @@ static const char *rest_of(const struct page *p, const char *path)
     if (strncmp(path, p->path, n) != 0)
         return NULL;
     if (path[n] == '\0')
-        return n == 1 || p->path[n - 1] != '/' ? path + n : NULL;
-    return n > 1 && p->path[n - 1] == '/' ? path + n : NULL;
+        return p->path[n - 1] != '/' ? path + n : NULL;
+    return p->path[n - 1] == '/' ? path + n : NULL;
 }
 
 void pages_answer(const struct look *l, const struct page_request *q, struct page_answer *ret)
 {
     struct page_input in = {.look = l, .query = q->query};
+    struct dashboard_file file;
 
+    if (dashboard_find(q->path, &file)) {
+        answer_file(ret, &file);
+        return;
+    }
     ret->policy = closed_policy;
     for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
         const char *rest = rest_of(&pages[i], q->path);

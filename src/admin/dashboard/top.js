@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// The top of the page: is all well, is what one sees true, what is wrong with the gateway itself.
+// The title and the icon of the tab say the same.
+import { byId, h, setAttribute, setClass, setHidden, setText } from "./dom.js";
+import * as words from "./words.js";
+
+const NAMED = 3;
+
+// {tone, text, short, names} of the gateway and its services together.
+export function verdict(model, status) {
+  const { worst, wanting } = model.attention();
+  const gateway = gatewayTroubles(status);
+  if (wanting.length) {
+    const tone = worst >= 4 ? "bad" : "warn";
+    const verb = wanting.length === 1 ? "service needs attention" : "services need attention";
+    return { tone, text: `${wanting.length} ${verb}`, short: `(${wanting.length}!) `, names: wanting.map((s) => s.name) };
+  }
+  if (gateway.length) return { tone: "warn", text: gateway[0], short: "(!) ", names: [] };
+  if (!model.services.size) return { tone: "quiet", text: "No service is known yet", short: "", names: [] };
+  return { tone: "good", text: "All is well", short: "", names: [] };
+}
+
+function gatewayTroubles(status) {
+  const list = [];
+  if (!status) return list;
+  if (status.draining) list.push("This gateway is draining");
+  else if (!status.ready) list.push("This gateway is not ready");
+  if (status.consul.enabled && !status.consul.connected) list.push("Consul is away");
+  if (status.reload.last_error) list.push("The last configuration was refused");
+  return list;
+}
+
+export function drawVerdict(v, live, name) {
+  setClass(byId("verdict"), "verdict " + v.tone);
+  setText(byId("verdict-text"), v.text);
+  const list = byId("verdict-names");
+  const wanted = v.names.slice(0, NAMED);
+  const key = JSON.stringify([wanted, v.names.length]);
+  if (list.dataset.key !== key) {
+    list.dataset.key = key;
+    list.replaceChildren(...wanted.map((n) => h("a", { href: "#service=" + encodeURIComponent(n) }, n)),
+      v.names.length > NAMED ? `and ${v.names.length - NAMED} more` : "");
+  }
+  document.title = (live ? v.short : "(?) ") + "frontdesk" + (name ? " " + name : "");
+  setAttribute(byId("favicon"), "href", `/dashboard/icon-${live ? v.tone : "quiet"}.svg`);
+}
+
+export function drawGateway(hello, status) {
+  setText(byId("gateway"), hello.gateway || "");
+  setText(byId("version"), hello.version ? "v" + hello.version : "");
+  if (!status) return;
+  const c = status.consul;
+  const age = (ms) => (ms < 1500 ? "now" : words.duration(ms) + " ago");
+  const [tone, text] = !c.enabled ? ["quiet", "Consul not used"]
+    : c.last_good_age_ms === null ? ["bad", "Consul AWAY, never heard"]
+      : c.connected ? ["good", "Consul heard " + age(c.last_good_age_ms)]
+        : ["bad", `Consul AWAY, data ${words.duration(c.last_good_age_ms)} old`];
+  setClass(byId("consul"), "fact " + tone);
+  setText(byId("consul"), text);
+  setText(byId("traffic"), status.rate === undefined ? "" : words.number(status.rate) + " requests/s");
+}
+
+export function drawLink(stream) {
+  const link = byId("link");
+  const lost = byId("lost");
+  const state = stream.live ? "live" : stream.heard ? "lost" : "connecting";
+  setClass(link, "fact link " + (state === "live" ? "good" : "bad"));
+  setText(link, state === "live" ? "live" : state === "lost" ? "no news since " + words.duration(stream.silentMs)
+    : "connecting …");
+  document.documentElement.classList.toggle("stale", state !== "live");
+  setHidden(lost, state !== "lost");
+  if (state === "lost")
+    setText(lost, `No news since ${words.duration(stream.silentMs)}: the gateway does not answer. What you see is ` +
+      `from ${words.clock(stream.serverNow)}; this page goes on trying.`);
+}
+
+export function drawProblems(status) {
+  const list = [];
+  if (!status.ready && status.unready_reason) list.push("Not ready: " + status.unready_reason);
+  if (status.consul.enabled && !status.consul.connected && status.consul.last_error)
+    list.push("Consul: " + status.consul.last_error);
+  if (status.reload.last_error)
+    list.push(`The configuration of ${words.clock(Date.parse(status.reload.last))} was refused: ${status.reload.last_error}`);
+  if (status.access_log_dropped) list.push(status.access_log_dropped + " lines of the access log were lost");
+  for (const p of status.problems || [])
+    list.push(`Left out: ${p.subject}${p.service ? " of " + p.service : ""}: ${p.why}`);
+  const box = byId("problems");
+  const key = JSON.stringify(list);
+  if (box.dataset.key === key) return;
+  box.dataset.key = key;
+  setText(byId("problems-count"), words.count(list.length, "problem") + " of this gateway");
+  byId("problems-list").replaceChildren(...list.map((text) => h("li", {}, text)));
+  setHidden(box, list.length === 0);
+}
+
+// ---- the other gateways
+
+export function drawFleet(fleet) {
+  const chip = byId("fleet-chip");
+  setHidden(chip, !fleet || !fleet.enabled);
+  if (!fleet || !fleet.enabled) return;
+  const alive = fleet.gateways.filter((g) => g.alive || g.self).length;
+  const all = fleet.gateways.length;
+  setText(chip, fleet.connected ? `fleet ${alive} of ${all}` : "fleet AWAY");
+  setClass(chip, "fact button " + (!fleet.connected ? "bad" : alive < all ? "warn" : "good"));
+  byId("fleet-list").replaceChildren(
+    ...(fleet.last_error ? [h("li", { class: "bad" }, "The fleet cannot be read: " + fleet.last_error)] : []),
+    ...fleet.gateways.map(fleetLine), ...(fleet.forced || []).map(forcedLine));
+}
+
+function fleetLine(g) {
+  const open = g.open.map((o) => `${o.service}${o.instance ? " " + o.instance : ""} ${words.stateWord(o.state)}`);
+  const seen = g.self ? "this one" : g.alive ? "alive" : g.seen ? "not seen since " + words.clock(Date.parse(g.seen)) : "never seen";
+  return h("li", {}, h("b", {}, g.name), ` ${g.address || ""} `,
+    h("span", { class: g.alive || g.self ? "good" : "bad" }, seen),
+    open.length ? h("span", { class: "warn" }, " · " + open.join(", ")) : " · nothing open");
+}
+
+function forcedLine(f) {
+  return h("li", { class: "hand" }, `${f.service} is ${words.stateWord(f.state)} everywhere until ` +
+    `${words.clock(Date.parse(f.until))} by ${f.author || "hand"} (at ${f.by})${f.why ? ": " + f.why : ""}`);
+}
