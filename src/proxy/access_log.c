@@ -341,6 +341,12 @@ void log_line_num(struct access_log_buffer *b, const char *name, int64_t value)
     put(b, text, (size_t)snprintf(text, sizeof text, "%lld", (long long)value));
 }
 
+void log_line_bool(struct access_log_buffer *b, const char *name, bool value)
+{
+    put_name(b, name);
+    put(b, value ? "true" : "false", value ? 4 : 5);
+}
+
 void log_line_ms(struct access_log_buffer *b, const char *name, uint64_t ns)
 {
     char text[40];

@@ -31,6 +31,7 @@ void access_log_flush(struct access_log_buffer *b);
 void log_line_begin(struct access_log_buffer *b);
 void log_line_str(struct access_log_buffer *b, const char *name, struct str value);
 void log_line_num(struct access_log_buffer *b, const char *name, int64_t value);
+void log_line_bool(struct access_log_buffer *b, const char *name, bool value);
 /* Milliseconds with three decimals. */
 void log_line_ms(struct access_log_buffer *b, const char *name, uint64_t ns);
 void log_line_end(struct access_log_buffer *b);

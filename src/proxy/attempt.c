@@ -63,6 +63,13 @@ static enum reason verdict_reason(struct exchange *x, enum balance_verdict v)
     return x->attempts > 0 ? x->attempt_fail : REASON_NO_HEALTHY_INSTANCE;
 }
 
+static void begin(struct exchange *x, struct attempt *a)
+{
+    atomic_fetch_add_explicit(&a->instance->load.in_flight, 1, memory_order_relaxed);
+    a->begin_ns = x->w->now_ns;
+    a->sent_ns = a->first_byte_ns = 0;
+}
+
 enum reason attempt_begin(struct exchange *x)
 {
     struct attempt *a = x->attempt;
@@ -84,11 +91,65 @@ enum reason attempt_begin(struct exchange *x)
     }
     if (!a->instance)
         return verdict_reason(x, BALANCE_EXHAUSTED);
-    atomic_fetch_add_explicit(&a->instance->load.in_flight, 1, memory_order_relaxed);
+    a->is_hedge = false;
+    begin(x, a);
     x->attempts++;
-    a->begin_ns = x->w->now_ns;
-    a->sent_ns = a->first_byte_ns = 0;
     return REASON_NONE;
+}
+
+/* A balancer in panic goes back to what was tried. */
+static bool is_tried(const struct balance_query *q, const struct instance_load *l)
+{
+    for (unsigned i = 0; i < q->ntried; i++)
+        if (q->tried[i] == l)
+            return true;
+    return false;
+}
+
+/* An instance that the present try is not at, and that is not on probation: the one request that it
+ * gets then must not be one that is cancelled when it takes a moment longer. */
+static struct instance_state *pick_second(struct exchange *x, unsigned *ret_index)
+{
+    struct balance_query q = x->query;
+    struct instance_state *i = x->attempt->instance;
+
+    q.now_ns = x->w->now_ns;
+    for (int look = 0; look < 4 && q.ntried < BALANCE_MAX_TRIED; look++) {
+        q.tried[q.ntried++] = &i->load;
+        if (balancer_pick(x->service->balancer, &q, ret_index) != BALANCE_OK)
+            return NULL;
+        i = x->service->states[*ret_index];
+        if (is_tried(&q, &i->load))
+            return NULL;
+        if (!atomic_load_explicit(&i->load.on_probation, memory_order_relaxed))
+            return i;
+    }
+    return NULL;
+}
+
+bool attempt_begin_hedge(struct exchange *x, struct attempt *a)
+{
+    struct breaker_info breaker;
+    bool lost = false;
+
+    a->instance = pick_second(x, &a->index);
+    if (!a->instance)
+        return false;
+    breaker_info(x->service->state->breaker, x->w->now_ns, &breaker);
+    if (breaker.machine != BREAKER_CLOSED && breaker.machine != BREAKER_FORCED_CLOSED &&
+        breaker.machine != BREAKER_DISABLED)
+        return false;
+    if (!retry_budget_take(&x->service->state->budget, x->w->now_ns))
+        return false;
+    if (outlier_begin(&a->instance->outlier, x->w->now_ns, &lost)) {
+        outlier_cancel(&a->instance->outlier, true);
+        return false;
+    }
+    if (lost)
+        return false;
+    a->is_hedge = true;
+    begin(x, a);
+    return true;
 }
 
 static void count_outcome(struct exchange *x, enum reason why)
@@ -116,16 +177,26 @@ static void sample_latency(struct exchange *x, enum reason why)
                          ewma_decay_ns);
 }
 
-void attempt_end(struct exchange *x, enum reason why)
+/* Gives back what the try holds. Its instance, when it had one. */
+static struct instance_state *let_go(struct exchange *x)
 {
     struct attempt *a = x->attempt;
     struct instance_state *i = a->instance;
 
     upstream_close(&a->up);
     bufpool_put(&x->w->bufs, &a->up_head);
+    if (i)
+        atomic_fetch_sub_explicit(&i->load.in_flight, 1, memory_order_relaxed);
+    return i;
+}
+
+void attempt_end(struct exchange *x, enum reason why)
+{
+    struct attempt *a = x->attempt;
+    struct instance_state *i = let_go(x);
+
     if (!i)
         return;
-    atomic_fetch_sub_explicit(&i->load.in_flight, 1, memory_order_relaxed);
     if (why == REASON_NONE || reason_blames_service(why)) {
         bool failed = why != REASON_NONE;
 
@@ -141,6 +212,23 @@ void attempt_end(struct exchange *x, enum reason why)
     }
     a->probation = false;
     x->attempt_fail = why;
+    a->instance = NULL;
+}
+
+void attempt_cancel(struct exchange *x)
+{
+    struct attempt *a = x->attempt;
+    struct instance_state *i = let_go(x);
+    uint64_t from = a->sent_ns ? a->sent_ns : a->begin_ns;
+
+    if (!i)
+        return;
+    /* It would have taken at least so long. Who balances by latency must not take an instance for
+     * quick because its slow answers were given up. */
+    if (x->w->now_ns - from > atomic_load_explicit(&i->load.ewma_ns, memory_order_relaxed))
+        sample_latency(x, REASON_NONE);
+    outlier_cancel(&i->outlier, a->probation);
+    a->probation = false;
     a->instance = NULL;
 }
 
@@ -171,7 +259,7 @@ static bool elsewhere_possible(struct exchange *x)
     return balancer_pick(x->service->balancer, &q, &ignored) == BALANCE_OK;
 }
 
-bool attempt_may_retry(struct exchange *x, enum reason why)
+bool attempt_retryable(const struct exchange *x, enum reason why)
 {
     const struct attempt *a = x->attempt;
     const struct retries_conf *c = &x->service->conf->retries;
@@ -182,9 +270,14 @@ bool attempt_may_retry(struct exchange *x, enum reason why)
         return false;
     if (reason_info(why)->retry == RETRY_UNSENT)
         safe = true;
-    return x->attempts < c->attempts && listed(c, why, a->resp.status) && safe && repeatable &&
-           !x->resp_started && !(x->deadline_ns && x->w->now_ns >= x->deadline_ns) &&
-           elsewhere_possible(x) && retry_budget_take(&x->service->state->budget, x->w->now_ns);
+    return listed(c, why, a->resp.status) && safe && repeatable && !x->resp_started;
+}
+
+bool attempt_may_retry(struct exchange *x, enum reason why)
+{
+    return x->attempts < x->service->conf->retries.attempts && attempt_retryable(x, why) &&
+           !(x->deadline_ns && x->w->now_ns >= x->deadline_ns) && elsewhere_possible(x) &&
+           retry_budget_take(&x->service->state->budget, x->w->now_ns);
 }
 
 void request_settle(struct exchange *x)

@@ -7,11 +7,18 @@
 /* The balancer's choice, reserved: x->index, x->instance, in-flight count, probation. REASON_NONE
  * or why there is none. */
 enum reason attempt_begin(struct exchange *x);
+/* The same for a second try `a` beside the present one, within the retry budget. False when it may
+ * not be or cannot be: then `a` holds nothing. */
+bool attempt_begin_hedge(struct exchange *x, struct attempt *a) MUST_CHECK;
 /* The end of a try. REASON_NONE = the instance answered well. Closes the connection unless the
  * exchange has given it back before. */
 void attempt_end(struct exchange *x, enum reason why);
+/* The other try was quicker: closes the connection and judges nothing. */
+void attempt_cancel(struct exchange *x);
 /* The service slot that the route sends this request to: its weights, sticky when it says so. */
 uint32_t attempt_choose_target(struct exchange *x);
+/* Is this failure of a kind that is tried again, whatever the budget and the number of tries? */
+bool attempt_retryable(const struct exchange *x, enum reason why);
 /* May this failure be tried again elsewhere? Takes from the retry budget when it says yes. */
 bool attempt_may_retry(struct exchange *x, enum reason why);
 

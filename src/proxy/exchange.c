@@ -4,6 +4,7 @@
 #include "proxy/attempt.h"
 #include "proxy/finish.h"
 #include "proxy/head.h"
+#include "proxy/hedge.h"
 #include "proxy/interim.h"
 #include "proxy/queue.h"
 #include "proxy/reply.h"
@@ -42,8 +43,11 @@ enum verdict exchange_refuse(struct exchange *x, enum reason why)
 /* An attempt has failed: again elsewhere if that is safe and allowed, else this is the outcome. */
 static enum verdict attempt_failed(struct exchange *x, enum reason why)
 {
-    bool again = attempt_may_retry(x, why);
+    bool again;
 
+    if (hedge_goes_on(x, why))
+        return V_WAIT;
+    again = attempt_may_retry(x, why);
     attempt_end(x, why);
     x->step_deadline_ns = 0;
     if (again)
@@ -216,7 +220,10 @@ static enum verdict step_pick(struct exchange *x)
     x->attempt->fresh_only = false;
     x->attempt->upload_started = false;
     interim_drop(x);
-    return why == REASON_NONE ? V_NEXT : exchange_refuse(x, why);
+    if (why != REASON_NONE)
+        return exchange_refuse(x, why);
+    hedge_plan(x);
+    return V_NEXT;
 }
 
 static enum verdict step_connect(struct exchange *x)
@@ -256,9 +263,9 @@ static enum verdict step_send(struct exchange *x)
     if (!a->up->in)
         a->up->in = bufpool_get(&x->w->bufs);
     if (!a->up_head || !a->up->in)
-        return exchange_refuse(x, REASON_INTERNAL);
+        return attempt_failed(x, REASON_INTERNAL);
     if (head_write_request(x) < 0)
-        return exchange_refuse(x, REASON_HEADERS_TOO_LARGE);
+        return attempt_failed(x, REASON_HEADERS_TOO_LARGE);
     request_body_start(x);
     a->resp_scanned = 0;
     a->interim = 0;
@@ -271,7 +278,7 @@ static enum verdict pass_interim(struct exchange *x)
     struct attempt *a = x->attempt;
     enum reason why = ++a->interim > MAX_INTERIM ? REASON_UPSTREAM_INVALID : REASON_NONE;
 
-    if (why == REASON_NONE && a->resp.status != 100 && x->req.minor > 0)
+    if (why == REASON_NONE && a->resp.status != 100 && x->req.minor > 0 && !hedge_running(x))
         why = interim_send(x);
     if (why != REASON_NONE)
         return reason_blames_service(why) ? attempt_failed(x, why) : exchange_refuse(x, why);
@@ -292,10 +299,13 @@ static enum verdict judge_head(struct exchange *x)
     x->step_deadline_ns = 0;
     if (!a->first_byte_ns)
         a->first_byte_ns = x->w->now_ns;
+    if (hedge_running(x) && attempt_retryable(x, REASON_UPSTREAM_STATUS))
+        return attempt_failed(x, REASON_UPSTREAM_STATUS);
     if (attempt_may_retry(x, REASON_UPSTREAM_STATUS)) {
         attempt_end(x, REASON_UPSTREAM_STATUS);
         return V_RETRY;
     }
+    hedge_decide(x);
     return V_DONE;
 }
 
@@ -400,6 +410,7 @@ static void settle(struct exchange *x)
         queue_leave(x);
     if (x->fail == REASON_NONE && x->service && service_view_is_failure(x->service, x->status))
         attempt = REASON_UPSTREAM_STATUS;
+    hedge_cancel(x);
     give_back_upstream(x);
     if (x->service)
         attempt_end(x, attempt);
@@ -479,7 +490,7 @@ static void arm(struct exchange *x)
 
     if (x->deadline_ns && (at == 0 || x->deadline_ns < at))
         at = x->deadline_ns;
-    conn_set_deadline(x->conn, at);
+    conn_set_deadline(x->conn, hedge_earlier(x, at));
 }
 
 static enum verdict run_steps(struct exchange *x)
@@ -519,6 +530,8 @@ enum verdict exchange_run(struct exchange *x)
     do {
         x->woken = false;
         v = run_steps(x);
+        if (v == V_WAIT && hedge_turn(x))
+            v = run_steps(x);
     } while (v == V_WAIT && x->woken);
     x->running = false;
     if (v == V_WAIT)
@@ -572,6 +585,7 @@ enum verdict exchange_deadline(struct exchange *x)
 {
     uint64_t now = x->w->now_ns;
 
+    hedge_face_deadline(x);
     if (x->step_deadline_ns && now >= x->step_deadline_ns)
         x->wake_reason = x->step_timeout;
     else if (x->deadline_ns && now >= x->deadline_ns)

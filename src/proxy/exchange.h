@@ -45,6 +45,7 @@ struct attempt {
     unsigned index;                  /* of the instance in the service view */
     struct instance_state *instance; /* borrowed from the view; NULL before and after */
     bool probation;
+    bool is_hedge;   /* sent beside a slow one (hedge.h) */
     bool fresh_only; /* no kept connection any more */
     struct upstream *up;
     struct buf *up_head;                       /* the request head as sent */
@@ -91,6 +92,8 @@ struct exchange {
     unsigned attempts;
     struct attempt *attempt;  /* the present one; never NULL */
     enum reason attempt_fail; /* how the last attempt failed */
+    struct hedge *hedge;      /* a second try was sent; owned */
+    bool hedge_armed, hedge_due, hedge_won;
 
     /* The answer. */
     struct buf *out; /* its head as sent to the client */
@@ -106,7 +109,8 @@ struct exchange {
     uint64_t step_deadline_ns; /* of the present wait, 0 = none */
     enum reason step_timeout;  /* what it means when that passes */
 
-    struct attempt first_attempt; /* last: its answer is not cleared */
+    struct attempt first_attempt; /* what begins with its answer is not cleared */
+    struct event hedge_timer;     /* while hedge_armed */
 };
 
 /* A fresh exchange of this connection; NULL when memory is out. */

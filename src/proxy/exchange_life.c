@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/exchange.h"
+#include "proxy/hedge.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -67,6 +68,7 @@ void exchange_free(struct exchange *x)
     bufpool_put(&w->bufs, &x->head);
     bufpool_put(&w->bufs, &x->body_buf);
     bufpool_put(&w->bufs, &a->up_head);
+    hedge_free(x);
     bufpool_put(&w->bufs, &x->out);
     worker_unhold(&x->held);
     if (w->nfree_exchanges >= 256) {

@@ -32,6 +32,10 @@ static void count(struct exchange *x, uint64_t took_ns)
         stat_add(&s->reasons[x->fail], 1);
     if (x->attempts > 1)
         stat_add(&s->retries, x->attempts - 1);
+    if (x->hedge) {
+        stat_add(&s->hedges, 1);
+        stat_add(&s->hedges_won, x->hedge_won);
+    }
     /* Refusals are quick and would make a failing service look fast. */
     if (x->attempts > 0) {
         stat_add(&s->latency_ns_sum, took_ns);
@@ -51,6 +55,10 @@ static void log_upstream(struct exchange *x, struct access_log_buffer *b)
     if (x->attempts > 0)
         log_line_str(b, "instance", str_of(x->service->set->items[a->index].id));
     log_line_num(b, "attempts", x->attempts);
+    if (x->hedge) {
+        log_line_bool(b, "hedged", true);
+        log_line_bool(b, "hedge_won", x->hedge_won);
+    }
     if (a->first_byte_ns > a->sent_ns && a->sent_ns)
         log_line_ms(b, "upstream_ms", a->first_byte_ns - a->sent_ns);
 }

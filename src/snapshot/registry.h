@@ -15,6 +15,7 @@
 #include "circuit/breaker.h"
 #include "circuit/limit.h"
 #include "circuit/outlier.h"
+#include "circuit/quantile.h"
 #include "circuit/retry_budget.h"
 #include "config/config.h"
 #include "snapshot/journal.h"
@@ -28,6 +29,7 @@ extern const double latency_bounds[LATENCY_BUCKETS - 1];
  * read-modify-write. */
 struct service_stats {
     _Atomic uint64_t requests, retries;
+    _Atomic uint64_t hedges, hedges_won; /* second tries sent; answers that were theirs */
     _Atomic uint64_t by_class[6]; /* 0 = no answer given, 1..5 = 1xx..5xx to the client */
     _Atomic uint64_t reasons[REASON_COUNT];
     _Atomic uint64_t latency_ns_sum;
@@ -62,6 +64,7 @@ struct service_state {
     struct outlier_group outliers;
     struct limit limit;
     struct retry_budget budget;
+    struct quantile first_byte; /* of first tries; fed only where requests are hedged */
     _Atomic uint64_t cursor;          /* round-robin position */
     _Atomic uint64_t waiting_workers; /* bit w: worker w has requests queued for this service */
     struct service_stats *stats;      /* [nworkers] */

@@ -97,6 +97,8 @@ static void members(void **state)
     log_line_str(buffer, "none", STR_NULL);
     log_line_num(buffer, "least", INT64_MIN);
     log_line_num(buffer, "most", INT64_MAX);
+    log_line_bool(buffer, "yes", true);
+    log_line_bool(buffer, "no", false);
     log_line_ms(buffer, "zero", 0);
     log_line_ms(buffer, "short", 1999);
     log_line_ms(buffer, "long", 61 * NS_PER_S + 7005 * 1000);
@@ -105,7 +107,8 @@ static void members(void **state)
     close_log();
     assert_string_equal(content(path), "{}\n{\"path\":\"/orders/7\",\"none\":\"\","
                                        "\"least\":-9223372036854775808,"
-                                       "\"most\":9223372036854775807,\"zero\":0.000,"
+                                       "\"most\":9223372036854775807,\"yes\":true,\"no\":false,"
+                                       "\"zero\":0.000,"
                                        "\"short\":0.001,\"long\":61007.005,"
                                        "\"longest\":18446744073709.551}\n");
 }
