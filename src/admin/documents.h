@@ -38,7 +38,3 @@ json_t *transitions_document(const struct look *l, bool after_given, uint64_t af
 json_t *routes_document(const struct look *l);
 json_t *route_summary(const struct route *r);
 json_t *problems_list(const struct look *l);
-
-/* Which route would a request take, and where could it go? NULL and a message when method or URL
- * make no request. `url` is absolute (http, https) or a path. */
-json_t *explain_document(const struct look *l, const char *method, const char *url, struct err *e);

@@ -1,111 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin/documents.h"
-#include "http/h1_parse.h"
+#include "admin/explain.h"
+#include "route/route_split.h"
+#include "route/route_why.h"
 
-#include <stdio.h>
-#include <string.h>
+#include <arpa/inet.h>
+#include <stdlib.h>
 
-enum { MAX_METHOD = 32, MAX_URL = 4096, MAX_HEAD = MAX_METHOD + 2 * MAX_URL + 64 };
-
-struct target {
-    struct str scheme, authority, rest; /* rest: path and query */
-};
-
-/* Nothing that would end or split the head that is made of it. */
-static bool visible_ascii(const char *s, size_t max)
-{
-    size_t n = 0;
-
-    for (; s[n]; n++)
-        if (n >= max || (unsigned char)s[n] <= 0x20 || (unsigned char)s[n] >= 0x7f)
-            return false;
-    return n > 0;
-}
-
-static int split_url(const char *url, struct target *ret, struct err *e)
-{
-    static const struct str schemes[] = {{"http", 4}, {"https", 5}};
-    struct str all = str_of(url);
-
-    *ret = (struct target){STR("http"), STR(""), all};
-    if (url[0] == '/')
-        return 0;
-    for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
-        size_t n = schemes[i].n;
-
-        if (!str_istarts(all, schemes[i]) || strncmp(url + n, "://", 3) != 0)
-            continue;
-        ret->scheme = schemes[i];
-        ret->authority = (struct str){url + n + 3, strcspn(url + n + 3, "/?#")};
-        ret->rest = str_of(ret->authority.p + ret->authority.n);
-        if (ret->authority.n > 0)
-            return 0;
-    }
-    return err_set(e, "url: expected http://HOST/PATH, https://HOST/PATH or /PATH");
-}
-
-static int parse(const char *method, const char *url, char *head, struct target *t,
-                 struct request *ret, struct err *e)
-{
-    static const struct h1_limits limits = {
-        .max_line = MAX_HEAD, .max_head = MAX_HEAD, .max_headers = 8};
-    size_t scanned = 0, head_bytes;
-    enum reason why = REASON_BAD_REQUEST;
-    const char *slash;
-    int n;
-
-    if (!visible_ascii(method, MAX_METHOD))
-        return err_set(e, "method: expected a word of at most %d characters", MAX_METHOD);
-    if (!visible_ascii(url, MAX_URL))
-        return err_set(e, "url: expected at most %d visible ASCII characters", MAX_URL);
-    if (split_url(url, t, e) < 0)
-        return -1;
-    slash = t->rest.n > 0 && t->rest.p[0] == '/' ? "" : "/";
-    /* A path alone is a request without Host, which only HTTP/1.0 may send. */
-    if (t->authority.n > 0)
-        n = snprintf(head, MAX_HEAD, "%s %s%.*s HTTP/1.1\r\nHost: %.*s\r\n\r\n", method, slash,
-                     STR_FMT(t->rest), STR_FMT(t->authority));
-    else
-        n = snprintf(head, MAX_HEAD, "%s %.*s HTTP/1.0\r\n\r\n", method, STR_FMT(t->rest));
-    if (h1_parse_request(head, (size_t)n, &limits, &scanned, ret, &head_bytes, &why) == H1_DONE)
-        return 0;
-    return err_set(e, "the gateway would refuse this request: %s", reason_info(why)->word);
-}
-
-static json_t *instance_part(const struct look *l, const struct service_view *v, unsigned i)
-{
-    const struct instance *in = &v->set->items[i];
-
-    return json_pack("{s:o,s:o,s:i,s:s,s:b}", "id", json_text(in->id), "address",
-                     json_text(in->address), "port", (int)in->port, "health",
-                     health_name(in->health), "available",
-                     instance_available(in, &v->states[i]->load, l->now_ns));
-}
-
-static json_t *service_part(const struct look *l, const struct target_conf *t, uint32_t slot)
-{
-    const struct snapshot *s = l->snapshot;
-    const struct service_view *v = slot < s->nslots ? s->services[slot] : NULL;
-    json_t *instances = json_array();
-    struct service_row row = {0};
-
-    for (unsigned i = 0; v && i < v->n; i++)
-        json_array_append_new(instances, instance_part(l, v, i));
-    if (v)
-        service_row_fill(&row, v, l->now_ns);
-    return json_pack("{s:o,s:i,s:s,s:I,s:o}", "name", json_text(t->service), "weight",
-                     (int)t->weight, "breaker", breaker_state_name(row.breaker.state), "available",
-                     (json_int_t)row.available, "instances", instances);
-}
-
-static json_t *services_part(const struct look *l, const struct route *r)
-{
-    json_t *list = json_array();
-
-    for (size_t i = 0; r && i < r->conf->ntargets && i < ROUTE_MAX_TARGETS; i++)
-        json_array_append_new(list, service_part(l, &r->conf->targets[i], r->slots[i]));
-    return list;
-}
+enum { MAX_PATH = 2 * EXPLAIN_MAX_URL, MAX_LOSERS = 20 };
 
 static json_t *slice(struct str s)
 {
@@ -114,43 +16,175 @@ static json_t *slice(struct str s)
     return text ? text : json_null();
 }
 
-static json_t *forwarded_path(const struct route_match *m, struct str path)
+static json_t *request_part(const struct explained *x)
 {
-    char out[2 * MAX_URL];
+    char client[INET6_ADDRSTRLEN] = "";
+
+    if (IN6_IS_ADDR_V4MAPPED(&x->client))
+        inet_ntop(AF_INET, x->client.s6_addr + 12, client, sizeof client);
+    else
+        inet_ntop(AF_INET6, &x->client, client, sizeof client);
+    return json_pack(
+        "{s:o,s:s,s:o,s:o,s:o,s:s,s:i,s:s}", "method", slice(x->req.method_name), "scheme",
+        x->https ? "https" : "http", "host", slice(x->req.host), "path", slice(x->req.path),
+        "query", x->req.has_query ? slice(x->req.query) : json_null(), "http",
+        x->req.minor ? "1.1" : "1.0", "headers", (int)x->req.nheaders, "client", client);
+}
+
+static json_t *loser_part(const struct route_loser *loser)
+{
+    json_t *doc = route_summary(loser->route);
+
+    json_object_set_new(doc, "lost_by", json_string(route_loss_name(loser->loss)));
+    json_object_set_new(doc, "field", json_text(loser->field));
+    return doc;
+}
+
+static json_t *losers_part(const struct explained *x)
+{
+    struct route_loser losers[MAX_LOSERS];
+    json_t *list = json_array();
+    size_t n = x->look->snapshot ? route_losers(x->look->snapshot->routes, &x->req, x->match.route,
+                                                losers, MAX_LOSERS)
+                                 : 0;
+
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(list, loser_part(&losers[i]));
+    return list;
+}
+
+static json_t *forwarded_path(const struct explained *x)
+{
+    const struct route *r = x->match.route;
+    char out[MAX_PATH];
     size_t n;
 
-    if (!m->route || m->route->conf->redirect_status ||
-        route_target_path(m->route, m, path, out, sizeof out, &n) < 0)
+    if (!r || r->conf->redirect_status ||
+        route_target_path(r, &x->match, x->req.path, out, sizeof out, &n) < 0)
         return json_null();
     return slice((struct str){out, n});
 }
 
-static json_t *location(const struct route_match *m, const struct request *r, struct str scheme)
+static json_t *location(const struct explained *x)
 {
-    char out[2 * MAX_URL];
+    const struct route *r = x->match.route;
+    char out[MAX_PATH];
     size_t n;
 
-    if (!m->route || !m->route->conf->redirect_status ||
-        route_redirect_location(m->route, m, r, str_eq(scheme, STR("https")) ? "https" : "http",
-                                out, sizeof out, &n) < 0)
+    if (!r || !r->conf->redirect_status ||
+        route_redirect_location(r, &x->match, &x->req, x->https ? "https" : "http", out, sizeof out,
+                                &n) < 0)
         return json_null();
     return slice((struct str){out, n});
 }
 
-json_t *explain_document(const struct look *l, const char *method, const char *url, struct err *e)
+/* Which side of a split; *ret_certain: by one weight alone or by a sticky value. */
+static size_t choose_side(const struct explained *x, bool *ret_certain)
 {
-    char head[MAX_HEAD];
-    struct request r;
-    struct route_match m = {0};
-    struct target t = {STR_NULL, STR_NULL, STR_NULL};
+    const struct route *r = x->match.route;
+    struct rng rng = {.state = x->look->now_ns};
+    size_t weighty = 0;
+    uint64_t hash;
 
-    if (parse(method, url, head, &t, &r, e) < 0)
-        return NULL;
-    if (l->snapshot)
-        route_find(l->snapshot->routes, &r, &m);
-    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "matched",
-                     m.route ? route_summary(m.route) : json_null(), "allow",
-                     m.route ? json_null() : json_text(m.allow), "host", slice(r.host), "path",
-                     slice(r.path), "forwarded_path", forwarded_path(&m, r.path), "location",
-                     location(&m, &r, t.scheme), "services", services_part(l, m.route));
+    for (size_t i = 0; i < r->conf->ntargets; i++)
+        weighty += r->conf->targets[i].weight > 0;
+    *ret_certain = weighty <= 1 || route_hash(r->conf->sticky_source, r->conf->sticky_name, &x->req,
+                                              &x->match, &x->client, &hash);
+    return route_split(r, &x->req, &x->match, &x->client, &rng);
+}
+
+static json_t *targets_part(const struct explained *x, struct explain_outcome *ret)
+{
+    const struct route *r = x->match.route;
+    json_t *list = json_array();
+    bool certain = true;
+    size_t side;
+
+    if (!r || r->conf->ntargets == 0)
+        return list;
+    side = choose_side(x, &certain);
+    for (size_t i = 0; i < r->conf->ntargets && i < ROUTE_MAX_TARGETS; i++) {
+        struct explain_outcome outcome = *ret;
+        json_t *target = explain_target(x, i, i == side, &outcome);
+
+        if (i == side && strcmp(ret->kind, "forward") == 0) {
+            outcome.certain = outcome.certain && certain;
+            *ret = outcome;
+        }
+        json_array_append_new(list, target);
+    }
+    return list;
+}
+
+/* As far as the route alone decides it. */
+static struct explain_outcome route_outcome(const struct explained *x)
+{
+    const struct route *r = x->match.route;
+    const struct snapshot *s = x->look->snapshot;
+
+    if (!r && x->match.allow)
+        return (struct explain_outcome){
+            .kind = "refuse", .reason = REASON_METHOD_NOT_ALLOWED, .certain = true};
+    if (!r)
+        return (struct explain_outcome){.kind = "refuse",
+                                        .reason = s && s->complete ? REASON_NO_ROUTE
+                                                                   : REASON_CATALOG_UNKNOWN,
+                                        .certain = true};
+    if (r->conf->auth)
+        return (struct explain_outcome){
+            .kind = "refuse",
+            .reason = REASON_FORBIDDEN,
+            .certain = true,
+            .detail = "the route names a policy that this gateway does not have"};
+    if (r->conf->redirect_status)
+        return (struct explain_outcome){.kind = "redirect", .certain = true};
+    return (struct explain_outcome){.kind = "forward", .certain = true};
+}
+
+static json_t *outcome_part(const struct explained *x, const struct explain_outcome *o)
+{
+    int status = 0;
+
+    if (o->reason)
+        status = (int)reason_info(o->reason)->status;
+    else if (strcmp(o->kind, "redirect") == 0)
+        status = (int)x->match.route->conf->redirect_status;
+    return json_pack("{s:s,s:o,s:o,s:o,s:o,s:b,s:o,s:o}", "kind", o->kind, "status",
+                     status ? json_integer(status) : json_null(), "reason",
+                     o->reason ? json_string(reason_info(o->reason)->word) : json_null(), "service",
+                     json_text(o->service), "instance", json_text(o->instance), "certain",
+                     o->certain, "detail", json_text(o->detail), "fallback",
+                     json_text(o->fallback));
+}
+
+static json_t *make_document(struct explained *x)
+{
+    struct explain_outcome outcome;
+    json_t *targets;
+
+    if (x->look->snapshot)
+        route_find(x->look->snapshot->routes, &x->req, &x->match);
+    outcome = route_outcome(x);
+    targets = targets_part(x, &outcome);
+    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "request", request_part(x),
+                     "matched", x->match.route ? route_summary(x->match.route) : json_null(),
+                     "allow", x->match.route ? json_null() : json_text(x->match.allow), "others",
+                     losers_part(x), "host", slice(x->req.host), "path", slice(x->req.path),
+                     "forwarded_path", forwarded_path(x), "location", location(x), "auth",
+                     x->match.route ? json_text(x->match.route->conf->auth) : json_null(),
+                     "services", targets, "outcome", outcome_part(x, &outcome));
+}
+
+json_t *explain_document(const struct look *l, const struct explain_query *q, struct err *e)
+{
+    struct explained *x = calloc(1, sizeof *x);
+    json_t *doc = NULL;
+
+    if (!x)
+        abort();
+    x->look = l;
+    if (explain_parse(q, x, e) == 0)
+        doc = make_document(x);
+    free(x);
+    return doc;
 }

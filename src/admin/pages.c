@@ -2,6 +2,7 @@
 #include "admin/pages.h"
 #include "admin/dashboard.h"
 #include "admin/documents.h"
+#include "admin/explain.h"
 #include "admin/metrics.h"
 
 #include <event2/buffer.h>
@@ -183,15 +184,23 @@ static void page_fleet(const struct page_input *in, struct page_answer *a)
 static void page_explain(const struct page_input *in, struct page_answer *a)
 {
     const char *method = evhttp_find_header(in->query, "method");
-    const char *url = evhttp_find_header(in->query, "url");
+    const char *headers[EXPLAIN_MAX_HEADERS + 1]; /* one more is one too many */
+    struct explain_query q = {.method = method ? method : "GET",
+                              .url = evhttp_find_header(in->query, "url"),
+                              .client = evhttp_find_header(in->query, "client"),
+                              .headers = headers};
+    const struct evkeyval *pair;
     struct err e;
     json_t *doc;
 
-    if (!url) {
+    if (!q.url) {
         pages_error(a, 400, "expected ?url=, and ?method= for anything but GET");
         return;
     }
-    doc = explain_document(in->look, method ? method : "GET", url, &e);
+    for (pair = in->query->tqh_first; pair; pair = pair->next.tqe_next)
+        if (strcmp(pair->key, "header") == 0 && q.nheaders < ARRAY_LEN(headers))
+            headers[q.nheaders++] = pair->value;
+    doc = explain_document(in->look, &q, &e);
     if (doc)
         answer_json(a, 200, doc);
     else
