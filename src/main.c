@@ -1,77 +1,126 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "admin/admin.h"
 #include "base/err.h"
+#include "cli/command.h"
 #include "config/config.h"
 #include "control.h"
-#include "status_command.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
 static const char usage[] =
     "frontdesk - API gateway for Consul clusters\n"
     "\n"
-    "usage: frontdesk run    [-c DIR]       run the gateway (DIR: /etc/frontdesk)\n"
-    "       frontdesk check  [-c DIR]       read and check the configuration only\n"
-    "       frontdesk status [-a HOST:PORT] [SERVICE]\n"
-    "                                       what a running gateway says of itself\n"
+    "usage: frontdesk run      [-c DIR]      run the gateway (DIR: /etc/frontdesk)\n"
+    "       frontdesk check    [-c DIR]      read and check the configuration only\n"
+    "       frontdesk status   [--watch] [--json] [SERVICE]\n"
+    "                                        what a running gateway says of itself\n"
+    "       frontdesk breakers [--all] [--json] [SERVICE]\n"
+    "                                        the circuit breakers that are not closed\n"
+    "       frontdesk breaker  open|close|auto|reset|shadow|disable SERVICE[/INSTANCE]\n"
+    "                          --reason \"...\" [--for 10m]\n"
+    "                                        take one in hand\n"
+    "       frontdesk explain  METHOD URL [-H 'Name: value']... [--client ADDRESS]\n"
+    "                                        where would this request go, and why?\n"
     "       frontdesk --version | --help\n"
     "\n"
-    "SIGHUP reloads the configuration, SIGTERM drains and ends, SIGUSR1 reopens the access log.\n";
+    "The last four ask the admin endpoint of a running gateway: -a HOST:PORT (127.0.0.1:9901).\n"
+    "frontdesk COMMAND --help says more. For run, SIGHUP reloads the configuration, SIGTERM "
+    "drains\n"
+    "and ends, SIGUSR1 reopens the access log.\n";
 
 static int check(const char *dir)
 {
     struct err e;
     struct config *c = config_load(dir, &e);
 
+    if (c && admin_check(&c->admin, &e) < 0)
+        config_unref(&c);
     if (!c) {
         fprintf(stderr, "frontdesk: %s\n", e.text);
-        return 1;
+        return EXIT_FAILED;
     }
     printf("%s: good: %zu listeners, %zu services, %zu routes, Consul %s\n", dir, c->nlisteners,
            c->nservices, c->nroutes, c->consul.enabled ? c->consul.address : "not used");
     config_unref(&c);
-    return 0;
+    return EXIT_DONE;
+}
+
+static int misused(void)
+{
+    fputs(usage, stderr);
+    return EXIT_USAGE;
+}
+
+/* run and check: one option. */
+static int with_folder(int argc, char **argv, int (*command)(const char *dir))
+{
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    const char *dir = "/etc/frontdesk";
+    int o;
+
+    while ((o = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+        if (o == 'h')
+            return fputs(usage, stdout) < 0;
+        if (o != 'c')
+            return misused();
+        dir = optarg;
+    }
+    return optind == argc ? command(dir) : misused();
+}
+
+static int run_command(int argc, char **argv)
+{
+    return with_folder(argc, argv, control_run);
+}
+
+static int check_command(int argc, char **argv)
+{
+    return with_folder(argc, argv, check);
+}
+
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"run", run_command},           {"check", check_command},     {"status", status_command},
+    {"breakers", breakers_command}, {"breaker", breaker_command}, {"explain", explain_command},
+};
+
+/* An option with its value may stand before the command: -c DIR, -a ADDRESS. Puts the command
+ * first. */
+static void command_first(int argc, char **argv)
+{
+    static const char *const with_value[] = {"-c", "--config", "-a", "--admin"};
+    int at = 1;
+
+    for (size_t i = 0; at + 2 < argc && i < ARRAY_LEN(with_value);)
+        if (strcmp(argv[at], with_value[i]) == 0) {
+            at += 2;
+            i = 0;
+        } else {
+            i++;
+        }
+    char *name = argv[at];
+    memmove(argv + 2, argv + 1, (size_t)(at - 1) * sizeof *argv);
+    argv[1] = name;
 }
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"admin", required_argument, NULL, 'a'},
-        {"version", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
-    const char *dir = "/etc/frontdesk", *admin = "127.0.0.1:9901", *command;
-    int o;
-
-    while ((o = getopt_long(argc, argv, "c:a:vh", options, NULL)) != -1) {
-        switch (o) {
-        case 'c':
-            dir = optarg;
-            break;
-        case 'a':
-            admin = optarg;
-            break;
-        case 'v':
-            printf("frontdesk %s\n", FRONTDESK_VERSION);
-            return 0;
-        case 'h':
-            fputs(usage, stdout);
-            return 0;
-        default:
-            fputs(usage, stderr);
-            return 2;
-        }
-    }
-    command = optind < argc ? argv[optind] : "";
-    if (strcmp(command, "run") == 0)
-        return control_run(dir);
-    if (strcmp(command, "check") == 0)
-        return check(dir);
-    if (strcmp(command, "status") == 0)
-        return status_command(admin, optind + 1 < argc ? argv[optind + 1] : NULL);
-    fputs(usage, stderr);
-    return 2;
+    if (argc < 2)
+        return misused();
+    command_first(argc, argv);
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-v") == 0)
+        return printf("frontdesk %s\n", FRONTDESK_VERSION) < 0;
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return fputs(usage, stdout) < 0;
+    return misused();
 }
