@@ -232,6 +232,8 @@ static const struct metric metrics[] = {
     {"failures_total", "counter", "Requests that ended badly or that the gateway answered itself, by reason.", write_failures, 0},
     {"request_duration_seconds", "histogram", "Time from the request's head to the end of its answer.", write_durations, 0},
     {"retries_total", "counter", "Tries beyond the first.", SERVICE(retries)},
+    {"hedges_total", "counter", "Second tries sent beside a slow first one.", SERVICE(hedges)},
+    {"hedges_won_total", "counter", "Answers that came from the second try.", SERVICE(hedges_won)},
     {"breaker_state", "gauge", "1 for the present state of the service's circuit breaker, 0 for the others.", write_breaker_state, 0},
     {"breaker_trips_total", "counter", "Times that the breaker opened.", SERVICE(breaker.trips)},
     {"breaker_rejected_total", "counter", "Requests turned away by the breaker.", SERVICE(breaker.rejected)},

@@ -10,6 +10,8 @@ static void add_stats(struct service_row *row, const struct service_stats *s)
 {
     row->requests += GET(s->requests);
     row->retries += GET(s->retries);
+    row->hedges += GET(s->hedges);
+    row->hedges_won += GET(s->hedges_won);
     row->latency_ns_sum += GET(s->latency_ns_sum);
     for (size_t i = 0; i < ARRAY_LEN(row->by_class); i++)
         row->by_class[i] += GET(s->by_class[i]);

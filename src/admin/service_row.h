@@ -6,7 +6,7 @@
 struct service_row {
     const char *name;
     const struct service_view *view;
-    uint64_t requests, retries;
+    uint64_t requests, retries, hedges, hedges_won;
     uint64_t by_class[6];
     uint64_t reasons[REASON_COUNT];
     uint64_t latency_ns_sum, latency_count;

@@ -130,15 +130,16 @@ static json_t *service_part(const struct look *l, const struct service_row *row)
                                "refused", (json_int_t)GET(state->budget.refused));
 
     return json_pack(
-        "{s:o,s:o,s:o,s:I,s:s,s:I,s:o,s:o,s:I,s:I,s:I,s:I,s:o,s:o,s:I,s:b,s:o}", "name",
+        "{s:o,s:o,s:o,s:I,s:s,s:I,s:o,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:I,s:b,s:o}", "name",
         json_text(row->name), "breaker", breaker_summary(l, row), "data_age_ms",
         watch.is_static ? json_null() : look_age_ms(l, watch.answered_ns), "index",
         (json_int_t)watch.index, "watch", word, "requests", (json_int_t)row->requests, "responses",
         responses_part(row), "reasons", reasons_part(row), "retries", (json_int_t)row->retries,
-        "in_flight", (json_int_t)row->in_flight, "waiting", (json_int_t)row->waiting,
-        "rejected_overload", (json_int_t)GET(state->limit.rejected), "latency_ms",
-        latency_part(row), "retry_budget", budget, "available", (json_int_t)row->available, "panic",
-        row->panic, "instances", instances_part(l, row->view));
+        "hedges", (json_int_t)row->hedges, "hedges_won", (json_int_t)row->hedges_won, "in_flight",
+        (json_int_t)row->in_flight, "waiting", (json_int_t)row->waiting, "rejected_overload",
+        (json_int_t)GET(state->limit.rejected), "latency_ms", latency_part(row), "retry_budget",
+        budget, "available", (json_int_t)row->available, "panic", row->panic, "instances",
+        instances_part(l, row->view));
 }
 
 static json_t *bounds_ms(void)

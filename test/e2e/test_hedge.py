@@ -62,6 +62,10 @@ class Hedges(Scenario):
             self.assertNotIn("hedged", line)
         wait_for(lambda: all(i["in_flight"] == 0 for i in front.instances("web").values()), 10,
                  "end of everything under way")
+        service, metrics = front.service("web"), front.metrics()
+        self.assertEqual((service["hedges"], service["hedges_won"]), (hedges, won))
+        for name, value in (("hedges", hedges), ("hedges_won", won)):
+            self.assertEqual(metrics['frontdesk_%s_total{service="web"}' % name], value)
 
     def failures(self, front, origin):
         return front.instances("web")[origin.address]["failures"]
