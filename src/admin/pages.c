@@ -93,6 +93,14 @@ static void page_metrics(const struct page_input *in, struct page_answer *a)
     metrics_write(in->look, a->body);
 }
 
+/* HEAD alone comes here; a GET is taken over before. */
+static void page_events(const struct page_input *in, struct page_answer *a)
+{
+    (void)in;
+    a->status = 200;
+    a->type = "text/event-stream";
+}
+
 static void page_status(const struct page_input *in, struct page_answer *a)
 {
     answer_json(a, 200, status_document(in->look));
@@ -212,17 +220,12 @@ static const struct page {
     const char *path;
     void (*answer)(const struct page_input *in, struct page_answer *a);
 } pages[] = {
-    {"/livez", page_livez},
-    {"/readyz", page_readyz},
-    {"/metrics", page_metrics},
-    {"/v1/status", page_status},
-    {"/v1/services", page_services},
-    {"/v1/services/", page_service},
-    {"/v1/breakers", page_breakers},
-    {PAGES_BREAKER, page_breaker},
-    {"/v1/transitions", page_transitions},
-    {"/v1/fleet", page_fleet},
-    {"/v1/routes", page_routes},
+    {"/livez", page_livez},          {"/readyz", page_readyz},
+    {"/metrics", page_metrics},      {"/v1/events", page_events},
+    {"/v1/status", page_status},     {"/v1/services", page_services},
+    {"/v1/services/", page_service}, {"/v1/breakers", page_breakers},
+    {PAGES_BREAKER, page_breaker},   {"/v1/transitions", page_transitions},
+    {"/v1/fleet", page_fleet},       {"/v1/routes", page_routes},
     {"/v1/explain", page_explain},
 };
 
