@@ -104,6 +104,7 @@ static void set_up(struct admin_client *c, const char *url, struct body *body, c
     curl_easy_setopt(c->curl, CURLOPT_URL, url);
     curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, o->timeout_ms ? o->timeout_ms : CALL_MS);
     curl_easy_setopt(c->curl, CURLOPT_NOPROXY, "*");
+    curl_easy_setopt(c->curl, CURLOPT_PATH_AS_IS, 1L); /* a service may be named ".." */
     curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, on_data);
     curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, body);
