@@ -177,11 +177,13 @@ function byKey(event) {
 }
 
 const THEMES = ["", "light", "dark"];
+const THEME_SIGNS = { "": "◐", light: "☀", dark: "☾" };
 function setTheme(theme) {
   if (theme) document.documentElement.dataset.theme = theme;
   else delete document.documentElement.dataset.theme;
   byId("theme").setAttribute("aria-label", `Colours: ${theme || "as the system"}`);
-  setText(byId("theme-word"), theme || "auto");
+  byId("theme").setAttribute("title", `Colours: ${theme || "as the system"}`);
+  setText(byId("theme"), THEME_SIGNS[theme]);
   remember("localStorage", "frontdesk.theme", theme);
 }
 

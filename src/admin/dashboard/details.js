@@ -128,8 +128,10 @@ export class Details {
     setText(byId("details-since"), `for ${words.duration(now - r.since)}, since ${words.clock(r.since, now)}`);
     this.story(r, now);
     setText(byId("figure-rate"), words.number(r.r) + "/s");
-    setText(byId("figure-errors"), `${words.number(r.e)}/s, ${words.percent(r.e, r.r)}`);
-    setText(byId("figure-p99"), words.milliseconds(r.p99) + " (p50 " + words.milliseconds(r.p50) + ")");
+    setText(byId("figure-errors"), words.percent(r.e, r.r));
+    setText(byId("figure-failed"), words.number(r.e) + "/s");
+    setText(byId("figure-p99"), words.milliseconds(r.p99));
+    setText(byId("figure-p50"), "p50 " + words.milliseconds(r.p50));
     setText(byId("figure-flight"), words.number(r.f) + (r.w ? `, ${words.number(r.w)} waiting` : ""));
     setText(byId("figure-rejected"), words.number(r.rej));
     setText(byId("figure-fallback"), words.number(r.fb) + "/s");

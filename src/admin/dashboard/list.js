@@ -20,7 +20,7 @@ export class List {
     this.heights = new Map(); // service name -> px
     this.typical = [45, 70]; // px, of each kind
     this.tops = new Float64Array(1);
-    this.kinds = [];
+    this.topsDirty = true;
     this.selected = null; // name
     this.wantsFocus = false;
     this.touchedAt = -Infinity;
@@ -67,7 +67,9 @@ export class List {
         changed = true;
       }
     }
-    if (changed) this.schedule();
+    if (!changed) return;
+    this.topsDirty = true;
+    this.schedule();
   }
 
   // At most one drawing for each frame, none while the page is hidden.
@@ -91,11 +93,14 @@ export class List {
       this.settledAt = now;
       this.model.settle();
     }
+    this.topsDirty = true;
     this.schedule();
   }
 
   computeTops() {
     const order = this.model.order;
+    if (!this.topsDirty) return;
+    this.topsDirty = false;
     if (this.tops.length !== order.length + 1) this.tops = new Float64Array(order.length + 1);
     order.forEach((s, i) => {
       const known = this.heights.get(s.name);
@@ -126,7 +131,7 @@ export class List {
     let top = this.box.getBoundingClientRect().top;
     const anchor = this.model.order[this.indexAt(-top)];
     const before = anchor ? this.tops[this.indexAt(-top)] : 0;
-    this.model.sort();
+    if (this.model.sort()) this.topsDirty = true;
     this.computeTops();
     const wanted = this.model.order;
     // Who has scrolled down keeps the row at the top of the window where it is.
@@ -202,8 +207,8 @@ export class List {
       this.wantsFocus = true;
       this.touchedAt = performance.now();
       this.reveal(this.model.order.findIndex((s) => s.name === name));
-    }
-    this.schedule();
+      this.draw(); // at once: the next key must find the focus there
+    } else this.schedule();
   }
 
   move(step) {

@@ -9,7 +9,7 @@ import * as words from "./words.js";
 const cell = (name, ...children) => h("div", { class: "cell " + name, role: "gridcell" }, ...children);
 
 // The edge of the row: how much attention it wants.
-const EDGE = ["", "quiet", "warn", "warn", "bad"];
+const EDGE = ["", " wants-note", " wants-care", " wants-care", " wants-help"];
 
 export class Row {
   constructor() {
@@ -52,7 +52,7 @@ export class Row {
 
   draw(now, selected) {
     const s = this.service;
-    setClass(this.element, "row " + EDGE[s.row.a] + (selected ? " selected" : ""));
+    setClass(this.element, "row" + EDGE[s.row.a] + (selected ? " selected" : ""));
     setAttribute(this.element, "aria-selected", selected ? "true" : "false");
     setAttribute(this.element, "tabindex", selected ? "0" : "-1");
     if (this.drawn !== s.version) this.drawNumbers(s.row);
@@ -100,6 +100,6 @@ export class Row {
 
   // For the estimate of rows that are not on the page: rows of one kind are about as high.
   static kind(service) {
-    return service.row.a > 0 && words.whatHappened(service.row) !== "" ? 1 : 0;
+    return service.row.a > 0 ? 1 : 0;
   }
 }

@@ -32,6 +32,7 @@ export function drawSpark(s, n, at, floor) {
     end = x;
   }
   if (begin >= 0 && end > begin) area += `V${HEIGHT}H${begin}Z`;
+  s.box.classList.toggle("flat", max === floor && !(at(n - 1) > 0));
   setAttribute(s.line, "d", line);
   setAttribute(s.area, "d", area);
 }

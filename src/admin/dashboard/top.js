@@ -39,7 +39,7 @@ export function drawVerdict(v, live, name) {
   if (list.dataset.key !== key) {
     list.dataset.key = key;
     list.replaceChildren(...wanted.map((n) => h("a", { href: "#service=" + encodeURIComponent(n) }, n)),
-      v.names.length > NAMED ? `and ${v.names.length - NAMED} more` : "");
+      v.names.length > NAMED ? h("span", {}, `and ${v.names.length - NAMED} more`) : "");
   }
   document.title = (live ? v.short : "(?) ") + "frontdesk" + (name ? " " + name : "");
   setAttribute(byId("favicon"), "href", `/dashboard/icon-${live ? v.tone : "quiet"}.svg`);
@@ -47,13 +47,14 @@ export function drawVerdict(v, live, name) {
 
 export function drawGateway(hello, status) {
   setText(byId("gateway"), hello.gateway || "");
+  setClass(byId("title"), hello.gateway ? "named" : "");
   setText(byId("version"), hello.version ? "v" + hello.version : "");
   if (!status) return;
   const c = status.consul;
   const age = (ms) => (ms < 1500 ? "now" : words.duration(ms) + " ago");
   const [tone, text] = !c.enabled ? ["quiet", "Consul not used"]
     : c.last_good_age_ms === null ? ["bad", "Consul AWAY, never heard"]
-      : c.connected ? ["good", "Consul heard " + age(c.last_good_age_ms)]
+      : c.connected ? ["good", "Consul " + age(c.last_good_age_ms)]
         : ["bad", `Consul AWAY, data ${words.duration(c.last_good_age_ms)} old`];
   setClass(byId("consul"), "fact " + tone);
   setText(byId("consul"), text);

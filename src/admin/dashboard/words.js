@@ -46,7 +46,7 @@ export function percent(part, whole) {
 export function milliseconds(ms) {
   if (ms === null || ms === undefined) return "–";
   if (ms < 10) return String(Math.round(ms * 10) / 10) + " ms";
-  return ms < 10000 ? Math.round(ms) + " ms" : (ms / 1000).toFixed(1) + " s";
+  return ms < 1000 ? Math.round(ms) + " ms" : (ms / 1000).toPrecision(ms < 1e5 ? 3 : 4) + " s";
 }
 
 export const count = (n, one, many = one + "s") => `${n} ${n === 1 ? one : many}`;
@@ -120,7 +120,7 @@ export function whatHappened(r) {
   else if (r.s === "shadow" && r.m !== "closed") parts.push(`would be ${stateWord(r.m)}: ${tripWords(r)}`);
   if (inPanic(r)) parts.push("panic: too few instances are in rotation");
   if (r.a >= 2 || r.ej) parts.push(instancesWords(r));
-  if (r.a >= 2 && errorsMatter(r) && r.s !== "open" && r.s !== "forced_open")
+  if (r.a >= 2 && errorsMatter(r) && !withoutInstance(r) && r.s !== "open" && r.s !== "forced_open")
     parts.push(`${percent(r.e, r.r)} of the requests fail`);
   return parts.filter(Boolean).join("; ");
 }

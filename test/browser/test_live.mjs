@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// The page says what is, soon, and says so when it does not know.
+import { check, equal, names, rowOf, textOf, until, untroubled } from "./lib.mjs";
+
+const BREAKER = { failure_rate: 50, minimum_requests: 10, window: "10s", open_for: "1s" };
+
+async function shop(t, more = {}) {
+  const services = {}, routes = [];
+  for (const name of ["orders", "payments", "web"]) {
+    services[name] = { instances: [await t.world.origin({ name })], breaker: BREAKER, outlier: { enabled: false } };
+    routes.push({ path: `/${name}/`, service: name });
+  }
+  return t.world.gateway({ config: { services, routes, ...more } });
+}
+
+// Remembers in the page when the service first showed each state.
+const watchStates = (page, name) => page.evaluate((wanted) => {
+  window.seen = {};
+  const look = () => {
+    const row = [...document.querySelectorAll("#services .row")].find((r) => r.dataset.service === wanted);
+    const word = row && row.querySelector(".word").textContent;
+    if (word && !(word in window.seen)) window.seen[word] = Date.now();
+  };
+  new MutationObserver(look).observe(document.getElementById("services"), { subtree: true, childList: true, characterData: true });
+  look();
+}, name);
+
+export default {
+  async "an outage is on the page within a second"(t) {
+    const admin = await shop(t);
+    const page = await t.open(admin);
+    await until(async () => (await names(page)).length === 3, "three services on the page");
+    await until(async () => (await textOf(page, "#verdict-text")) === "All is well", "calm");
+    equal(await names(page), ["orders", "payments", "web"], "order by name when all is well");
+    await watchStates(page, "web");
+    await t.world.answer({ name: "web", status: 500 });
+    await t.world.load({ target: "/web/" });
+    await until(() => page.evaluate(() => window.seen.open), "open breaker on the page");
+    const { transitions } = await t.world.get({ path: "/v1/breakers/web" });
+    const opened = transitions.filter((x) => x.to === "open").at(-1);
+    const late = (await page.evaluate(() => window.seen.open)) - Date.parse(opened.at);
+    t.say(`on the page ${late} ms after the transition`);
+    check(late < 1000, `on the page only ${late} ms after the transition`);
+    await until(async () => (await names(page))[0] === "web", "failing service on top");
+    const row = await until(async () => {
+      const r = await rowOf(page, "web");
+      return r.state === "open" && r;
+    }, "row that says open");
+    check(/\d+ % of \d+ requests failed in \d+ s|\d+ of \d+ probes? failed/.test(row.note), "the cause in words: " + row.note);
+    check(row.note.includes("503 breaker_open"), "what clients get: " + row.note);
+    check(/tries again/.test(row.ends), "what ends it: " + row.ends);
+    check(/1 service needs attention/.test(await textOf(page, "#verdict-text")), "the top line");
+    check(/^\(1!\) /.test(await page.title()), "the title: " + await page.title());
+    check((await page.getAttribute("#favicon", "href")).includes("icon-bad"), "the icon of the tab");
+    await untroubled(page);
+  },
+
+  async "it gets well again, and sinks only when nobody points at the list"(t) {
+    const admin = await shop(t);
+    const page = await t.open(admin);
+    await t.world.answer({ name: "web", status: 500 });
+    await t.world.load({ target: "/web/" });
+    await until(async () => (await names(page))[0] === "web", "failing service on top");
+    const box = await page.locator("#services").boundingBox();
+    const wiggle = (i) => page.mouse.move(box.x + 300 + (i % 7), box.y + 20);
+    let i = 0;
+    await wiggle(i);
+    await t.world.answer({ name: "web", status: 200 });
+    await until(async () => {
+      await wiggle(++i);
+      return (await rowOf(page, "web")).state === "closed";
+    }, "closed breaker");
+    equal((await names(page))[0], "web", "the row under the moving pointer");
+    await page.mouse.move(5, 5);
+    await until(async () => (await names(page))[2] === "web", "order by name again", 60000);
+    await untroubled(page);
+  },
+
+  async "a dead gateway makes the page stale; it recovers"(t) {
+    const admin = await shop(t);
+    const page = await t.open(admin);
+    await until(async () => (await textOf(page, "#link")) === "live", "live page");
+    await t.world.kill();
+    await until(() => page.evaluate(() => document.documentElement.classList.contains("stale")), "stale page");
+    check(/^no news since \d+ s/.test(await textOf(page, "#link")), "the connection: " + await textOf(page, "#link"));
+    check(/No news since/.test(await textOf(page, "#lost")), "the banner: " + await textOf(page, "#lost"));
+    await until(async () => /^\(\?\)/.test(await page.title()), "the title of a stale page");
+    const at = await textOf(page, "#lost");
+    await until(async () => (await textOf(page, "#lost")) !== at, "ticking banner");
+    await t.world.start();
+    await until(async () => (await textOf(page, "#link")) === "live", "live page again");
+    await until(async () => (await names(page)).length === 3, "services again");
+    check(await page.evaluate(() => document.getElementById("lost").hidden), "the banner is gone");
+    await until(async () => !/^\(\?\)/.test(await page.title()), "the title of a live page");
+    await untroubled(page);
+  },
+};
