@@ -15,7 +15,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { TURNS = 60000, HELD = 4, GENERATIONS = 1 << 20 };
+enum { COMMANDS = 300, HELD = 4, GENERATIONS = 1 << 20 };
 
 /* No probe is lost here: a thread that rests with one while the others run on keeps its slot. */
 static const struct breaker_options brisk = {
@@ -85,14 +85,14 @@ static void *worker(void *arg)
     unsigned n = 0;
 
     (void)arg;
-    for (unsigned i = 0; i < TURNS; i++) {
+    for (unsigned i = 0; !atomic_load(&run.done); i++) {
         struct breaker_ticket t = breaker_admit(run.b, time_passes(&mine));
         if (t.probe)
             probe_out(t);
         if (t.admitted)
             held[n++] = t;
         while (n == HELD || (n > 0 && rng_below(&mine, 2)))
-            give_back(held[--n], &mine, i / 3000 % 3 != 2);
+            give_back(held[--n], &mine, i / 300 % 3 != 2);
     }
     while (n > 0)
         give_back(held[--n], &mine, true);
@@ -139,12 +139,13 @@ static void *operator_thread(void *arg)
 
     (void)arg;
     /* A word, then some time for the workers to act on it. */
-    while (!atomic_load(&run.done)) {
+    for (unsigned i = 0; i < COMMANDS; i++) {
         uint64_t until = atomic_load(&run.now_ns) + S / 5;
         operate(&mine);
-        while (atomic_load(&run.now_ns) < until && !atomic_load(&run.done))
+        while (atomic_load(&run.now_ns) < until)
             sched_yield();
     }
+    atomic_store(&run.done, true);
     return NULL;
 }
 
@@ -183,7 +184,6 @@ static void probes_are_bounded_whatever_happens(void **state)
     breaker_watch(run.b, on_change, NULL);
     assert_int_equal(pthread_create(&op, NULL, operator_thread, NULL), 0);
     in_threads(worker, NULL);
-    atomic_store(&run.done, true);
     pthread_join(op, NULL);
 
     assert_int_equal(atomic_load(&run.most), brisk.half_open_requests);

@@ -289,6 +289,8 @@ static void a_probe_that_is_out_keeps_its_slot(void **state)
     service_release(&s);
 }
 
+enum { COMMANDS = 3000 };
+
 static struct {
     struct service service;
     _Atomic uint64_t now_ns;
@@ -307,7 +309,7 @@ static void *worker(void *arg)
     struct rng mine = {(uint64_t)(uintptr_t)&mine};
 
     (void)arg;
-    for (unsigned i = 0; i < 40000; i++) {
+    for (unsigned i = 0; !atomic_load(&run.done); i++) {
         unsigned at = rng_below(&mine, run.service.n);
         struct outlier *o = &run.service.all[at];
         bool lost, probation = outlier_begin(o, time_passes(&mine), &lost);
@@ -325,7 +327,7 @@ static void *worker(void *arg)
             outlier_cancel(o, probation);
         else
             outlier_report(o, time_passes(&mine), &mine, probation,
-                           (at + i / 4000) % 3 == 0 || rng_below(&mine, 3) == 0);
+                           (at + i / 400) % 3 == 0 || rng_below(&mine, 3) == 0);
     }
     return NULL;
 }
@@ -369,12 +371,13 @@ static void *operator_thread(void *arg)
     struct rng mine = {99};
 
     (void)arg;
-    while (!atomic_load(&run.done)) {
+    for (unsigned i = 0; i < COMMANDS; i++) {
         uint64_t until = atomic_load(&run.now_ns) + S / 50;
         operate(&mine);
-        while (atomic_load(&run.now_ns) < until && !atomic_load(&run.done))
+        while (atomic_load(&run.now_ns) < until)
             sched_yield();
     }
+    atomic_store(&run.done, true);
     return NULL;
 }
 
@@ -390,7 +393,6 @@ static void one_probe_at_a_time_whatever_happens(void **state)
     atomic_store(&run.now_ns, T0);
     assert_int_equal(pthread_create(&op, NULL, operator_thread, NULL), 0);
     in_threads(worker, NULL);
-    atomic_store(&run.done, true);
     pthread_join(op, NULL);
     assert_true(atomic_load(&run.probations) > 0);
     assert_int_equal(atomic_load(&run.most), 1);
