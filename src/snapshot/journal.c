@@ -83,15 +83,19 @@ uint64_t journal_add(struct journal *j, struct transition *t)
 size_t journal_read(struct journal *j, uint64_t after, struct transition *out, size_t cap,
                     uint64_t *ret_lost)
 {
-    uint64_t oldest, lost = 0;
+    uint64_t oldest, id, lost = 0;
     size_t n = 0;
 
     pthread_mutex_lock(&j->lock);
     oldest = j->newest > JOURNAL_KEPT ? j->newest - JOURNAL_KEPT + 1 : 1;
-    if (after > 0 && after + 1 < oldest)
-        lost = oldest - after - 1;
-    for (uint64_t id = after + 1 > oldest ? after + 1 : oldest; id <= j->newest && n < cap; id++)
-        out[n++] = j->ring[(id - 1) % JOURNAL_KEPT];
+    /* An id that a reader brings along may be anything. */
+    id = after < j->newest ? after + 1 : j->newest + 1;
+    if (id < oldest) {
+        lost = after > 0 ? oldest - id : 0;
+        id = oldest;
+    }
+    while (id <= j->newest && n < cap)
+        out[n++] = j->ring[(id++ - 1) % JOURNAL_KEPT];
     pthread_mutex_unlock(&j->lock);
     if (ret_lost)
         *ret_lost = lost;

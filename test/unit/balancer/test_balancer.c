@@ -316,6 +316,32 @@ static void panic_revisits_only_when_nothing_else_is_left(void **state)
     }
 }
 
+/* Of three instances two are ejected, one of them by hand. */
+static void panic_does_not_send_to_who_is_held_out(void **state)
+{
+    (void)state;
+    for (unsigned p = 0; p < ARRAY_LEN(every_policy); p++) {
+        service_init(&s, every_policy[p], 3);
+        s.options.panic_percent = 80;
+        service_build(&s);
+        eject(&s, 0);
+        eject(&s, 1);
+        s.loads[1].held_out = true;
+        assert_true(balancer_in_panic(s.balancer, T0));
+        spread(&s, 300);
+        assert_true(s.picked[0] > 0);
+        assert_int_equal(s.picked[1], 0);
+        assert_true(s.picked[2] > 0);
+        s.loads[0].held_out = s.loads[2].held_out = true;
+        eject(&s, 2);
+        assert_int_equal(verdict(&s), BALANCE_EXHAUSTED);
+        assert_int_equal(balancer_available(s.balancer, T0), 0);
+        s.query.now_ns = T0 + 10 * S; /* over by itself, whoever tidies up later */
+        assert_int_equal(verdict(&s), BALANCE_OK);
+        service_release(&s);
+    }
+}
+
 static void panic_still_honours_limits_and_probes(void **state)
 {
     (void)state;
@@ -418,6 +444,7 @@ int main(void)
         cmocka_unit_test(slow_start_alone_refuses_nobody),
         cmocka_unit_test(panic_ignores_health_and_ejection),
         cmocka_unit_test(panic_revisits_only_when_nothing_else_is_left),
+        cmocka_unit_test(panic_does_not_send_to_who_is_held_out),
         cmocka_unit_test(panic_still_honours_limits_and_probes),
         cmocka_unit_test(the_preferred_tier_takes_all_while_enough_of_it_is_there),
         cmocka_unit_test(a_request_leaves_the_tier_when_it_must),
