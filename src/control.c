@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "control_discovery.h"
+#include "control_fleet.h"
 #include "discovery/discovery.h"
 #include "notify.h"
 #include "proxy/proxy.h"
@@ -34,6 +35,7 @@ struct control {
     struct discovery *coming; /* after a reload that changed `consul:`: replaces the other one as
                                  soon as it knows as much */
     struct proxy *proxy;
+    struct fleet *fleet; /* NULL = off */
     struct admin *admin;
     struct admin_sources sources;
     struct snapshot *snapshot; /* ref: the newest */
@@ -192,6 +194,45 @@ static void apply_admin(struct control *c, const struct config *next, struct adm
     }
 }
 
+static int force_fleet(void *arg, const char *service, const struct operate_request *q,
+                       struct err *e)
+{
+    return fleet_force(((struct control *)arg)->fleet, service, q, e);
+}
+
+static json_t *give_fleet(void *arg)
+{
+    return fleet_document(((struct control *)arg)->fleet);
+}
+
+static bool is_fleet_connected(void *arg)
+{
+    return fleet_connected(((struct control *)arg)->fleet);
+}
+
+/* What the old fleet has forced stays; its own key goes away with its session. */
+static void use_fleet(struct control *c, struct fleet *next)
+{
+    fleet_free(c->fleet);
+    c->fleet = next;
+    c->sources.fleet_force = next ? force_fleet : NULL;
+    c->sources.fleet_document = next ? give_fleet : NULL;
+    c->sources.fleet_connected = next ? is_fleet_connected : NULL;
+}
+
+static struct fleet *make_fleet(struct control *c, const struct config *config, struct err *e)
+{
+    struct fleet_options o = {
+        .base = c->base,
+        .registry = c->registry,
+        .version = FRONTDESK_VERSION,
+        .snapshot = give_snapshot,
+        .arg = c,
+    };
+
+    return control_fleet_new(&o, config, e);
+}
+
 /* Any thread: someone has written to the journal. */
 static void wake_for_journal(void *arg)
 {
@@ -227,7 +268,9 @@ static int watch_journal(struct control *c, struct err *e)
 static int apply(struct control *c, struct config *next, struct err *e)
 {
     struct discovery *coming = NULL;
-    struct admin *admin;
+    struct fleet *fleet = NULL;
+    struct admin *admin = NULL;
+    bool same_fleet = control_fleet_same(c->config, next);
 
     if (!same_text(next->access_log, c->config->access_log))
         log_warn("control", "access_log: takes effect with the next restart");
@@ -238,13 +281,18 @@ static int apply(struct control *c, struct config *next, struct err *e)
         if (!coming)
             return -1;
     }
-    if (prepare_admin(c, next, &admin, e) < 0 ||
+    if (!same_fleet)
+        fleet = make_fleet(c, next, e);
+    if ((!same_fleet && next->fleet.enabled && !fleet) || prepare_admin(c, next, &admin, e) < 0 ||
         (c->listening && proxy_listen(c->proxy, next, e) < 0)) {
         admin_free(admin);
+        fleet_free(fleet);
         discovery_free(coming);
         return -1;
     }
     apply_admin(c, next, admin);
+    if (!same_fleet)
+        use_fleet(c, fleet);
     config_unref(&c->config);
     c->config = next;
     log_set_level((enum log_level)log_level_parse(next->log_level));
@@ -322,6 +370,8 @@ static void begin_drain(struct control *c)
     c->draining = true;
     notify("STOPPING=1\nSTATUS=draining");
     log_info("control", "draining");
+    if (c->fleet)
+        fleet_leave(c->fleet);
     c->drain_close_ns = clock_now_ns() + c->config->drain_delay_ms * NS_PER_MS;
     c->drain_end_ns = c->drain_close_ns + c->config->drain_timeout_ms * NS_PER_MS;
     event_add(c->drain_timer, &poll);
@@ -422,6 +472,9 @@ static int start(struct control *c, struct err *e)
     if (watch_journal(c, e) < 0)
         return -1;
     publish(c);
+    use_fleet(c, make_fleet(c, c->config, e));
+    if (c->config->fleet.enabled && !c->fleet)
+        return -1;
     if (start_workers(c, e) < 0 || open_admin(c, c->config, e) < 0)
         return -1;
     start_timers(c);
@@ -448,6 +501,7 @@ static void stop(struct control *c)
     if (c->proxy)
         proxy_stop(c->proxy);
     proxy_free(c->proxy);
+    fleet_free(c->fleet);
     discovery_free(c->coming);
     discovery_free(c->discovery);
     snapshot_unref(&c->snapshot);

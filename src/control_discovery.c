@@ -71,10 +71,9 @@ void control_discovery_configure(struct discovery *d, const struct config *c)
     set_used(d, c);
 }
 
-struct discovery *control_discovery_new(struct event_base *base, const struct config *c,
-                                        discovery_changed_fn *changed, void *arg, struct err *e)
+struct discovery_options control_discovery_options(const struct config *c)
 {
-    struct discovery_options o = {
+    return (struct discovery_options){
         .consul = c->consul.enabled,
         .address = c->consul.address,
         .token_file = c->consul.token_file,
@@ -93,6 +92,12 @@ struct discovery *control_discovery_new(struct event_base *base, const struct co
         .prefer_meta = c->prefer_meta,
         .keep_ms = c->consul.keep_routes_ms,
     };
+}
+
+struct discovery *control_discovery_new(struct event_base *base, const struct config *c,
+                                        discovery_changed_fn *changed, void *arg, struct err *e)
+{
+    struct discovery_options o = control_discovery_options(c);
     struct discovery *d = discovery_new(base, &o, changed, arg, e);
 
     if (!d)

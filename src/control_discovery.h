@@ -6,6 +6,8 @@
 
 struct event_base;
 
+/* Strings are the configuration's. */
+struct discovery_options control_discovery_options(const struct config *c);
 /* With static instances and the names that routes use already given. */
 struct discovery *control_discovery_new(struct event_base *base, const struct config *c,
                                         discovery_changed_fn *changed, void *arg,

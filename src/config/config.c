@@ -152,6 +152,9 @@ static int fill_in(struct reader *r, const struct node *root)
     section_defaults(r, &service_section, &c->defaults);
     if (section_read(r, &top_section, root, c) < 0)
         return -1;
+    if (c->fleet.enabled && !c->consul.enabled)
+        return node_error(node_get(root, "fleet"), r->err,
+                          "the gateways meet in Consul: needs consul");
     if (services && services_read(r, services) < 0)
         return -1;
     return routes ? routes_read(r, routes) : 0;

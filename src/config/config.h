@@ -46,6 +46,15 @@ struct consul_conf {
     uint64_t keep_routes_ms;  /* how long the routes of a vanished service answer 503 */
 };
 
+struct fleet_conf {
+    bool wanted;             /* as written; true when the section does not say */
+    bool enabled;            /* there is a section, and it is wanted */
+    const char *name;        /* NULL = the host's */
+    const char *prefix;      /* of its keys in Consul's KV store; no slash at either end */
+    const char *address;     /* where clients reach this gateway; NULL = its first listener */
+    uint64_t session_ttl_ms; /* a gateway that dies is gone after one to two of these */
+};
+
 enum hash_source {
     HASH_NONE,
     HASH_HEADER,
@@ -243,6 +252,7 @@ struct config {
     size_t nlisteners;
     struct admin_conf admin;
     struct consul_conf consul;
+    struct fleet_conf fleet;
     struct limits_conf limits;
     struct fallback_cache_conf fallback_cache;
     struct service_conf defaults; /* what a service without an entry gets */

@@ -17,6 +17,11 @@ extern const struct section fallback_cache_section;
 int listeners_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 /* `admin: false`. */
 int admin_off_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+extern const struct section fleet_section; /* into a struct fleet_conf */
+/* After its keys were read; then `fleet: true`. */
+int fleet_finish(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+int fleet_switch_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+
 /* One `services:` entry or the `defaults:`: what it does not say stays as it is in *s. */
 int service_read(struct reader *r, const struct node *n, struct service_conf *s) MUST_CHECK;
 /* One entry of `routes:`; `at` is a struct route_conf. */
