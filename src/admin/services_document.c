@@ -121,6 +121,21 @@ static json_t *instances_part(const struct look *l, const struct service_view *v
     return list;
 }
 
+/* How long a first try may take before a second is sent; null while nobody can say. */
+static json_t *hedge_after_part(const struct look *l, const struct service_view *v)
+{
+    const struct hedge_conf *c = &v->conf->hedge;
+    double ms = (double)c->after_ms;
+
+    if (ms == 0) {
+        ms = (double)quantile_read(&v->state->first_byte, l->now_ns, c->percent ? c->percent : 95) /
+             1e6;
+        if (ms > 0 && ms < (double)c->at_least_ms)
+            ms = (double)c->at_least_ms;
+    }
+    return ms > 0 ? json_real(ms) : json_null();
+}
+
 static json_t *service_part(const struct look *l, const struct service_row *row)
 {
     struct service_state *state = row->view->state;
@@ -130,13 +145,14 @@ static json_t *service_part(const struct look *l, const struct service_row *row)
                                "refused", (json_int_t)GET(state->budget.refused));
 
     return json_pack(
-        "{s:o,s:o,s:o,s:I,s:s,s:I,s:o,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:I,s:b,s:o}", "name",
+        "{s:o,s:o,s:o,s:I,s:s,s:I,s:o,s:o,s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:o,s:o,s:I,s:b,s:o}", "name",
         json_text(row->name), "breaker", breaker_summary(l, row), "data_age_ms",
         watch.is_static ? json_null() : look_age_ms(l, watch.answered_ns), "index",
         (json_int_t)watch.index, "watch", word, "requests", (json_int_t)row->requests, "responses",
         responses_part(row), "reasons", reasons_part(row), "retries", (json_int_t)row->retries,
-        "hedges", (json_int_t)row->hedges, "hedges_won", (json_int_t)row->hedges_won, "in_flight",
-        (json_int_t)row->in_flight, "waiting", (json_int_t)row->waiting, "rejected_overload",
+        "hedges", (json_int_t)row->hedges, "hedges_won", (json_int_t)row->hedges_won,
+        "hedge_after_ms", hedge_after_part(l, row->view), "in_flight", (json_int_t)row->in_flight,
+        "waiting", (json_int_t)row->waiting, "rejected_overload",
         (json_int_t)GET(state->limit.rejected), "latency_ms", latency_part(row), "retry_budget",
         budget, "available", (json_int_t)row->available, "panic", row->panic, "instances",
         instances_part(l, row->view));

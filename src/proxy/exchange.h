@@ -94,6 +94,7 @@ struct exchange {
     enum reason attempt_fail; /* how the last attempt failed */
     struct hedge *hedge;      /* a second try was sent; owned */
     bool hedge_armed, hedge_due, hedge_won;
+    uint64_t hedge_at_ns; /* when the second try is due, while armed */
 
     /* The answer. */
     struct buf *out; /* its head as sent to the client */

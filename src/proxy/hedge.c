@@ -42,6 +42,15 @@ static void disarm(struct exchange *x)
     x->hedge_armed = x->hedge_due = false;
 }
 
+static void arm(struct exchange *x)
+{
+    uint64_t ns = x->hedge_at_ns - x->w->now_ns;
+    struct timeval after = {.tv_sec = (time_t)(ns / NS_PER_S),
+                            .tv_usec = (suseconds_t)(ns % NS_PER_S / 1000)};
+
+    x->hedge_armed = event_add(&x->hedge_timer, &after) == 0;
+}
+
 static void on_due(evutil_socket_t fd, short events, void *arg)
 {
     struct exchange *x = arg;
@@ -50,6 +59,11 @@ static void on_due(evutil_socket_t fd, short events, void *arg)
     (void)events;
     worker_touch(x->w);
     x->hedge_armed = false;
+    /* libevent's clock goes in steps of some ms, so the time may have been cut short. */
+    if (x->w->now_ns < x->hedge_at_ns) {
+        arm(x);
+        return;
+    }
     x->hedge_due = true;
     conn_run(x->conn);
 }
@@ -67,7 +81,6 @@ static uint64_t delay_ns(struct exchange *x, const struct hedge_conf *c)
 void hedge_plan(struct exchange *x)
 {
     const struct hedge_conf *c = conf_of(x);
-    struct timeval after;
     uint64_t ns;
 
     disarm(x);
@@ -76,11 +89,10 @@ void hedge_plan(struct exchange *x)
     ns = delay_ns(x, c);
     if (ns == 0)
         return;
-    after.tv_sec = (time_t)(ns / NS_PER_S);
-    after.tv_usec = (suseconds_t)(ns % NS_PER_S / 1000);
+    x->hedge_at_ns = x->w->now_ns + ns;
     /* A timer of its own: the ticks of the worker's wheel are longer than many a delay. */
     event_assign(&x->hedge_timer, x->w->base, -1, 0, on_due, x);
-    x->hedge_armed = event_add(&x->hedge_timer, &after) == 0;
+    arm(x);
 }
 
 static bool answer_has_begun(const struct attempt *a)

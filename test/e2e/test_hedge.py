@@ -518,6 +518,19 @@ class Percentile(Hedges):
             return front.get("/late").body == b"second" and len(turns.seen) == 2
         wait_for(hedged, 10, "a hedged request")
 
+    def test_a_try_that_was_given_up_counts_as_slow(self):
+        """Else the estimate would forget the slow ones, and sink."""
+        front = self.front({"after": "p95", "at_least": "20ms"})
+        self.assertIsNone(front.service("web")["hedge_after_ms"])
+        for _ in range(101):
+            front.get("/warm")
+        wait_for(lambda: front.get("/warm") and front.service("web")["hedge_after_ms"] == 20, 10,
+                 "an estimate")
+        for _ in range(30):
+            self.turns(silence(), reply(delay=0.08))
+            self.assertEqual(front.get(TARGET).status, 200)
+        wait_for(lambda: front.service("web")["hedge_after_ms"] >= 80, 10, "a higher estimate")
+
     def test_route_says_yes(self):
         front = self.front("off", route={"hedge": True})
         with self.load(front, "/warm", threads=2) as load:
