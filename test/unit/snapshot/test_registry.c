@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/macros.h"
-#include "snapshot/registry.h"
+#include "snapshot/operate.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -333,22 +333,35 @@ static void *work(void *arg)
 
         if (t.admitted)
             breaker_report(i->service->breaker, t, now, &rng, k % 2 == 0, NS_PER_MS);
-        outlier_report(&i->outlier, now, &rng, false, k % 3 == 0);
+        registry_tell_instance(i, outlier_report(&i->outlier, now, &rng, false, k % 5 < 4),
+                               REASON_CONNECT_FAILED, now);
         instance_state_unref(&mine);
     }
     instance_state_unref(&i);
     return NULL;
 }
 
-/* The control thread configures and sweeps meanwhile: the instance goes when the last has let go.
- */
+static void operate(struct instance_state *i, unsigned k)
+{
+    struct operate_request q = {
+        .what = (enum operation)(k % OPERATION_COUNT), .ttl_ms = 1, .author = "ada", .why = "test"};
+
+    assert_int_equal(operate_service(orders, &q, clock_now_ns()), OPERATE_DONE);
+    q.even_last = true;
+    (void)operate_instance(i, &q, clock_now_ns());
+    registry_tick(reg, clock_now_ns());
+}
+
+/* The control thread configures, operates and sweeps meanwhile: the instance goes when the last has
+ * let go. */
 static void workers_and_control_at_once(void **state)
 {
     struct service_conf conf = strict_conf();
-    struct instance_state *i = on_port(1);
+    struct instance_state *i = instance_state_ref(on_port(1));
     pthread_t ids[THREADS];
 
     (void)state;
+    registry_configure(orders, &conf); /* as the builder does before anyone else sees it */
     for (int k = 0; k < THREADS; k++) {
         instance_state_ref(i);
         assert_int_equal(pthread_create(&ids[k], NULL, work, i), 0);
@@ -358,12 +371,16 @@ static void workers_and_control_at_once(void **state)
         conf.breaker.minimum_requests = 1 + (unsigned)k % 5;
         conf.breaker.open_for_ms = 1;
         registry_configure(orders, &conf);
+        outlier_group_resize(&orders->outliers, 3, clock_now_ns());
+        operate(i, (unsigned)k);
         struct transition copy[TRANSITIONS_KEPT];
         history_copy(&orders->history, copy, TRANSITIONS_KEPT);
         registry_sweep(reg, S(1000) * (1 + (uint64_t)k));
     }
     for (int k = 0; k < THREADS; k++)
         pthread_join(ids[k], NULL);
+    operate(i, OPERATE_RESET);
+    instance_state_unref(&i);
     registry_sweep(reg, S(1000000));
     assert_int_equal(on_port(2)->slot, 0);
 }
