@@ -143,16 +143,16 @@ class Services(Operated):
 
     def test_names_are_percent_encoded(self):
         name, path = 'odd/50% "é"', "odd%2F50%25%20%22%C3%A9%22"
-        self.instance(name, "a/1", tags=["frontdesk.path=/"])
+        self.instance(name, "a 1", tags=["frontdesk.path=/"])
         gateway = self.gateway()
-        gateway.wait_spread("/", {"a/1"})
+        gateway.wait_spread("/", {"a 1"})
         self.use_token(gateway)
         self.assertEqual(gateway.admin_json("/v1/breakers/" + path)["service"], name)
         self.assertEqual(gateway.admin_json("/v1/services/" + path)["name"], name)
         self.put(gateway, "forced_open", path)
         self.assertEqual(gateway.get("/").reason, "breaker_open")
-        shown = gateway.admin_json("/v1/breakers/%s/a%%2F1" % path)
-        self.assertEqual((shown["id"], shown["service"]), ("a/1", name))
+        shown = gateway.admin_json("/v1/breakers/%s/a%%201" % path)
+        self.assertEqual((shown["id"], shown["service"]), ("a 1", name))
 
 
 class Instances(Operated):
@@ -202,7 +202,7 @@ class Instances(Operated):
             self.refused(answer, 400, "bad_request")
 
     def test_same_id_on_two_nodes(self):
-        for node, name in (("node-1", "a"), ("node-2", "b")):
+        for node, name in (("node-2", "a"), ("node-3", "b")):
             service = {"ID": "same", "Service": "web", "Address": "127.0.0.1",
                        "Port": self.origin(name).port, "Tags": ["frontdesk.path=/"]}
             self.consul.catalog_register(node, "127.0.0.1", service)
@@ -211,9 +211,9 @@ class Instances(Operated):
         self.use_token(gateway)
         answer = gateway.admin_put("/v1/breakers/web/same", {"state": "forced_open"}, BEARER)
         self.refused(answer, 409, "ambiguous_instance")
-        self.put(gateway, "forced_open", "web/node-1%2Fsame")
+        self.put(gateway, "forced_open", "web/node-2%2Fsame")
         gateway.wait_spread("/", {"b"})
-        self.put(gateway, "auto", "web/node-1/same")
+        self.put(gateway, "auto", "web/node-2/same")
         gateway.wait_spread("/", {"a", "b"})
 
 

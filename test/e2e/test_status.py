@@ -11,17 +11,22 @@ MARKUP = '<script>alert("x")</script>'
 
 MEMBERS = {
     "/v1/status": "version started uptime_s ready unready_reason draining workers connections requests "
-                  "unrouted bad_requests snapshot consul reload problems breakers access_log_dropped",
+                  "unrouted bad_requests snapshot consul reload problems breakers access_log_dropped "
+                  "not_closed forced newest_transition attention listeners listeners_dropped",
     "/v1/services": "services latency_bounds_ms",
     "/v1/services/orders": "name breaker data_age_ms index watch requests responses reasons retries "
                            "in_flight waiting rejected_overload latency_ms retry_budget available panic "
                            "instances",
     "/v1/breakers": "breakers",
     "/v1/breakers/orders": "service enabled state since since_ms_ago reopens_in_ms trips trips_in_a_row "
-                           "rejected probes_in_flight probes_succeeded window last_trip transitions",
+                           "rejected probes_in_flight probes_succeeded window last_trip transitions "
+                           "machine would_reject forced instances",
+    "/v1/transitions": "transitions lost",
+    "/v1/fleet": "enabled",
     "/v1/routes": "routes problems",
     "/v1/explain?url=/orders/7": "matched allow host path forwarded_path location services",
 }
+STATES = "closed open half_open forced_open forced_closed disabled shadow".split()
 CONSUL = ("enabled connected leader_known last_contact_ms last_good_age_ms failing_since last_error "
           "watches requests errors index_resets skipped_instances updates")
 INSTANCE = ("id node address port resolved health check weight zone available ejected ejected_until "
@@ -99,7 +104,7 @@ class Documents(Scenario):
         self.has(status["reload"], "count failed last last_error")
         self.has(status["snapshot"], "version routes services")
         self.assertEqual((status["workers"], status["ready"], status["draining"]), (2, True, False))
-        self.assertEqual(status["breakers"], {"closed": 1, "open": 0, "half_open": 0})
+        self.assertEqual(status["breakers"], dict.fromkeys(STATES, 0) | {"closed": 1})
         self.has(gateway.service("orders")["instances"][0], INSTANCE)
         self.has(gateway.routes()["routes"][0], ROUTE)
 
@@ -158,7 +163,7 @@ class Documents(Scenario):
         gateway = self.start()
         for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
             with self.subTest(method=method):
-                answer = request(gateway.admin_port, method, "/v1/breakers/orders", body=b"{}",
+                answer = request(gateway.admin_port, method, "/v1/services/orders", body=b"{}",
                                  host="127.0.0.1")
                 self.assertEqual(answer.status, 405)
                 self.assertEqual(answer.header("Allow"), "GET, HEAD")
