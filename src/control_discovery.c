@@ -48,21 +48,39 @@ static void set_static(struct discovery *d, const struct config *c)
     free(services);
 }
 
-static void set_used(struct discovery *d, const struct config *c)
-{
-    size_t n = 0, cap = 0;
-    const char **names;
+struct names {
+    const char **list; /* NULL while they are counted */
+    size_t n;
+};
 
-    for (size_t i = 0; i < c->nroutes; i++)
-        cap += c->routes[i].ntargets;
-    names = calloc(cap + 1, sizeof *names);
-    if (!names)
-        abort();
+static void add_name(void *arg, const char *service)
+{
+    struct names *names = arg;
+
+    if (names->list)
+        names->list[names->n] = service;
+    names->n++;
+}
+
+static void each_used(const struct config *c, struct names *names)
+{
     for (size_t i = 0; i < c->nroutes; i++)
         for (size_t t = 0; t < c->routes[i].ntargets; t++)
-            names[n++] = c->routes[i].targets[t].service;
-    discovery_use(d, names, n);
-    free(names);
+            add_name(names, c->routes[i].targets[t].service);
+    fallback_each_service(c, add_name, names);
+}
+
+static void set_used(struct discovery *d, const struct config *c)
+{
+    struct names count = {NULL, 0}, names = {NULL, 0};
+
+    each_used(c, &count);
+    names.list = calloc(count.n + 1, sizeof *names.list);
+    if (!names.list)
+        abort();
+    each_used(c, &names);
+    discovery_use(d, names.list, names.n);
+    free(names.list);
 }
 
 void control_discovery_configure(struct discovery *d, const struct config *c)

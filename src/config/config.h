@@ -295,6 +295,9 @@ const struct fallback_list *fallback_list_of(const struct route_conf *r,
                                              const struct service_conf *s);
 /* Is this item for a request that failed so? `status` counts when why is REASON_UPSTREAM_STATUS. */
 bool fallback_is_for(const struct fallback_conf *f, enum reason why, unsigned status);
+/* Calls fn for every service that some fallback names; more than once for one of several. */
+void fallback_each_service(const struct config *c, void (*fn)(void *arg, const char *service),
+                           void *arg);
 /* What clients get first when the service fails for this reason: a fallback_name(), or NULL when
  * they get the failure itself. */
 const char *fallback_kind(const struct route_conf *r, const struct service_conf *s,

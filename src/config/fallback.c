@@ -427,6 +427,24 @@ bool fallback_is_for(const struct fallback_conf *f, enum reason why, unsigned st
     return f->reasons >> why & 1;
 }
 
+static void each_service(const struct fallback_list *list, void (*fn)(void *arg, const char *),
+                         void *arg)
+{
+    for (size_t i = 0; list && i < list->n; i++)
+        if (list->items[i].kind == FALLBACK_SERVICE)
+            fn(arg, list->items[i].service);
+}
+
+void fallback_each_service(const struct config *c, void (*fn)(void *arg, const char *service),
+                           void *arg)
+{
+    each_service(c->defaults.fallback, fn, arg);
+    for (size_t i = 0; i < c->nservices; i++)
+        each_service(c->services[i].fallback, fn, arg);
+    for (size_t i = 0; i < c->nroutes; i++)
+        each_service(c->routes[i].fallback, fn, arg);
+}
+
 const char *fallback_kind(const struct route_conf *r, const struct service_conf *s, enum reason why)
 {
     const struct fallback_list *list = fallback_list_of(r, s);

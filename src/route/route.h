@@ -26,6 +26,7 @@ enum { ROUTE_MAX_PARAMS = 8, ROUTE_MAX_TARGETS = 16 };
 struct route {
     const struct route_conf *conf;     /* copied into the table */
     uint32_t slots[ROUTE_MAX_TARGETS]; /* service slot of each target, see route_table_build() */
+    uint32_t fallback_slots[MAX_FALLBACKS]; /* of the services in conf->fallback */
     uint32_t weight_sum;
     uint32_t id; /* position in the table, for statistics */
 };

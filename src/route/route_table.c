@@ -161,6 +161,9 @@ struct route_table *route_table_build(const struct route_input *inputs, size_t n
         r->id = i;
         for (size_t k = 0; k < r->conf->ntargets; k++)
             r->slots[k] = slot(arg, r->conf->targets[k].service);
+        for (size_t k = 0; r->conf->fallback && k < r->conf->fallback->n; k++)
+            if (r->conf->fallback->items[k].kind == FALLBACK_SERVICE)
+                r->fallback_slots[k] = slot(arg, r->conf->fallback->items[k].service);
         insert(t, i);
     }
     return t;

@@ -247,11 +247,31 @@ static void place_service(struct builder *b, struct snapshot *s, const char *nam
     retire_missing(b, old);
 }
 
+static void register_service(void *arg, const char *service)
+{
+    registry_service(arg, service);
+}
+
+struct placing {
+    struct builder *b;
+    struct snapshot *s;
+    const struct discovery *d;
+    uint64_t now_ns;
+};
+
+static void place_fallback(void *arg, const char *service)
+{
+    const struct placing *p = arg;
+
+    place_service(p->b, p->s, service, discovery_find(p->d, service), p->now_ns);
+}
+
 static void place_services(struct builder *b, struct snapshot *s, const struct discovery *d,
                            uint64_t now_ns)
 {
     for (struct known *k = b->known; k; k = k->hh.next)
         registry_service(b->registry, k->name);
+    fallback_each_service(s->config, register_service, b->registry);
     s->nslots = registry_slots(b->registry);
     s->services = calloc(s->nslots ? s->nslots : 1, sizeof(struct service_view *));
     if (!s->services)
@@ -265,6 +285,7 @@ static void place_services(struct builder *b, struct snapshot *s, const struct d
             place_service(b, s, c->targets[t].service, discovery_find(d, c->targets[t].service),
                           now_ns);
     }
+    fallback_each_service(s->config, place_fallback, &(struct placing){b, s, d, now_ns});
     for (uint32_t i = 0; b->last && i < b->last->nslots; i++)
         if (!s->services[i])
             retire_missing(b, b->last->services[i]);

@@ -29,7 +29,8 @@ extern const double latency_bounds[LATENCY_BUCKETS - 1];
  * read-modify-write. */
 struct service_stats {
     _Atomic uint64_t requests, retries;
-    _Atomic uint64_t hedges, hedges_won; /* second tries sent; answers that were theirs */
+    _Atomic uint64_t fallbacks[FALLBACK_KINDS]; /* answers that stood in for this service's */
+    _Atomic uint64_t hedges, hedges_won;        /* second tries sent; answers that were theirs */
     _Atomic uint64_t by_class[6]; /* 0 = no answer given, 1..5 = 1xx..5xx to the client */
     _Atomic uint64_t reasons[REASON_COUNT];
     _Atomic uint64_t latency_ns_sum;
@@ -64,7 +65,7 @@ struct service_state {
     struct outlier_group outliers;
     struct limit limit;
     struct retry_budget budget;
-    struct quantile first_byte; /* of first tries; fed only where requests are hedged */
+    struct quantile first_byte;       /* of first tries; fed only where requests are hedged */
     _Atomic uint64_t cursor;          /* round-robin position */
     _Atomic uint64_t waiting_workers; /* bit w: worker w has requests queued for this service */
     struct service_stats *stats;      /* [nworkers] */

@@ -61,6 +61,15 @@ static struct balancer *make_balancer(const struct service_view *v,
     return b;
 }
 
+static void find_fallbacks(struct registry *r, struct service_view *v)
+{
+    const struct fallback_list *list = v->conf->fallback;
+
+    for (size_t i = 0; list && i < list->n; i++)
+        if (list->items[i].kind == FALLBACK_SERVICE)
+            v->fallback_slots[i] = registry_service(r, list->items[i].service)->slot;
+}
+
 struct service_view *service_view_new(struct registry *r, struct service_state *state,
                                       struct config *config, struct instance_set *set,
                                       uint64_t now_ns)
@@ -91,6 +100,7 @@ struct service_view *service_view_new(struct registry *r, struct service_state *
     outlier_group_resize(&state->outliers, usable, now_ns);
     v->balancer = make_balancer(v, targets);
     mark_failures(v);
+    find_fallbacks(r, v);
     free(targets);
     return v;
 }

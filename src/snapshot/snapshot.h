@@ -18,11 +18,12 @@ struct service_view {
     struct service_state *state; /* ref */
     struct config *config;       /* ref: owner of conf */
     const struct service_conf *conf;
-    struct instance_set *set;       /* ref; NULL = not in the catalog */
-    unsigned n;                     /* instances, in the order of set->items */
-    struct instance_state **states; /* refs */
-    struct balancer *balancer;      /* owned; its index is the index here */
-    uint64_t failure_statuses[10];  /* bit set of 0..599: which answers the breaker counts */
+    struct instance_set *set;               /* ref; NULL = not in the catalog */
+    unsigned n;                             /* instances, in the order of set->items */
+    struct instance_state **states;         /* refs */
+    struct balancer *balancer;              /* owned; its index is the index here */
+    uint32_t fallback_slots[MAX_FALLBACKS]; /* of the services in conf->fallback */
+    uint64_t failure_statuses[10]; /* bit set of 0..599: which answers the breaker counts */
 };
 
 static inline bool service_view_is_failure(const struct service_view *v, unsigned status)
