@@ -14,6 +14,8 @@ json_t *status_document_of(const struct look *l, const struct service_row *rows,
 
 json_t *services_document(const struct look *l);
 json_t *service_document(const struct look *l, const char *name);
+/* What of its configuration one wants to know when it fails. */
+json_t *service_config(const struct service_conf *c);
 
 json_t *breakers_document(const struct look *l);
 /* The breaker of a service, or of one of its instances, with its history. */

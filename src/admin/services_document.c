@@ -183,9 +183,12 @@ json_t *service_document(const struct look *l, const char *name)
 {
     const struct service_view *v = service_row_find(l->snapshot, name);
     struct service_row row;
+    json_t *doc;
 
     if (!v)
         return NULL;
     service_row_fill(&row, v, l->now_ns);
-    return service_part(l, &row);
+    doc = service_part(l, &row);
+    json_object_set_new(doc, "config", service_config(v->conf));
+    return doc;
 }

@@ -79,6 +79,10 @@ static void every_path_has_its_answer(void **state)
         {"/", 200, "text/html; charset=utf-8"},
         {"/dashboard.js", 200, "text/javascript; charset=utf-8"},
         {"/dashboard.css", 200, "text/css; charset=utf-8"},
+        {"/dashboard/words.js", 200, "text/javascript; charset=utf-8"},
+        {"/dashboard/icon-bad.svg", 200, "image/svg+xml"},
+        {"/dashboard/", 404, "application/json"},
+        {"/dashboard/nope.js", 404, "application/json"},
         {"/livez", 200, "text/plain; charset=utf-8"},
         {"/readyz", 200, "text/plain; charset=utf-8"},
         {"/metrics", 200, "text/plain; version=0.0.4; charset=utf-8"},
@@ -209,6 +213,8 @@ static void an_ejected_instance_is_shown_as_such(void **state)
     assert_true(json_is_null(json_object_get(one, "ejection_cause")));
     assert_string_equal(string_at(got.doc, "watch"), "static");
     assert_int_equal(json_integer_value(json_object_get(got.doc, "available")), 1);
+    one = json_object_get(json_object_get(got.doc, "config"), "breaker");
+    assert_int_equal(json_integer_value(json_object_get(one, "window_ms")), 10000);
     drop(&got);
     first->load.ejected_until_ns = 0;
 }
