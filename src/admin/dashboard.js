@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The status page: one stream of events in, one list and one panel out.
+import { get } from "./dashboard/api.js";
 import { Actions } from "./dashboard/act.js";
 import { Details } from "./dashboard/details.js";
 import { byId, recall, remember, setHidden, setText } from "./dashboard/dom.js";
@@ -32,6 +33,7 @@ const stream = new Stream("/v1/events", {
   hello(document) {
     hello = document;
     if (document.history_step_s) model.stepMs = document.history_step_s * 1000;
+    lookBack();
   },
   status(document) {
     status = document;
@@ -46,6 +48,8 @@ const stream = new Stream("/v1/events", {
     if (details.isOpen) details.tick();
   },
   transition(t) {
+    if (past) past.push(t);
+    else model.takeTransition(t);
     announce(t);
     if (details.name === t.service) details.ask();
   },
@@ -54,6 +58,23 @@ const stream = new Stream("/v1/events", {
     top.drawFleet(fleet);
   },
 });
+
+// Since when, and why at first: what happened before the page was opened. Null when that is known;
+// else the transitions that have come meanwhile.
+let past = null;
+async function lookBack() {
+  past = past || [];
+  let before = [];
+  try {
+    before = (await get("/v1/transitions?limit=1024")).transitions;
+  } catch {
+    before = [];
+  }
+  model.forgetTransitions();
+  for (const t of before.concat(past)) model.takeTransition(t);
+  past = null;
+  list.schedule();
+}
 
 // ---- drawing
 

@@ -126,7 +126,7 @@ export class Details {
     setClass(byId("details-badge"), "badge big " + words.stateTone(r.s));
     setText(byId("details-state"), words.stateWord(r.s));
     setText(byId("details-since"), `for ${words.duration(now - r.since)}, since ${words.clock(r.since, now)}`);
-    this.story(r, now);
+    this.story(s, now);
     setText(byId("figure-rate"), words.number(r.r) + "/s");
     setText(byId("figure-errors"), words.percent(r.e, r.r));
     setText(byId("figure-failed"), words.number(r.e) + "/s");
@@ -142,8 +142,10 @@ export class Details {
     this.drawElsewhere();
   }
 
-  story(r, now) {
-    const lines = [words.whatHappened(r), words.clientsGet(r), words.whatEnds(r, now)];
+  story(s, now) {
+    const r = s.row;
+    const begun = s.since && s.since < r.since ? `, since ${words.clock(s.since, now)}` : "";
+    const lines = [words.whatHappened(r, s.outage) + begun, words.clientsGet(r), words.whatEnds(r, now)];
     ["story-why", "story-gets", "story-ends"].forEach((id, i) => {
       const text = lines[i] || (i === 0 ? "Nothing is wrong." : "");
       setText(byId(id), text ? text[0].toUpperCase() + text.slice(1) : "");
@@ -204,7 +206,7 @@ export class Details {
     const s = this.page.model.services.get(this.name);
     if (!s) return;
     const text = incidentText({
-      row: s.row, now: this.page.clock(), gateway: this.page.gateway(), instances: this.joined(),
+      row: s.row, since: s.since || s.row.since, outage: s.outage, now: this.page.clock(), gateway: this.page.gateway(), instances: this.joined(),
       transitions: this.breaker ? this.breaker.transitions || [] : [],
       link: location.origin + "/#service=" + encodeURIComponent(this.name),
     });
@@ -238,11 +240,20 @@ function transitionItem(t) {
       h("span", { class: "because" }, words.transitionWords(t))));
 }
 
+// The unit at the end of a member's name goes to its value.
+function settingWords(key, v) {
+  if (Array.isArray(v)) return [key, v.length ? v.join(", ") : "none"];
+  if (typeof v === "boolean") return [key, v ? "yes" : "no"];
+  if (key.endsWith("_ms")) return [key.slice(0, -3), v === 0 ? "–" : v % 1000 ? v + " ms" : words.duration(v)];
+  if (key.endsWith("_percent")) return [key.slice(0, -8), v === 0 ? "–" : v + " %"];
+  return [key, v === null ? "–" : String(v)];
+}
+
 // {a: {b: 1}} -> [["a.b", "1"]]
 function flatten(value, prefix = "") {
   return Object.entries(value).flatMap(([key, v]) =>
     v !== null && typeof v === "object" && !Array.isArray(v) ? flatten(v, prefix + key + ".")
-      : [[prefix + key, v === null ? "–" : Array.isArray(v) ? v.join(", ") : String(v)]]);
+      : [settingWords(prefix + key, v)]);
 }
 
 function routeItem(r) {

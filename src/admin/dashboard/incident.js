@@ -6,14 +6,14 @@ import * as words from "./words.js";
 const SHOWN_INSTANCES = 10, SHOWN_TRANSITIONS = 5;
 const oneLine = (text) => text.replace(/[\u0000-\u001f\u007f]+/g, " ");
 
-// of: {row, now, gateway, instances, transitions, link}
+// of: {row, since, outage, now, gateway, instances, transitions, link}
 export function incidentText(of) {
   const r = of.row;
   const lines = [];
   const add = (name, text) => { if (text) lines.push(name + ": " + text); };
-  lines.push(`${r.n} is ${words.stateWord(r.s).toUpperCase()} since ${words.utc(r.since)} ` +
-    `(${words.duration(of.now - r.since)})${of.gateway ? " at gateway " + of.gateway : ""}`);
-  add("Why", words.whatHappened(r));
+  lines.push(`${r.n} is ${words.stateWord(r.s).toUpperCase()} since ${words.utc(of.since)} ` +
+    `(${words.duration(of.now - of.since)})${of.gateway ? " at gateway " + of.gateway : ""}`);
+  add("Why", words.whatHappened(r, of.outage));
   add("Meanwhile", words.clientsGet(r));
   add("Ends", r.until ? `${words.utc(r.until)} (in ${words.left(r.until - of.now)})` : words.whatEnds(r, of.now));
   add("Traffic", `${words.number(r.r)} requests/s, ${words.number(r.e)} failures/s (${words.percent(r.e, r.r)}), ` +

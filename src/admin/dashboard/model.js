@@ -14,6 +14,8 @@ class Service {
     this.row = null;
     this.placed = { a: 0, e: 0 };
     this.worseAt = 0; // when the page saw it become worse
+    this.outage = null; // {at, t}: the transition by which its breaker left "closed"
+    this.ejections = new Map(); // instance -> since when it is not in rotation
     this.shown = false;
     this.version = 0; // counts up with every change, of the history too
     this.stale = false; // not (yet) in the rows of a new connection
@@ -32,6 +34,24 @@ class Service {
   }
   p99At(i) {
     return i < KEPT ? this.p99[i] : this.row.p99 === null ? this.sum.p : this.row.p99;
+  }
+
+  // Since when it is as it is: an open breaker that tries again and again is one outage.
+  get since() {
+    const r = this.row;
+    if (r.s === "open" || r.s === "half_open") return this.outage ? Math.min(this.outage.at, r.since) : r.since;
+    if (r.s !== "closed") return r.since;
+    return r.ej && this.ejections.size ? Math.min(...this.ejections.values()) : this.worseAt;
+  }
+
+  takeTransition(t) {
+    const at = Date.parse(t.at);
+    if (t.instance !== null) {
+      if (t.to === "closed" || t.to === "forced_closed") this.ejections.delete(t.instance);
+      else if (!this.ejections.has(t.instance)) this.ejections.set(t.instance, at);
+    } else if (t.from === "closed" && t.to === "open") this.outage = { at, t };
+    else if (t.to !== "open" && t.to !== "half_open") this.outage = null;
+    this.version++;
   }
 
   tick() {
@@ -101,6 +121,8 @@ export class Model {
   constructor() {
     this.services = new Map();
     this.order = []; // of the shown services, worst first
+    this.lastTransition = 0; // id
+    this.early = new Map(); // name -> transitions of a service whose row has not come yet
     this.tests = [];
     this.orderDirty = true;
     this.unsettled = false;
@@ -132,7 +154,11 @@ export class Model {
     s.row = row;
     s.version++;
     if (row.h) s.takeHistory(row.h);
-    if (!before) s.placed = { a: row.a, e: errorStep(row) };
+    if (!before) {
+      s.placed = { a: row.a, e: errorStep(row) };
+      for (const t of this.early.get(s.name) || []) s.takeTransition(t);
+      this.early.delete(s.name);
+    }
     if (before && row.a > before.a) s.worseAt = row.since > before.since ? row.since : this.now;
     if (row.a > s.placed.a) {
       s.placed = { a: row.a, e: errorStep(row) };
@@ -140,6 +166,26 @@ export class Model {
     }
     if (row.a !== s.placed.a || errorStep(row) !== s.placed.e) this.unsettled = true;
     this.look(s, !before);
+  }
+
+  // In the order of their ids; one that was taken already is left out.
+  takeTransition(t) {
+    const s = this.services.get(t.service);
+    if (t.id <= this.lastTransition) return;
+    this.lastTransition = t.id;
+    if (t.shadow) return;
+    if (s) s.takeTransition(t);
+    else this.early.set(t.service, [...(this.early.get(t.service) || []), t]);
+  }
+
+  // Another process: its ids begin anew.
+  forgetTransitions() {
+    this.lastTransition = 0;
+    this.early.clear();
+    for (const s of this.services.values()) {
+      s.outage = null;
+      s.ejections.clear();
+    }
   }
 
   // Into the list at once; out of it with settle().

@@ -86,11 +86,11 @@ export class Row {
 
   drawNote(s, now) {
     const r = s.row;
-    const why = words.whatHappened(r);
+    const why = words.whatHappened(r, s.outage);
     const wanted = r.a > 0 && why !== "";
     setHidden(this.note, !wanted);
     if (!wanted) return;
-    const since = r.s !== "closed" ? r.since : s.worseAt;
+    const since = s.since;
     setText(this.since, since ? `${words.duration(now - since)}, since ${words.clock(since, now)}` : "");
     setText(this.why, why);
     setText(this.gets, words.clientsGet(r));

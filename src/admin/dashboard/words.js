@@ -112,11 +112,18 @@ function instancesWords(r) {
   return "";
 }
 
+// What opened it in the first place, and the latest that kept it open. `outage`: the transition by which
+// it left "closed", null when that is not known.
+function outageWords(r, outage) {
+  if (!outage || outage.at >= r.since || r.cause !== "probe_failed") return tripWords(r);
+  return `${numbersInWords(outage.t.cause, outage.t)}; last try: ${tripWords(r)}`;
+}
+
 // Why this service needs attention; "" when it does not.
-export function whatHappened(r) {
+export function whatHappened(r, outage) {
   const parts = [];
   if (isForced(r)) parts.push(byHand(r));
-  else if (r.s === "open" || r.s === "half_open") parts.push(tripWords(r));
+  else if (r.s === "open" || r.s === "half_open") parts.push(outageWords(r, outage));
   else if (r.s === "shadow" && r.m !== "closed") parts.push(`would be ${stateWord(r.m)}: ${tripWords(r)}`);
   if (inPanic(r)) parts.push("panic: too few instances are in rotation");
   if (r.a >= 2 || r.ej) parts.push(instancesWords(r));
