@@ -36,10 +36,8 @@ static int check(const char *dir)
 
     if (c && admin_check(&c->admin, &e) < 0)
         config_unref(&c);
-    if (!c) {
-        fprintf(stderr, "frontdesk: %s\n", e.text);
-        return EXIT_FAILED;
-    }
+    if (!c)
+        return command_failed("%s", e.text);
     printf("%s: good: %zu listeners, %zu services, %zu routes, Consul %s\n", dir, c->nlisteners,
            c->nservices, c->nroutes, c->consul.enabled ? c->consul.address : "not used");
     config_unref(&c);

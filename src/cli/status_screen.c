@@ -181,7 +181,7 @@ static char *cell_waiting(const struct status_page *p, const struct service_line
     return format("%7lld", (long long)l->waiting);
 }
 
-enum { STATE_WIDTH = 13, MIN_NAME = 12, LONG_NAME = 40, MIN_NOTE = 12 };
+enum { STATE_WIDTH = 13, MIN_NAME = 12, LONG_NAME = 40, MIN_NOTE = 24, MIN_STATE = 18 };
 
 static const struct column {
     const char *total, *rate; /* heading without and with rates */
@@ -191,11 +191,11 @@ static const struct column {
     {"INST   ", "INST   ", 7, 34, cell_instances},
     {" REQUESTS", "    REQ/S", 9, 44, cell_requests},
     {" FAILURES", "    ERR/S", 9, 54, cell_failures},
-    {" REJECTED", " REJECTED", 9, 110, cell_rejected},
-    {"  P50 MS", "  P50 MS", 8, 90, cell_p50},
-    {"  P99 MS", "  P99 MS", 8, 63, cell_p99},
-    {"IN FLIGHT", "IN FLIGHT", 9, 100, cell_in_flight},
-    {"WAITING", "WAITING", 7, 118, cell_waiting},
+    {" REJECTED", " REJECTED", 9, 148, cell_rejected},
+    {"  P50 MS", "  P50 MS", 8, 122, cell_p50},
+    {"  P99 MS", "  P99 MS", 8, 92, cell_p99},
+    {"IN FLIGHT", "IN FLIGHT", 9, 134, cell_in_flight},
+    {"WAITING", "WAITING", 7, 160, cell_waiting},
 };
 
 static bool shown(const struct term *t, const struct column *c)
@@ -227,9 +227,9 @@ static unsigned name_width(const struct term *t, const struct status_page *p)
     }
     while (width > MIN_NAME && rest_width(t, width) < MIN_NOTE)
         width--;
-    if (t->width < MIN_NAME + 1 + STATE_WIDTH)
-        width = t->width > STATE_WIDTH + 1 ? t->width - STATE_WIDTH - 1 : 1;
-    return width;
+    if (t->width < MIN_STATE)
+        return t->width;
+    return t->width < width + 1 + STATE_WIDTH ? t->width - 1 - STATE_WIDTH : width;
 }
 
 static void put_heading(struct lines *l, const struct status_page *p, unsigned name)
@@ -354,19 +354,11 @@ static void put_instances(struct lines *l, const struct status_page *p,
     }
 }
 
-static void put_head(struct lines *l, const struct status_page *p)
+static void put_consul(struct lines *l, const struct status_page *p)
 {
-    const json_t *s = p->status, *consul = json_object_get(s, "consul");
-    char up[SPAN_MAX], age[SPAN_MAX];
+    const json_t *consul = json_object_get(p->status, "consul");
+    char age[SPAN_MAX];
 
-    put_line(l,
-             format("frontdesk %s, up %s, %s, %lld connections, %lld requests",
-                    doc_text(s, "version"), span_text(up, doc_int(s, "uptime_s") * 1000),
-                    json_is_true(json_object_get(s, "draining")) ? "draining"
-                    : json_is_true(json_object_get(s, "ready"))  ? "ready"
-                                                                 : "not ready",
-                    (long long)doc_int(s, "connections"), (long long)doc_int(s, "requests")),
-             NULL);
     span_text(age, doc_int(consul, "last_good_age_ms"));
     if (!json_is_true(json_object_get(consul, "enabled")))
         put_line(l, format("Consul: not used"), NULL);
@@ -375,6 +367,30 @@ static void put_head(struct lines *l, const struct status_page *p)
                  "31;1");
     else
         put_line(l, format("Consul: connected, last answer %s ago", age), NULL);
+}
+
+/* What is well needs no line where lines are few. */
+enum { ROOM_FOR_ALL = 10, ROOM_FOR_HEAD = 4 };
+
+static void put_head(struct lines *l, const struct status_page *p)
+{
+    const json_t *s = p->status;
+    char up[SPAN_MAX];
+
+    if (l->limited && l->left < ROOM_FOR_HEAD)
+        return;
+    put_line(l,
+             format("frontdesk %s, up %s, %s, %lld connections, %lld requests",
+                    doc_text(s, "version"), span_text(up, doc_int(s, "uptime_s") * 1000),
+                    json_is_true(json_object_get(s, "draining")) ? "draining"
+                    : json_is_true(json_object_get(s, "ready"))  ? "ready"
+                                                                 : "not ready",
+                    (long long)doc_int(s, "connections"), (long long)doc_int(s, "requests")),
+             NULL);
+    if (!l->limited || l->left >= ROOM_FOR_ALL || status_page_consul_away(p))
+        put_consul(l, p);
+    if (!l->limited || l->left >= ROOM_FOR_ALL)
+        put_line(l, format(" "), NULL);
 }
 
 static void put_banner(struct lines *l, const struct screen_state *s)
@@ -414,8 +430,8 @@ void status_screen(FILE *out, const struct term *t, const struct status_page *p,
         return;
     name = name_width(t, p);
     put_head(&l, p);
-    put_line(&l, format(" "), NULL);
-    put_heading(&l, p, name);
+    if (!l.limited || l.left > 1)
+        put_heading(&l, p, name);
     for (i = 0; i < p->n && (!l.limited || l.left > 1 || (l.left == 1 && i + 1 == p->n)); i++)
         put_service(&l, p, &p->lines[i], name);
     if (i < p->n)
