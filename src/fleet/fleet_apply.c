@@ -71,18 +71,30 @@ static struct record *find_or_add(struct fleet_applied *a, const char *service)
     return r;
 }
 
-/* Only this thread writes it, so that it needs no lock to read. */
-static bool local_word_since(const struct service_state *s, int64_t at_ms)
+/* What is forced now; a worker may just be telling that its time is over. */
+static struct forced forced_of(struct service_state *s)
 {
-    return s->forced.active && !s->forced.fleet && s->forced.at_wall_ms >= at_ms;
+    struct forced f;
+
+    pthread_mutex_lock(&s->history.lock);
+    f = s->forced;
+    pthread_mutex_unlock(&s->history.lock);
+    return f;
+}
+
+static bool local_word_since(struct service_state *s, int64_t at_ms)
+{
+    struct forced f = forced_of(s);
+
+    return f.active && !f.fleet && f.at_wall_ms >= at_ms;
 }
 
 /* A word given here in between replaced it: it may come back when that one ends. */
 static void note_replaced(struct fleet_applied *a, struct record *r)
 {
-    const struct service_state *s = registry_find(a->registry, r->service);
+    struct service_state *s = registry_find(a->registry, r->service);
 
-    if (s && s->forced.active && !s->forced.fleet)
+    if (s && r->in_force && local_word_since(s, 0))
         r->in_force = false;
 }
 
@@ -142,7 +154,12 @@ static void end_word(struct fleet_applied *a, const char *service, const char *a
     struct service_state *s = registry_find(a->registry, service);
     struct operate_request q = {.what = OPERATE_AUTO, .author = author, .why = why, .fleet = true};
 
-    if (s && s->forced.active && s->forced.fleet)
+    struct forced f;
+
+    if (!s)
+        return;
+    f = forced_of(s);
+    if (f.active && f.fleet)
         (void)operate_service(s, &q, now_ns);
 }
 
