@@ -262,6 +262,8 @@ static void tick_service(struct service_state *s, uint64_t now_ns)
 {
     struct breaker_info info;
 
+    if (now_ns < s->forced.until_ns) /* written by this thread alone */
+        return;
     breaker_info(s->breaker, now_ns, &info); /* tells the time as breaker_tick() does */
     if (!info.forced)
         list_remove(&s->ticking);
