@@ -237,6 +237,7 @@ static const struct metric metrics[] = {
     {"breaker_state", "gauge", "1 for the present state of the service's circuit breaker, 0 for the others.", write_breaker_state, 0},
     {"breaker_trips_total", "counter", "Times that the breaker opened.", SERVICE(breaker.trips)},
     {"breaker_rejected_total", "counter", "Requests turned away by the breaker.", SERVICE(breaker.rejected)},
+    {"breaker_would_reject_total", "counter", "Requests that the breaker would have turned away if it were not in shadow mode.", SERVICE(breaker.would_reject)},
     {"instances", "gauge", "Instances in the catalog, by health.", write_health, 0},
     {"instances_available", "gauge", "Instances that a request could go to.", SMALL(available)},
     {"ejected_instances", "gauge", "Instances taken out of rotation for failing.", SMALL(ejected)},
