@@ -14,6 +14,7 @@ file(GLOB doc_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/docs/*.md ${CMAKE_SOUR
                                       ${CMAKE_SOURCE_DIR}/CHANGELOG.md)
 install(FILES ${conf_files} DESTINATION ${FRONTDESK_ETC})
 install(FILES ${doc_files} DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/frontdesk)
+install(FILES ${CMAKE_SOURCE_DIR}/docs/frontdesk.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
 install(FILES ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/frontdesk
         RENAME copyright)
 install(FILES ${CMAKE_SOURCE_DIR}/systemd/frontdesk.service DESTINATION ${FRONTDESK_SYSTEMD})

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 
 from lib import Scenario, reply, run_command, wait_for
+from lib.consul import ROOT
 from lib.gateway import binary
 from lib.terminal import Terminal
 
@@ -143,6 +144,15 @@ class Breaker(Commands):
             status, output, errors = run_command(command, "--help")
             self.assertEqual((status, errors), (0, ""))
             self.assertIn(command, output)
+
+    def test_every_option_is_documented(self):
+        pages = [open(os.path.join(ROOT, name)).read().replace("\\-", "-")
+                 for name in ("docs/commands.md", "docs/frontdesk.8")]
+        for command in ("status", "breaker", "breakers", "explain"):
+            _, output, _ = run_command(command, "--help")
+            for option in set(re.findall(r"--[a-z-]+", output)) - {"--help"}:
+                for page in pages:
+                    self.assertIn(option, page)
 
     def test_1_when_nobody_answers(self):
         for arguments in (("breaker", "auto", "web"), ("breakers",), ("status",), ("explain", "GET", "/")):
