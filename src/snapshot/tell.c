@@ -123,8 +123,9 @@ void tell_instance(struct instance_state *i, const struct instance_change *c, ui
         sign(&t, &i->history, &i->forced, c->expired, now_ns);
     write_numbers(&t, numbers, sizeof numbers);
     write_end(&t, end, sizeof end);
-    log_write(bad ? LOG_WARN : LOG_INFO, "circuit", "service %s: instance %s %s -> %s: %s%s%s%s%s",
-              s->name, i->key + strlen(s->name) + 1, t.from, t.to, t.cause, numbers,
+    log_write(bad ? LOG_WARN : LOG_INFO, "circuit",
+              "service %s: instance %.300s %s -> %s: %s%s%s%s%s", s->name,
+              i->key + strlen(s->name) + 1, t.from, t.to, t.cause, numbers,
               c->last == REASON_NONE ? "" : ", last: ",
               c->last == REASON_NONE ? "" : reason_info(c->last)->word, end);
     journal_add(s->journal, &t);
