@@ -333,14 +333,16 @@ static uint64_t add_missed(struct events *e, struct listener *n, const char *aft
 static void add_hello(struct events *e, const struct look *l, bool writable, uint64_t lost,
                       struct evbuffer *b)
 {
-    char name[256] = "";
+    const struct config *config = e->sources->config(e->sources->arg);
+    char host[256] = "";
 
-    gethostname(name, sizeof name - 1);
+    gethostname(host, sizeof host - 1);
     add_event(b, "hello", 0,
               json_pack("{s:s,s:o,s:I,s:I,s:i,s:b,s:b,s:i,s:i,s:I}", "version", e->sources->version,
-                        "gateway", json_text(name), "now", (json_int_t)l->wall_ms, "started",
-                        (json_int_t)e->sources->started_wall_ms, "tick_ms", TICK_MS, "writable",
-                        writable, "fleet", e->sources->fleet_document != NULL, "history_s",
+                        "gateway", json_text(config->fleet.name ? config->fleet.name : host), "now",
+                        (json_int_t)l->wall_ms, "started", (json_int_t)e->sources->started_wall_ms,
+                        "tick_ms", TICK_MS, "writable", writable, "fleet",
+                        e->sources->fleet_document != NULL, "history_s",
                         SERIES_STEPS * SERIES_STEP_S, "history_step_s", SERIES_STEP_S, "lost",
                         (json_int_t)lost));
 }

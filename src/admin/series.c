@@ -26,6 +26,8 @@ void tally_read(struct tally *t, const struct service_state *s)
 
         t->requests += GET(one->requests);
         t->errors += GET(one->by_class[5]) + GET(one->by_class[0]);
+        for (size_t i = 0; i < ARRAY_LEN(one->fallbacks); i++)
+            t->fallbacks += GET(one->fallbacks[i]);
         for (size_t i = 0; i < LATENCY_BUCKETS; i++)
             t->latency[i] += GET(one->latency[i]);
     }
@@ -33,7 +35,11 @@ void tally_read(struct tally *t, const struct service_state *s)
 
 void tally_of(struct tally *t, const struct service_row *row)
 {
-    *t = (struct tally){.requests = row->requests, .errors = row->by_class[5] + row->by_class[0]};
+    *t = (struct tally){
+        .requests = row->requests,
+        .errors = row->by_class[5] + row->by_class[0],
+        .fallbacks = row->fallbacks,
+    };
     memcpy(t->latency, row->latency, sizeof t->latency);
 }
 

@@ -21,12 +21,27 @@ json_t *transition_part(const struct transition *t)
                      text_or_null(t->why));
 }
 
+static bool is_empty(struct history *h)
+{
+    bool empty;
+
+    pthread_mutex_lock(&h->lock);
+    empty = h->n == 0;
+    pthread_mutex_unlock(&h->lock);
+    return empty;
+}
+
 json_t *history_part(struct history *h)
 {
-    struct transition *copy = alloc_or_abort(sizeof *copy * TRANSITIONS_KEPT);
-    size_t n = history_copy(h, copy, TRANSITIONS_KEPT);
     json_t *list = json_array();
+    struct transition *copy;
+    size_t n;
 
+    /* Most services and instances never had one. */
+    if (is_empty(h))
+        return list;
+    copy = alloc_or_abort(sizeof *copy * TRANSITIONS_KEPT);
+    n = history_copy(h, copy, TRANSITIONS_KEPT);
     for (size_t i = 0; i < n; i++)
         json_array_append_new(list, transition_part(&copy[i]));
     free(copy);

@@ -64,7 +64,16 @@ static void log_write_done(const struct write_request *q, const struct breaker_t
              o->why[0] ? o->why : "(no reason)");
 }
 
-/* All gateways do it, this one too, when they hear of it; the answer shows the state before. */
+/* Away, or asked for what a fleet does not do. */
+static void refuse_fleet(const struct admin_sources *s, const char *why, struct page_answer *a)
+{
+    if (s->fleet_connected && s->fleet_connected(s->arg))
+        pages_refuse(a, 400, "bad_request", why);
+    else
+        pages_refuse(a, 503, "fleet_away", why);
+}
+
+/* This gateway does it at once, the others when they hear of it. */
 static bool force_fleet(const struct look *l, const struct breaker_target *t,
                         const struct operate_request *q, struct page_answer *a)
 {
@@ -79,7 +88,7 @@ static bool force_fleet(const struct look *l, const struct breaker_target *t,
         pages_refuse(a, 503, "fleet_away",
                      "the other gateways cannot be told now; \"scope\": \"local\" works here");
     else if (s->fleet_force(s->arg, t->view->state->name, q, &e) < 0)
-        pages_refuse(a, 503, "fleet_away", e.text);
+        refuse_fleet(s, e.text, a);
     else
         return true;
     return false;
