@@ -32,11 +32,9 @@ static json_t *retries_part(const struct explained *x, const struct retries_conf
     return json_pack("{s:i,s:o,s:b}", "attempts", (int)c->attempts, "on", on, "only_unsent", !safe);
 }
 
-static json_t *hedge_part(const struct explained *x, const struct hedge_conf *c)
+static json_t *hedge_part(const struct hedge_conf *c)
 {
-    bool known = c->percent > 0 || c->after_ms > 0;
-
-    if (!known || x->match.route->conf->hedge == ROUTE_NEVER_HEDGES)
+    if (!c)
         return json_null();
     return json_pack("{s:o,s:o,s:I}", "after_ms", ms_or_null(c->after_ms), "after_percentile",
                      c->percent ? json_integer(c->percent) : json_null(), "at_least_ms",
@@ -98,7 +96,8 @@ json_t *explain_policy(const struct explained *x, const struct service_view *v)
 
     max_body = max_body < 0 ? x->look->snapshot->config->limits.max_body : max_body;
     return json_pack("{s:o,s:o,s:o,s:o,s:o,s:s}", "timeouts", timeouts_part(x, c), "retries",
-                     retries_part(x, &c->retries), "hedge", hedge_part(x, &c->hedge), "fallback",
+                     retries_part(x, &c->retries), "hedge",
+                     hedge_part(hedge_conf_of(x->match.route->conf, c)), "fallback",
                      fallbacks_part(x, c), "max_body",
                      max_body == INT64_MAX ? json_null() : json_integer((json_int_t)max_body),
                      "balance", c->balance.policy);

@@ -18,7 +18,7 @@ static const char usage[] =
     "\n"
     "      --for TIME        how long: 30s, 10m, 2h, at most 7d (10m)\n"
     "      --reason TEXT     why; needed for open, close, shadow and disable\n"
-    "      --author NAME     who (you, at this host)\n"
+    "      --author NAME     who (the certificate's name, or you at this host)\n"
     "      --fleet           on all gateways of the fleet\n"
     "      --even-last       open the last instance in rotation, too\n"
     "      --service NAME, --instance ID, --node NODE\n"
@@ -145,7 +145,6 @@ int breaker_command(int argc, char **argv)
     struct err e;
     int o, status;
 
-    order.author = author;
     optind = 0;
     while ((o = getopt_long(argc, argv, COMMON_SHORT, options, NULL)) != -1) {
         if (o == 'h') {
@@ -158,6 +157,9 @@ int breaker_command(int argc, char **argv)
             return command_misused("breaker", "wrong usage");
         }
     }
+    /* A certificate says by itself who it is. */
+    if (!order.author && !admin.cert)
+        order.author = author;
     if (read_arguments(argc - optind, argv + optind, &order, &e) < 0)
         status = command_misused("breaker", "%s", e.text);
     else

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import unittest
 
 from lib import Scenario, reply, run_command, wait_for
 from lib.consul import ROOT
@@ -165,6 +166,45 @@ class Breaker(Commands):
         status, output, _ = run_command("-a", "127.0.0.1:%d" % gateway.admin_port, "status", "web")
         self.assertEqual(status, 0)
         self.assertIn("INSTANCE", output)
+
+
+@unittest.skipUnless(shutil.which("openssl"), "no openssl command here")
+class OverTls(Commands):
+    def certificate(self, folder, name, ca=None):
+        """A key and a certificate, signed by `ca` or by itself: (certificate, key)."""
+        cert, key = os.path.join(folder, name + ".pem"), os.path.join(folder, name + ".key")
+        signed = ["-CA", ca[0], "-CAkey", ca[1]] if ca else ["-addext", "subjectAltName=IP:127.0.0.1"]
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-keyout", key, "-out",
+                        cert, "-subj", "/CN=" + name, *signed],
+                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return cert, key
+
+    def test_certificates_instead_of_a_token(self):
+        folder = tempfile.mkdtemp(prefix="frontdesk-tls-")
+        self.addCleanup(shutil.rmtree, folder)
+        server, ca = self.certificate(folder, "server"), self.certificate(folder, "ca")
+        anna = self.certificate(folder, "anna", ca)
+        gateway = self.operated()
+        gateway.configure({
+            "admin": {"tls": {"cert": server[0], "key": server[1], "client_ca": ca[0]}},
+            "services": {"web": {"instances": ["127.0.0.1:%d" % self.origins[0].port]}},
+            "routes": [{"path": "/", "service": "web"}]})
+        gateway.reload()
+        address = ("-a", "https://127.0.0.1:%d" % gateway.admin_port, "--ca", server[0])
+        wait_for(lambda: run_command("status", *address)[0] == 0, 10, "an answer over TLS")
+        self.assertIn("closed", run_command("status", *address)[1])
+        order = ("breaker", "open", "web", "--reason", "x", *address)
+        status, output, errors = run_command(*order, "--cert", anna[0], "--key", anna[1])
+        self.assertEqual((status, errors), (0, ""))
+        self.assertRegex(output, "^web: forced_open .* by anna: x\n$")
+        status, output, errors = run_command("breaker", "auto", "web", *address)
+        self.assertEqual((status, output), (1, ""))
+        self.assertIn("hint: ", errors)
+        # Not the one that signed it: nothing is asked, nothing is sent.
+        status, _, errors = run_command("status", "-a", address[1], "--ca", ca[0])
+        self.assertEqual(status, 1)
+        self.assertIn("certificate", errors)
 
 
 class Breakers(Commands):
