@@ -37,7 +37,7 @@ static enum room room_of(const struct service_view *v)
 
     if (limit_has_room(limit) && !limit_has_waiters(limit))
         return ROOM_FREE;
-    return GET(limit->waiting) < v->conf->queue ? ROOM_QUEUE : ROOM_NONE;
+    return GET(limit->waiting) < GET(limit->max_waiting) ? ROOM_QUEUE : ROOM_NONE;
 }
 
 static json_t *limit_part(const struct service_view *v, enum room room)
@@ -46,8 +46,8 @@ static json_t *limit_part(const struct service_view *v, enum room room)
     struct limit *limit = &v->state->limit;
 
     return json_pack("{s:I,s:I,s:I,s:I,s:I,s:s}", "in_flight", (json_int_t)GET(limit->active),
-                     "max_requests", (json_int_t)v->conf->max_requests, "waiting",
-                     (json_int_t)GET(limit->waiting), "queue", (json_int_t)v->conf->queue,
+                     "max_requests", (json_int_t)GET(limit->max_active), "waiting",
+                     (json_int_t)GET(limit->waiting), "queue", (json_int_t)GET(limit->max_waiting),
                      "queue_timeout_ms", (json_int_t)v->conf->queue_timeout_ms, "would",
                      words[room]);
 }

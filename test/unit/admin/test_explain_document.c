@@ -155,6 +155,12 @@ static void test_a_full_service(void **state)
     assert_true(limit_acquire(&s->limit));
     doc = explain(*state, "GET", "http://h/orders/");
     outcome_is(doc, "refuse", "overloaded", 503);
+    assert_int_equal(json_integer_value(at(at(service(doc), "limit"), "max_requests")), 1);
+    json_decref(doc);
+    limit_configure(&s->limit, 1, 2);
+    doc = explain(*state, "GET", "http://h/orders/");
+    outcome_is(doc, "wait", "(null)", 0);
+    assert_string_equal(text(at(service(doc), "limit"), "would"), "queue");
     json_decref(doc);
     limit_release(&s->limit);
 }
