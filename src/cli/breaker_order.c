@@ -42,9 +42,8 @@ int breaker_order_target(struct breaker_order *o, const char *text, struct err *
 {
     char *slash, *second;
 
-    if (strlen(text) >= sizeof o->name)
+    if ((size_t)snprintf(o->name, sizeof o->name, "%s", text) >= sizeof o->name)
         return err_set(e, "the name is too long");
-    strcpy(o->name, text);
     /* With an explicit name beside it, the argument is what is left: the service. */
     if (o->service)
         return err_set(e, "%s: the service is given already, by --service", text);
@@ -207,6 +206,6 @@ char *breaker_author(void)
         name = p ? p->pw_name : "unknown";
     }
     if (gethostname(host, sizeof host - 1) < 0 || !*host)
-        strcpy(host, "localhost");
+        snprintf(host, sizeof host, "localhost");
     return asprintf(&text, "%s@%s", name, host) < 0 ? NULL : text;
 }

@@ -14,17 +14,17 @@ enum { UNITS = sizeof units / sizeof units[0] };
 char *span_text(char *buf, int64_t ms)
 {
     uint64_t left = ms > 0 ? (uint64_t)ms : 0;
-    size_t i = 0;
+    const struct unit *u = units;
     int n;
 
-    while (i + 1 < UNITS && left < units[i].ms)
-        i++;
-    n = snprintf(buf, SPAN_MAX, "%llu%s", (unsigned long long)(left / units[i].ms), units[i].name);
-    left %= units[i].ms;
+    while (u->ms > 1 && left < u->ms)
+        u++;
+    n = snprintf(buf, SPAN_MAX, "%llu%s", (unsigned long long)(left / u->ms), u->name);
+    left %= u->ms;
     /* Below a second nobody counts: "4s", not "4s350ms". */
-    if (i + 2 < UNITS && left >= units[i + 1].ms)
-        snprintf(buf + n, (size_t)(SPAN_MAX - n), "%llu%s",
-                 (unsigned long long)(left / units[i + 1].ms), units[i + 1].name);
+    if (u->ms > 1000 && left >= u[1].ms)
+        snprintf(buf + n, (size_t)(SPAN_MAX - n), "%llu%s", (unsigned long long)(left / u[1].ms),
+                 u[1].name);
     return buf;
 }
 
