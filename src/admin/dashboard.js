@@ -42,10 +42,11 @@ const stream = new Stream("/v1/events", {
   },
   services(batch) {
     model.takeServices(batch);
+    scheduleTop();
+    if (document.hidden) return;
     drawCount();
     list.schedule();
-    scheduleTop();
-    if (details.isOpen) details.tick();
+    details.tick();
   },
   transition(t) {
     if (past) past.push(t);

@@ -118,14 +118,16 @@ export class Details {
   draw() {
     const s = this.page.model.services.get(this.name);
     const now = this.page.clock();
-    setHidden(byId("details-unknown"), Boolean(s));
+    setHidden(byId("details-unknown"), Boolean(s) || !this.page.model.services.size);
     setHidden(byId("details-body"), !s);
     if (!s) return;
     const r = s.row;
     setIcon(this.icon, r.s);
     setClass(byId("details-badge"), "badge big " + words.stateTone(r.s));
     setText(byId("details-state"), words.stateWord(r.s));
-    setText(byId("details-since"), `for ${words.duration(now - r.since)}, since ${words.clock(r.since, now)}`);
+    const since = Math.min(s.since || r.since, r.since);
+    setText(byId("details-since"), `for ${words.duration(now - since)}, since ${words.clock(since, now)}` +
+      (since < r.since ? `, last opened ${words.clock(r.since, now)}` : ""));
     this.story(s, now);
     setText(byId("figure-rate"), words.number(r.r) + "/s");
     setText(byId("figure-errors"), words.percent(r.e, r.r));
@@ -144,8 +146,7 @@ export class Details {
 
   story(s, now) {
     const r = s.row;
-    const begun = s.since && s.since < r.since ? `, since ${words.clock(s.since, now)}` : "";
-    const lines = [words.whatHappened(r, s.outage) + begun, words.clientsGet(r), words.whatEnds(r, now)];
+    const lines = [words.whatHappened(r, s.outage), words.clientsGet(r), words.whatEnds(r, now)];
     ["story-why", "story-gets", "story-ends"].forEach((id, i) => {
       const text = lines[i] || (i === 0 ? "Nothing is wrong." : "");
       setText(byId(id), text ? text[0].toUpperCase() + text.slice(1) : "");

@@ -6,6 +6,11 @@ import * as words from "./words.js";
 const SHOWN_INSTANCES = 10, SHOWN_TRANSITIONS = 5;
 const oneLine = (text) => text.replace(/[\u0000-\u001f\u007f]+/g, " ");
 
+function nameOf(i) {
+  const address = `${i.address}:${i.port}`;
+  return i.id === address ? address : `${i.id} (${address})`;
+}
+
 // of: {row, since, outage, now, gateway, instances, transitions, link}
 export function incidentText(of) {
   const r = of.row;
@@ -20,11 +25,13 @@ export function incidentText(of) {
     `p99 ${words.milliseconds(r.p99)}, ${r.rej} rejected since the start`);
   add("Instances", `${r.i[0]} of ${r.i[1]} available`);
   for (const i of of.instances.filter((x) => instanceState(x).rank > 0).slice(0, SHOWN_INSTANCES))
-    lines.push(`  ${i.id} (${i.address}:${i.port}): ${instanceState(i).text}; ${instanceNote(i, of.now)}`);
+    lines.push(`  ${nameOf(i)}: ${instanceState(i).text}; ${instanceNote(i, of.now)}`);
   if (of.transitions.length) lines.push("History:");
-  for (const t of of.transitions.slice(0, SHOWN_TRANSITIONS))
-    lines.push(`  ${words.utc(t.at)} ${t.instance ? t.instance + " " : ""}${words.stateWord(t.from)} -> ` +
-      `${words.stateWord(t.to)}: ${words.transitionWords(t)}`);
+  for (const t of of.transitions.slice(0, SHOWN_TRANSITIONS)) {
+    const word = t.instance ? words.instanceStateWord : words.stateWord;
+    lines.push(`  ${words.utc(t.at)} ${t.instance ? t.instance + " " : ""}${word(t.from)} -> ${word(t.to)}: ` +
+      words.transitionWords(t));
+  }
   add("As of", words.utc(of.now) + ", " + of.link);
   return lines.map(oneLine).join("\n") + "\n";
 }
