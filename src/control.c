@@ -35,7 +35,8 @@ struct control {
     struct discovery *coming; /* after a reload that changed `consul:`: replaces the other one as
                                  soon as it knows as much */
     struct proxy *proxy;
-    struct fleet *fleet; /* NULL = off */
+    struct fleet *fleet;      /* NULL = off */
+    struct fleet *left_fleet; /* of the configuration before; it is leaving */
     struct admin *admin;
     struct admin_sources sources;
     struct snapshot *snapshot; /* ref: the newest */
@@ -213,7 +214,10 @@ static bool is_fleet_connected(void *arg)
 /* What the old fleet has forced stays; its own key goes away with its session. */
 static void use_fleet(struct control *c, struct fleet *next)
 {
-    fleet_free(c->fleet);
+    fleet_free(c->left_fleet);
+    c->left_fleet = c->fleet;
+    if (c->left_fleet)
+        fleet_leave(c->left_fleet);
     c->fleet = next;
     c->sources.fleet_force = next ? force_fleet : NULL;
     c->sources.fleet_document = next ? give_fleet : NULL;
@@ -502,6 +506,7 @@ static void stop(struct control *c)
         proxy_stop(c->proxy);
     proxy_free(c->proxy);
     fleet_free(c->fleet);
+    fleet_free(c->left_fleet);
     discovery_free(c->coming);
     discovery_free(c->discovery);
     snapshot_unref(&c->snapshot);

@@ -335,6 +335,10 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
+    if (f->member.leaving) {
+        next_call(f);
+        return;
+    }
     if (now_ns >= f->say_at_ns ||
         journal_newest(registry_journal(f->o.registry)) != f->journal_seen)
         say(f, now_ns);
@@ -377,6 +381,8 @@ struct fleet *fleet_new(const struct fleet_options *o, struct err *e)
 void fleet_leave(struct fleet *f)
 {
     fleet_member_leave(&f->member);
+    fleet_watch_free(f->watch);
+    f->watch = NULL;
     next_call(f);
 }
 

@@ -31,7 +31,8 @@ struct fleet_options {
 };
 
 struct fleet *fleet_new(const struct fleet_options *o, struct err *e) MUST_CHECK;
-/* Begins to leave: deregisters and ends the session, as far as there is time. */
+/* Begins to leave: deregisters and ends the session, as far as there is time until fleet_free(). No
+ * word of the others is followed any more. Once. */
 void fleet_leave(struct fleet *f);
 /* Accepts NULL. What the fleet has forced here stays until its time is over. */
 void fleet_free(struct fleet *f);

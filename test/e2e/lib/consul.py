@@ -238,10 +238,11 @@ class Consul:
         return self.put("/v1/acl/token", {"Policies": [{"Name": name}]})["SecretID"]
 
     def clear(self):
-        """Removes every service, every other node and every maintenance: as freshly started."""
+        """Removes every service, key, other node and maintenance: as freshly started."""
         for id in self.get("/v1/agent/services"):
             self.deregister(id)
         self.node_maintenance(False)
+        self.call("DELETE", "/v1/kv/?recurse")
         for node in self.get("/v1/catalog/nodes"):
             if node["Node"] != self.node:
                 self.catalog_deregister(node["Node"])
