@@ -195,14 +195,20 @@ static void measure_rate(struct events *e, const struct look *l)
     e->ticked_requests = l->workers.requests;
 }
 
-static void add_fleet(struct events *e, struct evbuffer *b, bool always)
+/* NULL when there is no fleet. */
+static json_t *fleet_of(const struct events *e)
 {
     const struct admin_sources *s = e->sources;
-    json_t *doc = s->fleet_document ? s->fleet_document(s->arg) : NULL;
 
-    if (!doc)
-        return;
-    if (!always && e->fleet && json_equal(e->fleet, doc)) {
+    return s->fleet_document ? s->fleet_document(s->arg) : NULL;
+}
+
+/* When it is not what all listeners have. */
+static void add_changed_fleet(struct events *e, struct evbuffer *b)
+{
+    json_t *doc = fleet_of(e);
+
+    if (!doc || (e->fleet && json_equal(e->fleet, doc))) {
         json_decref(doc);
         return;
     }
@@ -225,7 +231,7 @@ static void tick(struct events *e)
     event_table_changes(e->table, &l, b);
     rows = event_table_rows(e->table, &n);
     add_event(b, "status", 0, status_event(e, &l, status_document_of(&l, rows, n)));
-    add_fleet(e, b, false);
+    add_changed_fleet(e, b);
     list_each(node, &e->listeners)
     {
         send_shared(listener_of(node), b);
@@ -352,6 +358,7 @@ static void greet(struct events *e, struct listener *n, const struct look *l, bo
 {
     struct evbuffer *missed = evbuffer_new(), *b = evbuffer_new();
     uint64_t lost;
+    json_t *fleet;
 
     if (!missed || !b)
         abort();
@@ -359,7 +366,9 @@ static void greet(struct events *e, struct listener *n, const struct look *l, bo
     add_hello(e, l, writable, lost, b);
     evbuffer_add_buffer(b, missed);
     add_event(b, "status", 0, status_event(e, l, status_document(l)));
-    add_fleet(e, b, true);
+    fleet = fleet_of(e);
+    if (fleet)
+        add_event(b, "fleet", 0, fleet);
     send_taken(n, b);
     send_parts(n, l);
     evbuffer_free(missed);
