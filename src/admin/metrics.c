@@ -164,6 +164,15 @@ static void write_failures(const struct scrape *s, const struct metric *m)
             }
 }
 
+static void write_fallbacks(const struct scrape *s, const struct metric *m)
+{
+    for (size_t i = 0; i < s->nrows; i++)
+        for (int k = 0; k < FALLBACK_KINDS; k++) {
+            begin_sample(s, m->name, &s->rows[i], "kind", fallback_name((enum fallback_kind)k));
+            end_sample(s, s->rows[i].fallbacks_by[k]);
+        }
+}
+
 static void write_histogram(const struct scrape *s, const struct metric *m,
                             const struct service_row *row)
 {
@@ -230,6 +239,7 @@ static const struct metric metrics[] = {
     {"bad_requests_total", "counter", "Requests refused before a route was looked for.", WORKER(bad_requests)},
     {"requests_total", "counter", "Requests finished, by class of the answer's status; none = no answer could be given.", write_classes, 0},
     {"failures_total", "counter", "Requests that ended badly or that the gateway answered itself, by reason.", write_failures, 0},
+    {"fallbacks_total", "counter", "Requests that something else answered because the service could not, by kind.", write_fallbacks, 0},
     {"request_duration_seconds", "histogram", "Time from the request's head to the end of its answer.", write_durations, 0},
     {"retries_total", "counter", "Tries beyond the first.", SERVICE(retries)},
     {"hedges_total", "counter", "Second tries sent beside a slow first one.", SERVICE(hedges)},

@@ -17,8 +17,12 @@ static void add_stats(struct service_row *row, const struct service_stats *s)
         row->by_class[i] += GET(s->by_class[i]);
     for (size_t i = 0; i < REASON_COUNT; i++)
         row->reasons[i] += GET(s->reasons[i]);
-    for (size_t i = 0; i < ARRAY_LEN(s->fallbacks); i++)
-        row->fallbacks += GET(s->fallbacks[i]);
+    for (size_t i = 0; i < FALLBACK_KINDS; i++) {
+        uint64_t n = GET(s->fallbacks[i]);
+
+        row->fallbacks_by[i] += n;
+        row->fallbacks += n;
+    }
     for (size_t i = 0; i < LATENCY_BUCKETS; i++) {
         uint64_t n = GET(s->latency[i]);
 

@@ -63,6 +63,16 @@ static json_t *reasons_part(const struct service_row *row)
     return part;
 }
 
+static json_t *fallbacks_part(const struct service_row *row)
+{
+    json_t *part = json_object();
+
+    for (int k = 0; k < FALLBACK_KINDS; k++)
+        json_object_set_new(part, fallback_name((enum fallback_kind)k),
+                            json_integer((json_int_t)row->fallbacks_by[k]));
+    return part;
+}
+
 static void add_ejection(const struct look *l, json_t *doc, struct instance_state *state)
 {
     uint64_t until = GET(state->load.ejected_until_ns);
@@ -145,14 +155,14 @@ static json_t *service_part(const struct look *l, const struct service_row *row)
                                "refused", (json_int_t)GET(state->budget.refused));
 
     return json_pack(
-        "{s:o,s:o,s:o,s:I,s:s,s:I,s:o,s:o,s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:o,s:o,s:I,s:b,s:o}", "name",
-        json_text(row->name), "breaker", breaker_summary(l, row), "data_age_ms",
+        "{s:o,s:o,s:o,s:I,s:s,s:I,s:o,s:o,s:o,s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:o,s:o,s:I,s:b,s:o}",
+        "name", json_text(row->name), "breaker", breaker_summary(l, row), "data_age_ms",
         watch.is_static ? json_null() : look_age_ms(l, watch.answered_ns), "index",
         (json_int_t)watch.index, "watch", word, "requests", (json_int_t)row->requests, "responses",
-        responses_part(row), "reasons", reasons_part(row), "retries", (json_int_t)row->retries,
-        "hedges", (json_int_t)row->hedges, "hedges_won", (json_int_t)row->hedges_won,
-        "hedge_after_ms", hedge_after_part(l, row->view), "in_flight", (json_int_t)row->in_flight,
-        "waiting", (json_int_t)row->waiting, "rejected_overload",
+        responses_part(row), "reasons", reasons_part(row), "fallbacks", fallbacks_part(row),
+        "retries", (json_int_t)row->retries, "hedges", (json_int_t)row->hedges, "hedges_won",
+        (json_int_t)row->hedges_won, "hedge_after_ms", hedge_after_part(l, row->view), "in_flight",
+        (json_int_t)row->in_flight, "waiting", (json_int_t)row->waiting, "rejected_overload",
         (json_int_t)GET(state->limit.rejected), "latency_ms", latency_part(row), "retry_budget",
         budget, "available", (json_int_t)row->available, "panic", row->panic, "instances",
         instances_part(l, row->view));

@@ -111,14 +111,14 @@ struct static_instance {
 };
 
 /* What answers in place of a service that cannot. */
-enum fallback { FALLBACK_CACHE, FALLBACK_SERVICE, FALLBACK_STATIC, FALLBACK_KINDS };
+enum fallback_kind { FALLBACK_CACHE, FALLBACK_SERVICE, FALLBACK_STATIC, FALLBACK_KINDS };
 
 struct header_conf {
     const char *name, *value;
 };
 
 struct fallback_conf {
-    enum fallback kind;
+    enum fallback_kind kind;
     uint64_t reasons;      /* bit (1ull << enum reason) */
     uint64_t statuses[10]; /* bit set of 0..599: answers that are as good as none */
     uint64_t max_age_ms;   /* FALLBACK_CACHE: of the stored answer */
@@ -289,10 +289,12 @@ const struct service_conf *config_service(const struct config *c, const char *na
 const struct hedge_conf *hedge_conf_of(const struct route_conf *r, const struct service_conf *s);
 
 /* "cache" "service" "static": as in the configuration, headers, logs and metrics. */
-const char *fallback_name(enum fallback kind);
+const char *fallback_name(enum fallback_kind kind);
 /* The list for requests of this route (NULL = any) to this service; NULL when there is none. */
 const struct fallback_list *fallback_list_of(const struct route_conf *r,
                                              const struct service_conf *s);
+/* Is this one of the reasons that a fallback can be for? Statuses are not counted here. */
+bool fallback_covers(enum reason why);
 /* Is this item for a request that failed so? `status` counts when why is REASON_UPSTREAM_STATUS. */
 bool fallback_is_for(const struct fallback_conf *f, enum reason why, unsigned status);
 /* Calls fn for every service that some fallback names; more than once for one of several. */

@@ -23,7 +23,7 @@ struct fallback_draft {
  */
 
 /* Failures in which the service could not do its part and nothing of an answer was sent. */
-static bool is_for_fallbacks(enum reason why)
+bool fallback_covers(enum reason why)
 {
     switch (why) {
     case REASON_NO_HEALTHY_INSTANCE:
@@ -43,7 +43,7 @@ static bool is_for_fallbacks(enum reason why)
 static void take_any(struct fallback_conf *f)
 {
     for (int i = 0; i < REASON_COUNT; i++)
-        if (is_for_fallbacks((enum reason)i))
+        if (fallback_covers((enum reason)i))
             f->reasons |= 1ull << i;
 }
 
@@ -84,7 +84,7 @@ static int word_refused(struct reader *r, const struct node *n, enum reason why)
         return node_error(
             n, r->err, "%s is not a failure of the service: no fallback stands in for it", n->text);
     for (int i = 0; i < REASON_COUNT; i++)
-        if (is_for_fallbacks((enum reason)i))
+        if (fallback_covers((enum reason)i))
             words[nwords++] = reason_info((enum reason)i)->word;
     near = nearest_word(n->text, words, nwords, sizeof *words);
     return node_error(n, r->err,
@@ -106,7 +106,7 @@ static int on_word_read(struct reader *r, const struct node *n, struct fallback_
     why = reason_parse(n->text);
     if (strcmp(n->text, "any") == 0)
         take_any(f);
-    else if (why < REASON_COUNT && is_for_fallbacks(why))
+    else if (why < REASON_COUNT && fallback_covers(why))
         f->reasons |= 1ull << why;
     else
         return word_refused(r, n, why);
@@ -406,7 +406,7 @@ int fallback_cache_check(struct reader *r, const struct node *n, void *at)
 /* --- questions ---------------------------------------------------------------------------------
  */
 
-const char *fallback_name(enum fallback kind)
+const char *fallback_name(enum fallback_kind kind)
 {
     static const char *const names[] = {
         [FALLBACK_CACHE] = "cache", [FALLBACK_SERVICE] = "service", [FALLBACK_STATIC] = "static"};

@@ -259,18 +259,35 @@ static bool elsewhere_possible(struct exchange *x)
     return balancer_pick(x->service->balancer, &q, &ignored) == BALANCE_OK;
 }
 
-bool attempt_retryable(const struct exchange *x, enum reason why)
+/* What was read of the body and is not in memory cannot be sent again. */
+static bool repeatable(const struct exchange *x)
 {
     const struct attempt *a = x->attempt;
+
+    return x->body_buffered || !a->upload_started || a->upload.payload_bytes == 0;
+}
+
+static bool safe_to_repeat(const struct exchange *x)
+{
+    return nothing_sent(x) || x->service->conf->retries.non_idempotent ||
+           method_idempotent(x->req.method);
+}
+
+bool attempt_sendable(const struct exchange *x)
+{
+    return repeatable(x) && safe_to_repeat(x);
+}
+
+bool attempt_retryable(const struct exchange *x, enum reason why)
+{
     const struct retries_conf *c = &x->service->conf->retries;
-    bool repeatable = x->body_buffered || !a->upload_started || a->upload.payload_bytes == 0;
-    bool safe = nothing_sent(x) || c->non_idempotent || method_idempotent(x->req.method);
+    bool safe = safe_to_repeat(x);
 
     if (reason_info(why)->retry == RETRY_NEVER)
         return false;
     if (reason_info(why)->retry == RETRY_UNSENT)
         safe = true;
-    return listed(c, why, a->resp.status) && safe && repeatable && !x->resp_started;
+    return listed(c, why, x->attempt->resp.status) && safe && repeatable(x) && !x->resp_started;
 }
 
 bool attempt_may_retry(struct exchange *x, enum reason why)

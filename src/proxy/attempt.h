@@ -17,6 +17,8 @@ void attempt_end(struct exchange *x, enum reason why);
 void attempt_cancel(struct exchange *x);
 /* The service slot that the route sends this request to: its weights, sticky when it says so. */
 uint32_t attempt_choose_target(struct exchange *x);
+/* Can the request still go out, and may it, given what an instance has seen of it? */
+bool attempt_sendable(const struct exchange *x);
 /* Is this failure of a kind that is tried again, whatever the budget and the number of tries? */
 bool attempt_retryable(const struct exchange *x, enum reason why);
 /* May this failure be tried again elsewhere? Takes from the retry budget when it says yes. */

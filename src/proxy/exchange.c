@@ -2,6 +2,8 @@
 #include "proxy/exchange.h"
 #include "http/h1_parse.h"
 #include "proxy/attempt.h"
+#include "proxy/capture.h"
+#include "proxy/fallback.h"
 #include "proxy/finish.h"
 #include "proxy/head.h"
 #include "proxy/hedge.h"
@@ -178,6 +180,7 @@ static enum verdict step_route(struct exchange *x)
         return V_FINISH;
     x->service = s->services[attempt_choose_target(x)];
     x->admit_ns = x->w->now_ns;
+    x->fallbacks = route->fallback ? route->fallback : x->service->conf->fallback;
     return V_NEXT;
 }
 
@@ -190,10 +193,19 @@ static enum verdict take_ticket(struct exchange *x)
     return x->has_ticket ? V_NEXT : exchange_refuse(x, REASON_BREAKER_OPEN);
 }
 
-static enum verdict step_admit(struct exchange *x)
+uint64_t exchange_time_limit(const struct exchange *x)
 {
     uint64_t timeout = x->match.route->conf->timeout_ms;
 
+    if (!timeout)
+        timeout = x->service->conf->timeout_ms;
+    if (x->req.upgrade_websocket)
+        timeout = 0;
+    return timeout ? x->begin_ns + timeout * NS_PER_MS : 0;
+}
+
+static enum verdict step_admit(struct exchange *x)
+{
     if (take_ticket(x) != V_NEXT) {
         queue_leave(x);
         return V_FINISH;
@@ -204,11 +216,9 @@ static enum verdict step_admit(struct exchange *x)
     x->has_limit = true;
     queue_leave(x);
     x->step_deadline_ns = 0;
-    if (!timeout)
-        timeout = x->service->conf->timeout_ms;
-    if (x->req.upgrade_websocket)
-        timeout = 0;
-    x->deadline_ns = timeout ? x->begin_ns + timeout * NS_PER_MS : 0;
+    x->deadline_ns = exchange_time_limit(x);
+    if (x->fallback)
+        x->deadline_ns = fallback_deadline(x, x->deadline_ns);
     retry_budget_request(&x->service->state->budget, x->w->now_ns);
     return V_NEXT;
 }
@@ -306,7 +316,7 @@ static enum verdict judge_head(struct exchange *x)
         return V_RETRY;
     }
     hedge_decide(x);
-    return V_DONE;
+    return x->fallbacks && fallback_replaces(x) ? V_FINISH : V_DONE;
 }
 
 /* Heads that are in the buffer already. V_DONE = the final one was read, V_NEXT = more bytes
@@ -410,6 +420,7 @@ static void settle(struct exchange *x)
         queue_leave(x);
     if (x->fail == REASON_NONE && x->service && service_view_is_failure(x->service, x->status))
         attempt = REASON_UPSTREAM_STATUS;
+    capture_end(x);
     hedge_cancel(x);
     give_back_upstream(x);
     if (x->service)
@@ -420,6 +431,7 @@ static void settle(struct exchange *x)
 static void prepare_reply(struct exchange *x)
 {
     bool redirect = x->fail == REASON_NONE;
+    struct str body = STR_NULL;
 
     if (!x->out)
         x->out = bufpool_get(&x->w->bufs);
@@ -431,10 +443,13 @@ static void prepare_reply(struct exchange *x)
         x->close_client = true;
     if (redirect)
         reply_redirect(x);
+    else if (fallback_has_answer(x))
+        body = fallback_reply(x);
     else
         reply_failure(x);
     pump_init(&x->download, FRAMING_NONE, 0, false, NULL);
     pump_push(&x->download, x->out->data + x->out->start, buf_len(x->out));
+    pump_push(&x->download, body.p, body.n);
     x->resp_started = true;
 }
 
@@ -445,6 +460,8 @@ static enum verdict step_finish(struct exchange *x)
             x->resp_started || (x->fail != REASON_NONE && reason_info(x->fail)->status == 0);
 
         settle(x);
+        if (x->fallbacks && !mute && fallback_begin(x) == V_ADMIT)
+            return V_ADMIT;
         if (!mute)
             prepare_reply(x);
     }
@@ -510,6 +527,10 @@ static enum verdict run_steps(struct exchange *x)
         case V_RETRY:
             assert(!x->resp_started);
             x->step = STEP_pick;
+            break;
+        case V_ADMIT:
+            assert(!x->resp_started);
+            x->step = STEP_admit;
             break;
         case V_WAIT:
         case V_DONE:

@@ -3,14 +3,15 @@
 /* exchange.h - one request and its answer, from the first byte read to the log line.
  *
  * This is the file to read first. The request goes through the steps below in their order; each
- * ends in one of five verdicts, and there is no other way from one to another. A step that waits is
+ * ends in one of six verdicts, and there is no other way from one to another. A step that waits is
  * called again when something happened: so it reads "outcome here? take it; else arrange for it and
  * wait".
  *
  *   accept -> read_head -> route -> admit -> pick -> connect -> send -> await_head -> relay ->
  * finish
  *
- * retry leads back to pick, and only while nothing of an answer has been sent to the client.
+ * retry leads back to pick and a fallback service back to admit, and only while nothing of an
+ * answer has been sent to the client.
  */
 #include "base/list.h"
 #include "http/message.h"
@@ -35,6 +36,7 @@ enum verdict {
     V_WAIT,   /* an event or a deadline will call this step again */
     V_FINISH, /* nothing more to try: go to finish; x->fail says why, if anything failed */
     V_RETRY,  /* this attempt failed: go to pick */
+    V_ADMIT,  /* this service failed and another one stands in: go to admit */
     V_DONE    /* the exchange is over */
 };
 
@@ -94,13 +96,16 @@ struct exchange {
     enum reason attempt_fail; /* how the last attempt failed */
     struct hedge *hedge;      /* a second try was sent; owned */
     bool hedge_armed, hedge_due, hedge_won;
-    uint64_t hedge_at_ns; /* when the second try is due, while armed */
+    const struct fallback_list *fallbacks; /* of the route or its service; NULL = none */
+    struct fallback *fallback;             /* the service has failed; owned */
+    uint64_t hedge_at_ns;                  /* when the second try is due, while armed */
 
     /* The answer. */
     struct buf *out; /* its head as sent to the client */
     struct pump download;
-    bool replied;      /* the answer is the gateway's own */
-    bool resp_started; /* bytes of the final answer may have reached the client */
+    struct cache_entry *capture; /* it is being stored; ref */
+    bool replied;                /* the answer is the gateway's own */
+    bool resp_started;           /* bytes of the final answer may have reached the client */
     bool close_client, tunnel, download_done;
     unsigned status; /* sent to the client; 0 = none */
 
@@ -134,6 +139,8 @@ bool exchange_keeps_client(const struct exchange *x, bool *ret_linger);
 
 /* The present wait ends after `ms` (0 = never) with this reason. */
 void exchange_wait(struct exchange *x, uint64_t ms, enum reason timeout);
+/* When the time that its route and service give the request is over; 0 = never. */
+uint64_t exchange_time_limit(const struct exchange *x);
 /* The request ends here, for this reason. V_FINISH. */
 enum verdict exchange_refuse(struct exchange *x, enum reason why);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/exchange.h"
+#include "proxy/fallback.h"
 #include "proxy/hedge.h"
 
 #include <arpa/inet.h>
@@ -69,6 +70,8 @@ void exchange_free(struct exchange *x)
     bufpool_put(&w->bufs, &x->body_buf);
     bufpool_put(&w->bufs, &a->up_head);
     hedge_free(x);
+    fallback_free(x);
+    cache_unref(&x->capture);
     bufpool_put(&w->bufs, &x->out);
     worker_unhold(&x->held);
     if (w->nfree_exchanges >= 256) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/finish.h"
 #include "base/clock.h"
+#include "proxy/fallback.h"
 
 static unsigned latency_bucket(uint64_t ns)
 {
@@ -12,10 +13,58 @@ static unsigned latency_bucket(uint64_t ns)
     return i;
 }
 
+static struct service_stats *stats_of(const struct exchange *x, const struct service_view *v)
+{
+    return &v->state->stats[x->w->id];
+}
+
+static void count_outcome(struct service_stats *s, unsigned status, enum reason why,
+                          unsigned attempts, uint64_t took_ns)
+{
+    stat_add(&s->requests, 1);
+    stat_add(&s->by_class[status < 600 ? status / 100 : 0], 1);
+    if (why != REASON_NONE)
+        stat_add(&s->reasons[why], 1);
+    if (attempts > 1)
+        stat_add(&s->retries, attempts - 1);
+    /* Refusals are quick and would make a failing service look fast. */
+    if (attempts > 0) {
+        stat_add(&s->latency_ns_sum, took_ns);
+        stat_add(&s->latency[latency_bucket(took_ns)], 1);
+    }
+}
+
+void finish_count_hedge(struct exchange *x)
+{
+    if (!x->hedge)
+        return;
+    stat_add(&stats_of(x, x->service)->hedges, 1);
+    stat_add(&stats_of(x, x->service)->hedges_won, x->hedge_won);
+}
+
+void finish_count_stand_in(struct exchange *x)
+{
+    unsigned status = x->status ? x->status : (unsigned)reason_info(x->fail)->status;
+
+    count_outcome(stats_of(x, x->service), status, x->fail, x->attempts,
+                  x->w->now_ns - x->fallback->since_ns);
+}
+
+/* The service that failed has the request too, with what its client got in the end. */
+static void count_fallback(struct exchange *x, uint64_t took_ns)
+{
+    const struct fallback *f = x->fallback;
+    struct service_stats *s = stats_of(x, f->failed ? f->failed : x->service);
+
+    if (f->failed)
+        count_outcome(s, x->status, f->reason, f->attempts, took_ns);
+    if (f->item && x->status)
+        stat_add(&s->fallbacks[f->item->kind], 1);
+}
+
 static void count(struct exchange *x, uint64_t took_ns)
 {
     struct service_stats *s;
-    unsigned class = x->status / 100;
 
     stat_add(&x->w->counters.requests, 1);
     if (!x->service) {
@@ -25,22 +74,13 @@ static void count(struct exchange *x, uint64_t took_ns)
                  x->fail != REASON_NONE);
         return;
     }
-    s = &x->service->state->stats[x->w->id];
-    stat_add(&s->requests, 1);
-    stat_add(&s->by_class[class < 6 ? class : 0], 1);
-    if (x->fail != REASON_NONE)
-        stat_add(&s->reasons[x->fail], 1);
-    if (x->attempts > 1)
-        stat_add(&s->retries, x->attempts - 1);
-    if (x->hedge) {
-        stat_add(&s->hedges, 1);
-        stat_add(&s->hedges_won, x->hedge_won);
-    }
-    /* Refusals are quick and would make a failing service look fast. */
-    if (x->attempts > 0) {
-        stat_add(&s->latency_ns_sum, took_ns);
-        stat_add(&s->latency[latency_bucket(took_ns)], 1);
-    }
+    s = stats_of(x, x->service);
+    count_outcome(s, x->status, x->fail, x->attempts,
+                  x->fallback && x->fallback->failed ? x->w->now_ns - x->fallback->since_ns
+                                                     : took_ns);
+    finish_count_hedge(x);
+    if (x->fallback)
+        count_fallback(x, took_ns);
     stat_add(&s->bytes_in, x->attempt->upload.payload_bytes + x->body.n);
     stat_add(&s->bytes_out, x->download.wire_bytes);
 }
@@ -48,19 +88,31 @@ static void count(struct exchange *x, uint64_t took_ns)
 static void log_upstream(struct exchange *x, struct access_log_buffer *b)
 {
     struct attempt *a = x->attempt;
+    const struct fallback *f = x->fallback;
+    const struct service_view *failed = f ? f->failed : NULL;
 
     if (!x->service)
         return;
-    log_line_str(b, "service", str_of(x->service->state->name));
+    log_line_str(b, "service", str_of((failed ? failed : x->service)->state->name));
+    if (f && f->item)
+        log_line_str(b, "fallback", str_of(fallback_name(f->item->kind)));
+    if (failed)
+        log_line_str(b, "fallback_service", str_of(x->service->state->name));
     if (x->attempts > 0)
         log_line_str(b, "instance", str_of(x->service->set->items[a->index].id));
-    log_line_num(b, "attempts", x->attempts);
+    log_line_num(b, "attempts", x->attempts + (failed ? f->attempts : 0));
     if (x->hedge) {
         log_line_bool(b, "hedged", true);
         log_line_bool(b, "hedge_won", x->hedge_won);
     }
     if (a->first_byte_ns > a->sent_ns && a->sent_ns)
         log_line_ms(b, "upstream_ms", a->first_byte_ns - a->sent_ns);
+}
+
+/* Why the client did not get what it asked for, or not from whom it should have. */
+static enum reason reason_of(const struct exchange *x)
+{
+    return x->fail == REASON_NONE && x->fallback ? x->fallback->reason : x->fail;
 }
 
 static void log_request(struct exchange *x, uint64_t took_ns)
@@ -76,7 +128,7 @@ static void log_request(struct exchange *x, uint64_t took_ns)
     log_line_str(b, "host", x->head_bytes ? x->req.host : STR(""));
     log_line_str(b, "path", x->head_bytes ? x->req.path : STR(""));
     log_line_num(b, "status", x->status);
-    log_line_str(b, "reason", str_of(reason_info(x->fail)->word));
+    log_line_str(b, "reason", str_of(reason_info(reason_of(x))->word));
     if (x->match.route)
         log_line_str(b, "route", str_of(x->match.route->conf->name));
     log_upstream(x, b);

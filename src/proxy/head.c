@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/head.h"
+#include "proxy/fallback.h"
 
 #include <stdio.h>
 #include <strings.h>
@@ -254,9 +255,23 @@ static void write_status_line(struct writer *w, const struct response *r)
     writer_lit(w, "\r\n");
 }
 
-static bool write_response_fields(struct exchange *x, struct writer *w)
+bool head_is_changed(const struct exchange *x, struct str name)
 {
     const struct route_conf *route = x->match.route->conf;
+
+    return route->nresponse_headers > 0 &&
+           is_changed(route->response_headers, route->nresponse_headers, name);
+}
+
+void head_write_changes(const struct exchange *x, struct writer *w)
+{
+    const struct route_conf *route = x->match.route->conf;
+
+    write_changes(w, route->response_headers, route->nresponse_headers);
+}
+
+static bool write_response_fields(struct exchange *x, struct writer *w)
+{
     bool has_date = false;
 
     for (unsigned i = 0; i < x->attempt->resp.nheaders; i++) {
@@ -264,13 +279,12 @@ static bool write_response_fields(struct exchange *x, struct writer *w)
 
         if (h->hop || h->id == HEADER_CONTENT_LENGTH)
             continue;
-        if (route->nresponse_headers > 0 &&
-            is_changed(route->response_headers, route->nresponse_headers, h->name))
+        if (head_is_changed(x, h->name))
             continue;
         has_date |= h->id == HEADER_DATE;
         writer_field(w, h->name, h->value);
     }
-    write_changes(w, route->response_headers, route->nresponse_headers);
+    head_write_changes(x, w);
     return has_date;
 }
 
@@ -308,6 +322,8 @@ int head_write_response(struct exchange *x)
         writer_str(&w, str_of(c->via));
         writer_lit(&w, "\r\n");
     }
+    if (x->fallback)
+        fallback_write_fields(x, &w);
     write_response_framing(x, &w);
     writer_lit(&w, "\r\n");
     return written(&w, begin);

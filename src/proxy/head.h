@@ -15,6 +15,12 @@ int head_write_response(struct exchange *x) MUST_CHECK;
 /* An interim (1xx) answer passed on to the client, appended to x->out. */
 int head_write_interim(struct exchange *x) MUST_CHECK;
 
+/* What the route does to the fields of answers: is this one set or removed; writes those it adds.
+ */
+struct writer;
+bool head_is_changed(const struct exchange *x, struct str name);
+void head_write_changes(const struct exchange *x, struct writer *w);
+
 /* A bounded writer over a buf. */
 struct writer {
     struct buf *b;

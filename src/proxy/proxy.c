@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/proxy.h"
+#include "base/clock.h"
 #include "base/log.h"
+#include "cache/cache.h"
 #include "proxy/access_log.h"
 #include "proxy/listener.h"
 #include "proxy/proxy_internal.h"
@@ -21,6 +23,8 @@ struct proxy {
     struct worker *workers[PROXY_MAX_WORKERS]; /* owned */
     uint64_t beats[PROXY_MAX_WORKERS];         /* as of the last proxy_alive() */
     struct access_log *log;                    /* owned */
+    struct cache *cache;                       /* owned */
+    struct fallback_cache_conf cache_conf;     /* as it is configured */
     struct open_listener listeners[MAX_LISTENERS];
     unsigned nlisteners, next_listener_id;
     bool running;
@@ -48,6 +52,11 @@ struct access_log *proxy_access_log(struct proxy *p)
     return p->log;
 }
 
+struct cache *proxy_cache(struct proxy *p)
+{
+    return p->cache;
+}
+
 struct proxy *proxy_new(unsigned nworkers)
 {
     struct proxy *p = calloc(1, sizeof *p);
@@ -62,6 +71,11 @@ int proxy_start(struct proxy *p, struct snapshot *first, const char *access_log,
 {
     if (access_log && access_log[0] && !(p->log = access_log_open(access_log, e)))
         return -1;
+    p->cache_conf = first->config->fallback_cache;
+    p->cache = cache_new(p->cache_conf.size, p->cache_conf.max_answer,
+                         clock_now_ns() ^ (uint64_t)(uintptr_t)p);
+    if (!p->cache)
+        return err_set(e, "no memory for fallback_cache");
     for (unsigned i = 0; i < p->nworkers; i++) {
         p->workers[i] = worker_new(i, p);
         if (!p->workers[i])
@@ -163,6 +177,13 @@ fail:
 
 void proxy_publish(struct proxy *p, struct snapshot *s)
 {
+    const struct fallback_cache_conf *conf = &s->config->fallback_cache;
+
+    if (p->running &&
+        (conf->size != p->cache_conf.size || conf->max_answer != p->cache_conf.max_answer)) {
+        p->cache_conf = *conf;
+        cache_configure(p->cache, conf->size, conf->max_answer);
+    }
     for (unsigned i = 0; p->running && i < p->nworkers; i++)
         worker_post_snapshot(p->workers[i], snapshot_ref(s));
 }
@@ -194,6 +215,7 @@ void proxy_free(struct proxy *p)
     for (unsigned i = 0; i < p->nlisteners; i++)
         free(p->listeners[i].address);
     access_log_close(p->log);
+    cache_free(p->cache);
     free(p);
 }
 

@@ -9,3 +9,5 @@ void proxy_count_connection(struct proxy *p, int delta);
 /* True while the limit of the configuration allows another one. */
 bool proxy_may_accept(const struct proxy *p, unsigned max_connections);
 struct access_log *proxy_access_log(struct proxy *p);
+/* Last good answers, for fallbacks; shared by the workers, never NULL while they run. */
+struct cache *proxy_cache(struct proxy *p);

@@ -17,6 +17,7 @@ void pump_init(struct pump *p, enum framing framing, uint64_t content_length, bo
     p->buf = buf;
     p->nout = 0;
     p->payload_bytes = p->wire_bytes = 0;
+    p->tap = NULL;
     if (framing == FRAMING_CHUNKED)
         chunked_init(&p->chunked);
 }
@@ -43,6 +44,8 @@ static char *put_hex(char *out, size_t n)
 static void emit(struct pump *p, char *payload, size_t n)
 {
     p->payload_bytes += n;
+    if (p->tap)
+        p->tap(p->tap_arg, payload, n);
     if (!p->chunk_out) {
         pump_push(p, payload, n);
         return;

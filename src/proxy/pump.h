@@ -12,6 +12,9 @@
 
 enum { PUMP_PIECES = 5 };
 
+/* Sees each piece of the payload before it is written. */
+typedef void pump_tap_fn(void *arg, const char *p, size_t n);
+
 struct pump {
     enum framing framing; /* of the source */
     uint64_t remaining;   /* FRAMING_LENGTH: payload bytes not yet taken */
@@ -24,6 +27,8 @@ struct pump {
     int nout;
     char chunk_head[20];
     uint64_t payload_bytes, wire_bytes;
+    pump_tap_fn *tap; /* NULL = nobody looks */
+    void *tap_arg;
 };
 
 enum pump_state {

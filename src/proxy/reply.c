@@ -60,23 +60,36 @@ static uint64_t retry_after_s(const struct exchange *x)
     }
 }
 
-static void write_head(struct exchange *x, struct writer *w, uint64_t body_bytes)
+void reply_begin(struct exchange *x, struct writer *w)
 {
     writer_lit(w, "HTTP/1.1 ");
     writer_num(w, x->status);
     writer_lit(w, " ");
     writer_str(w, str_of(http_status_phrase(x->status)));
     writer_lit(w, "\r\n");
-    writer_field(w, STR("Date"), worker_date(x->w));
-    writer_lit(w, "Content-Length: ");
-    writer_num(w, body_bytes);
-    writer_lit(w, "\r\n");
+}
+
+void reply_end(struct exchange *x, struct writer *w, uint64_t body_bytes)
+{
+    /* RFC 9110 section 8.6; a 304 speaks of no body here. */
+    if (x->status != 204 && x->status != 304) {
+        writer_lit(w, "Content-Length: ");
+        writer_num(w, body_bytes);
+        writer_lit(w, "\r\n");
+    }
     if (x->request_id[0])
         writer_field(w, STR("X-Request-Id"), str_of(x->request_id));
     if (x->close_client)
         writer_lit(w, "Connection: close\r\n");
     else if (x->req.minor == 0)
         writer_lit(w, "Connection: keep-alive\r\n");
+}
+
+static void write_head(struct exchange *x, struct writer *w, uint64_t body_bytes)
+{
+    reply_begin(x, w);
+    writer_field(w, STR("Date"), worker_date(x->w));
+    reply_end(x, w, body_bytes);
 }
 
 void reply_failure(struct exchange *x)
@@ -87,7 +100,9 @@ void reply_failure(struct exchange *x)
     struct writer bw = {body, false};
     uint64_t after = retry_after_s(x);
 
-    x->status = (unsigned)info->status;
+    /* A status that the service answered, and for which nothing could stand in, stays. */
+    if (info->status)
+        x->status = (unsigned)info->status;
     if (body)
         write_problem(x, &bw);
     write_head(x, &w, body ? buf_len(body) : 0);

@@ -10,3 +10,9 @@
 void reply_failure(struct exchange *x);
 /* The same for a route that redirects. */
 void reply_redirect(struct exchange *x);
+
+/* The parts of a head that every answer of the gateway has: the status line; framing and
+ * connection. */
+struct writer;
+void reply_begin(struct exchange *x, struct writer *w);
+void reply_end(struct exchange *x, struct writer *w, uint64_t body_bytes);

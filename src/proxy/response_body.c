@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/response_body.h"
+#include "proxy/capture.h"
 #include "proxy/head.h"
 #include "proxy/request_body.h"
 
@@ -22,6 +23,8 @@ enum verdict response_body_start(struct exchange *x)
     if (head_write_response(x) < 0)
         return exchange_refuse(x, REASON_UPSTREAM_INVALID);
     pump_push(&x->download, x->out->data + x->out->start, buf_len(x->out));
+    if (x->fallbacks && x->fallbacks->caches)
+        capture_begin(x);
     if (x->tunnel) {
         if (!x->body_buf && !(x->body_buf = request_body_copy_leftover(x)))
             return exchange_refuse(x, REASON_INTERNAL);

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/capture.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "proxy/proxy_internal.h"
+
+static uint64_t hash_conditions(const struct match_conf *m, size_t n, uint64_t h)
+{
+    for (size_t i = 0; i < n; i++) {
+        h = hash_str(str_of(m[i].name), h);
+        h = hash_str(str_of(m[i].value ? m[i].value : ""), h);
+        h = hash_mix(h ^ (!!m[i].value + 2u * m[i].prefix + 4u * m[i].invert));
+    }
+    return hash_mix(h ^ n);
+}
+
+/* Routes that differ only by their conditions can have the same name, made from host and path. The
+ * name and the conditions outlive a reload; a route's place in the table or the file does not. */
+void capture_key(const struct exchange *x, struct cache_key *ret)
+{
+    const struct route_conf *c = x->match.route->conf;
+    uint64_t h = hash_conditions(c->headers, c->nheaders, 0);
+
+    *ret = (struct cache_key){
+        .scope = str_of(c->name),
+        .scope_more = hash_conditions(c->query, c->nquery, h),
+        .host = x->req.host,
+        .path = x->req.path,
+        .query = x->req.query,
+        .has_query = x->req.has_query,
+    };
+}
+
+static void on_piece(void *arg, const char *p, size_t n)
+{
+    struct exchange *x = arg;
+
+    if (!cache_append(&x->capture, p, n))
+        x->download.tap = NULL;
+}
+
+/* RFC 9111 section 4.4: what a request has changed is not what it was before. And what is gone for
+ * good must not come back in an outage. */
+static bool makes_outdated(const struct exchange *x, unsigned status)
+{
+    switch (x->req.method) {
+    case METHOD_GET:
+        return status == 404 || status == 410;
+    case METHOD_HEAD:
+    case METHOD_OPTIONS:
+        return false;
+    case METHOD_POST:
+    case METHOD_PUT:
+    case METHOD_DELETE:
+    case METHOD_PATCH:
+    case METHOD_OTHER:
+        break;
+    }
+    return status >= 200 && status < 400;
+}
+
+void capture_begin(struct exchange *x)
+{
+    struct cache *cache = proxy_cache(x->w->proxy);
+    const struct attempt *a = x->attempt;
+    struct freshness fresh;
+    struct cache_key key;
+
+    /* The answer of another service that stands in is not this service's last good one. */
+    if (x->fallback)
+        return;
+    capture_key(x, &key);
+    if (makes_outdated(x, a->resp.status))
+        cache_remove(cache, &key);
+    /* A body that ends with the connection may be cut short without anybody knowing. */
+    if (a->resp.framing == FRAMING_CLOSE || rules_refuse(&x->req, &a->resp))
+        return;
+    fresh = rules_freshness(&a->resp, clock_wall_ms() / 1000,
+                            (int64_t)((x->w->now_ns - a->begin_ns) / NS_PER_S));
+    x->capture = cache_begin(cache, &key, &x->req, &a->resp, &fresh, x->w->now_ns);
+    if (!x->capture)
+        return;
+    x->download.tap = on_piece;
+    x->download.tap_arg = x;
+}
+
+void capture_end(struct exchange *x)
+{
+    if (!x->capture)
+        return;
+    x->download.tap = NULL;
+    if (x->download.taken)
+        cache_commit(&x->capture, &x->req);
+    else
+        cache_abort(&x->capture);
+}
