@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "consul_http.h"
 #include "base/fetch.h"
-#include "consul_token.h"
+#include "base/token_file.h"
 #include "discovery.h"
 
 #include <curl/curl.h>
@@ -17,7 +17,7 @@ enum {
 
 struct consul_http {
     struct fetcher *fetcher;              /* owned */
-    struct consul_token *token;           /* owned */
+    struct token_file *token;             /* owned */
     char *url;                            /* owned; without path, no slash at the end */
     char *unix_path;                      /* owned, or NULL */
     char *ca_file, *cert_file, *key_file; /* owned, or NULL */
@@ -62,7 +62,7 @@ static void describe_failure(const struct consul_get *g, const struct fetch_answ
     for (char *p = text; *p; p++)
         if ((unsigned char)*p < 0x20)
             *p = ' ';
-    consul_token_mask(g->http->token, text);
+    token_file_mask(g->http->token, text);
 }
 
 static void note_version(struct consul_get *g, const struct fetch_answer *f)
@@ -179,7 +179,7 @@ struct consul_http *consul_http_new(struct event_base *base, const struct discov
     if (!h)
         abort();
     h->fetcher = fetcher_new(base);
-    h->token = consul_token_new(o->token_file, o->token);
+    h->token = token_file_new("discovery", o->token_file, o->token);
     if (set_address(h, o->address ? o->address : "", e) != 0) {
         consul_http_free(h);
         return NULL;
@@ -198,7 +198,7 @@ void consul_http_free(struct consul_http *h)
     if (!h)
         return;
     fetcher_free(h->fetcher);
-    consul_token_free(h->token);
+    token_file_free(h->token);
     free(h->url);
     free(h->unix_path);
     free(h->ca_file);
@@ -218,7 +218,7 @@ void consul_http_expect(struct consul_http *h, size_t n)
 
 bool consul_http_refresh_token(struct consul_http *h, bool in_any_case)
 {
-    return consul_token_refresh(h->token, in_any_case);
+    return token_file_refresh(h->token, in_any_case);
 }
 
 struct consul_get *consul_get_new(struct consul_http *h, consul_get_done_fn *done, void *arg)
@@ -254,7 +254,7 @@ void consul_get_free(struct consul_get *g)
 static void start(struct consul_get *g, const char *method, const char *path, struct str body,
                   uint64_t deadline_ms)
 {
-    const char *token = consul_token_text(g->http->token);
+    const char *token = token_file_text(g->http->token);
     char header[4200], *url;
     const char *headers[] = {NULL, NULL};
     struct fetch_request q = {

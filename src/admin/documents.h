@@ -7,6 +7,7 @@
 #include "admin/look.h"
 #include "admin/service_row.h"
 #include "admin/target.h"
+#include "snapshot/transition_json.h"
 
 json_t *status_document(const struct look *l);
 /* The same from rows that are there already, in any order: what the event stream does. */
@@ -25,8 +26,6 @@ json_t *breaker_summary(const struct look *l, const struct service_row *row);
 /* The breaker of one instance, without its history. */
 json_t *instance_breaker_part(const struct look *l, const struct service_view *v, unsigned i);
 
-/* One transition. */
-json_t *transition_part(const struct transition *t);
 /* Those of a service and its instances, or of an instance, the newest first. */
 json_t *history_part(struct history *h);
 /* What an operator has forced, or null. `lock` is of the history that guards it. */

@@ -259,7 +259,7 @@ static bool wants(const struct listener *n, const struct transition *t)
 
 static void add_transition(struct evbuffer *b, const struct transition *t)
 {
-    add_event(b, "transition", t->id, transition_part(t));
+    add_event(b, "transition", t->id, transition_json(t));
 }
 
 static void tell(struct events *e, const struct transition *t)

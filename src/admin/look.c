@@ -2,9 +2,6 @@
 #include "admin/look.h"
 #include "base/clock.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 struct look look_now(const struct admin_sources *s)
 {
     struct look l = {
@@ -29,13 +26,6 @@ const char *look_unready(const struct look *l)
     return NULL;
 }
 
-json_t *json_wall_time(int64_t wall_ms)
-{
-    char buf[32];
-
-    return wall_ms ? json_string(clock_format(wall_ms, buf)) : json_null();
-}
-
 json_t *look_time(const struct look *l, uint64_t monotonic_ns)
 {
     int64_t ahead_ns = (int64_t)(monotonic_ns - l->now_ns);
@@ -53,34 +43,4 @@ json_t *look_age_ms(const struct look *l, uint64_t monotonic_ns)
     if (monotonic_ns > l->now_ns)
         return json_integer(0);
     return json_integer((json_int_t)((l->now_ns - monotonic_ns) / NS_PER_MS));
-}
-
-json_t *json_text(const char *s)
-{
-    json_t *text;
-    char *copy;
-
-    if (!s)
-        return json_null();
-    text = json_string(s);
-    if (text)
-        return text;
-    copy = strdup(s);
-    for (char *p = copy; p && *p; p++)
-        if ((unsigned char)*p >= 0x80)
-            *p = '?';
-    text = json_string(copy ? copy : "");
-    free(copy);
-    return text;
-}
-
-char *json_quoted(const char *s)
-{
-    json_t *text = json_text(s);
-    char *quoted = json_dumps(text, JSON_ENCODE_ANY | JSON_COMPACT);
-
-    json_decref(text);
-    if (!quoted)
-        abort();
-    return quoted;
 }

@@ -5,8 +5,7 @@
  * Made anew for each request, on the control thread; borrows everything until the next loop turn.
  */
 #include "admin/admin.h"
-
-#include <jansson.h>
+#include "json/text.h"
 
 struct look {
     const struct admin_sources *sources;
@@ -26,10 +25,3 @@ const char *look_unready(const struct look *l);
 json_t *look_time(const struct look *l, uint64_t monotonic_ns);
 /* Milliseconds since a monotonic time; null for 0. */
 json_t *look_age_ms(const struct look *l, uint64_t monotonic_ns);
-
-/* A JSON string of anything: bytes that are no UTF-8 become '?'. NULL gives null. */
-json_t *json_text(const char *s);
-/* The same as JSON text, in quotes. Free with free(). */
-char *json_quoted(const char *s);
-/* RFC 3339; null for 0. */
-json_t *json_wall_time(int64_t wall_ms);

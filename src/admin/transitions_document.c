@@ -9,18 +9,6 @@ static json_t *text_or_null(const char *s)
     return s[0] ? json_text(s) : json_null();
 }
 
-json_t *transition_part(const struct transition *t)
-{
-    return json_pack("{s:I,s:o,s:o,s:o,s:s,s:s,s:s,s:b,s:I,s:I,s:I,s:I,s:o,s:o,s:o}", "id",
-                     (json_int_t)t->id, "at", json_wall_time(t->wall_ms), "service",
-                     json_text(t->service), "instance", text_or_null(t->instance), "from", t->from,
-                     "to", t->to, "cause", t->cause, "shadow", t->shadow, "total",
-                     (json_int_t)t->total, "failed", (json_int_t)t->failed, "slow",
-                     (json_int_t)t->slow, "window_ms", (json_int_t)t->window_ms, "until",
-                     json_wall_time(t->until_wall_ms), "author", text_or_null(t->author), "why",
-                     text_or_null(t->why));
-}
-
 static bool is_empty(struct history *h)
 {
     bool empty;
@@ -43,7 +31,7 @@ json_t *history_part(struct history *h)
     copy = alloc_or_abort(sizeof *copy * TRANSITIONS_KEPT);
     n = history_copy(h, copy, TRANSITIONS_KEPT);
     for (size_t i = 0; i < n; i++)
-        json_array_append_new(list, transition_part(&copy[i]));
+        json_array_append_new(list, transition_json(&copy[i]));
     free(copy);
     return list;
 }
@@ -91,7 +79,7 @@ json_t *transitions_document(const struct look *l, bool after_given, uint64_t af
         if (skip > 0)
             skip--;
         else
-            json_array_append_new(list, transition_part(&all[i]));
+            json_array_append_new(list, transition_json(&all[i]));
     }
     free(all);
     return json_pack("{s:o,s:I}", "transitions", list, "lost", (json_int_t)lost);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "consul_token.h"
+#include "base/token_file.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -11,7 +11,8 @@
 
 enum { TOKEN_MAX = 4096 };
 
-struct consul_token {
+struct token_file {
+    const char *area;
     char *file; /* owned; NULL = fixed token */
     char text[TOKEN_MAX];
     struct timespec mtime;
@@ -20,7 +21,7 @@ struct consul_token {
 };
 
 /* Copies what lies between white space; false when it could not be a header value. */
-static bool set_text(struct consul_token *t, const char *p, size_t n)
+static bool set_text(struct token_file *t, const char *p, size_t n)
 {
     while (n > 0 && strchr(" \t\r\n", p[0])) {
         p++;
@@ -38,24 +39,25 @@ static bool set_text(struct consul_token *t, const char *p, size_t n)
     return true;
 }
 
-struct consul_token *consul_token_new(const char *file, const char *token)
+struct token_file *token_file_new(const char *area, const char *file, const char *token)
 {
-    struct consul_token *t = calloc(1, sizeof *t);
+    struct token_file *t = calloc(1, sizeof *t);
 
     if (!t)
         abort();
+    t->area = area;
     if (token && *token && !set_text(t, token, strlen(token)))
-        log_warn("discovery", "the Consul token is not usable as a header value: not sent");
+        log_warn(area, "the token is not usable as a header value: not sent");
     if (file && *file) {
         t->file = strdup(file);
         if (!t->file)
             abort();
-        consul_token_refresh(t, true);
+        token_file_refresh(t, true);
     }
     return t;
 }
 
-void consul_token_free(struct consul_token *t)
+void token_file_free(struct token_file *t)
 {
     if (!t)
         return;
@@ -64,15 +66,15 @@ void consul_token_free(struct consul_token *t)
     free(t);
 }
 
-static void complain(struct consul_token *t, const char *why)
+static void complain(struct token_file *t, const char *why)
 {
     if (!t->complained)
-        log_warn("discovery", "token file %s: %s; %s", t->file, why,
+        log_warn(t->area, "token file %s: %s; %s", t->file, why,
                  *t->text ? "the last token stays in use" : "no token is sent");
     t->complained = true;
 }
 
-static bool read_file(struct consul_token *t)
+static bool read_file(struct token_file *t)
 {
     char data[TOKEN_MAX], before[TOKEN_MAX];
     int fd = open(t->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -94,7 +96,7 @@ static bool read_file(struct consul_token *t)
     return changed;
 }
 
-bool consul_token_refresh(struct consul_token *t, bool in_any_case)
+bool token_file_refresh(struct token_file *t, bool in_any_case)
 {
     struct stat st;
 
@@ -112,12 +114,12 @@ bool consul_token_refresh(struct consul_token *t, bool in_any_case)
     return read_file(t);
 }
 
-const char *consul_token_text(const struct consul_token *t)
+const char *token_file_text(const struct token_file *t)
 {
     return t->text;
 }
 
-void consul_token_mask(const struct consul_token *t, char *text)
+void token_file_mask(const struct token_file *t, char *text)
 {
     size_t n = strlen(t->text);
 

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "discovery/consul_token.h"
+#include "base/token_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,69 +42,69 @@ static void write_token(const char *text)
 
 static void fixed_token(void **state)
 {
-    struct consul_token *t = consul_token_new(NULL, "  s3cret ");
+    struct token_file *t = token_file_new("test", NULL, "  s3cret ");
 
     (void)state;
-    assert_string_equal(consul_token_text(t), "s3cret");
-    assert_false(consul_token_refresh(t, true));
-    consul_token_free(t);
-    t = consul_token_new(NULL, NULL);
-    assert_string_equal(consul_token_text(t), "");
-    consul_token_free(t);
+    assert_string_equal(token_file_text(t), "s3cret");
+    assert_false(token_file_refresh(t, true));
+    token_file_free(t);
+    t = token_file_new("test", NULL, NULL);
+    assert_string_equal(token_file_text(t), "");
+    token_file_free(t);
 }
 
 static void not_a_header_value(void **state)
 {
-    struct consul_token *t = consul_token_new(NULL, "a\r\nX-Evil: 1");
+    struct token_file *t = token_file_new("test", NULL, "a\r\nX-Evil: 1");
 
     (void)state;
-    assert_string_equal(consul_token_text(t), "");
-    consul_token_free(t);
+    assert_string_equal(token_file_text(t), "");
+    token_file_free(t);
 }
 
 static void file_is_trimmed_and_read_again(void **state)
 {
-    struct consul_token *t;
+    struct token_file *t;
 
     (void)state;
     write_token("one\n");
-    t = consul_token_new(path, "fixed");
-    assert_string_equal(consul_token_text(t), "one");
+    t = token_file_new("test", path, "fixed");
+    assert_string_equal(token_file_text(t), "one");
     write_token("two\n\n");
-    assert_true(consul_token_refresh(t, true));
-    assert_string_equal(consul_token_text(t), "two");
-    assert_false(consul_token_refresh(t, true));
-    assert_false(consul_token_refresh(t, false));
-    consul_token_free(t);
+    assert_true(token_file_refresh(t, true));
+    assert_string_equal(token_file_text(t), "two");
+    assert_false(token_file_refresh(t, true));
+    assert_false(token_file_refresh(t, false));
+    token_file_free(t);
 }
 
 static void bad_file_leaves_the_last_token(void **state)
 {
-    struct consul_token *t;
+    struct token_file *t;
 
     (void)state;
     write_token("one");
-    t = consul_token_new(path, NULL);
+    t = token_file_new("test", path, NULL);
     write_token(" \n");
-    assert_false(consul_token_refresh(t, true));
-    assert_string_equal(consul_token_text(t), "one");
+    assert_false(token_file_refresh(t, true));
+    assert_string_equal(token_file_text(t), "one");
     assert_int_equal(unlink(path), 0);
-    assert_false(consul_token_refresh(t, true));
-    assert_string_equal(consul_token_text(t), "one");
+    assert_false(token_file_refresh(t, true));
+    assert_string_equal(token_file_text(t), "one");
     write_token("two");
-    assert_true(consul_token_refresh(t, false));
-    consul_token_free(t);
+    assert_true(token_file_refresh(t, false));
+    token_file_free(t);
 }
 
 static void token_is_masked(void **state)
 {
-    struct consul_token *t = consul_token_new(NULL, "abc");
+    struct token_file *t = token_file_new("test", NULL, "abc");
     char text[] = "403: abc is not abcabc";
 
     (void)state;
-    consul_token_mask(t, text);
+    token_file_mask(t, text);
     assert_string_equal(text, "403: *** is not ******");
-    consul_token_free(t);
+    token_file_free(t);
 }
 
 int main(void)
