@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the end-to-end tests one after the other: run.py [PATTERN ...]
+"""Runs the end-to-end tests: run.py [--jobs N] [PATTERN ...]
+
+They mostly wait, so N classes of cases run side by side (2 without --jobs), each process with its own
+Consul and its own range of ports.
 
 A pattern is a part of "file.Class.case", as printed. One line a case; the details of what failed
 come at once below it, and their ends once more at the bottom, where a log that was cut still shows
@@ -13,6 +16,11 @@ after all the others: a defect fails twice, a case that was only starved of time
 has a race that wants to be found. More than MOST_AGAIN failures are no accident, and neither is a
 gateway that crashed or that a sanitizer complained about: no second run for these.
 """
+import argparse
+import atexit
+import contextlib
+import io
+import multiprocessing
 import os
 import sys
 import time
@@ -111,12 +119,72 @@ def run_again(result):
     return unstable
 
 
-def main(patterns):
-    result = OneLine()
+def groups(chosen):
+    """Lists of cases, one for each class."""
+    by_class = {}
+    for case in chosen:
+        by_class.setdefault(type(case), []).append(case)
+    return list(by_class.values())
+
+
+def work(number, jobs, lists, tasks, results):
+    """One process: takes the number of a list, gives what its cases printed and how they ended."""
+    from lib import wait
+    wait.use_slice(number, jobs)
+    for task in iter(tasks.get, None):
+        result, printed = OneLine(), io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            unittest.TestSuite(lists[task]).run(result)
+        results.put((result.counts, result.problems, printed.getvalue()))
+    results.put(None)
+    # A forked process leaves without this: the Consul of its cases would stay.
+    atexit._run_exitfuncs()
+
+
+def run_side_by_side(lists, jobs):
+    """One result of all. A process that dies takes its cases with it: they count as one failure."""
+    context = multiprocessing.get_context("fork")
+    tasks, results, whole = context.SimpleQueue(), context.Queue(), OneLine()
+    workers = [context.Process(target=work, args=(number, jobs, lists, tasks, results))
+               for number in range(jobs)]
+    for task in list(range(len(lists))) + [None] * jobs:
+        tasks.put(task)
+    for worker in workers:
+        worker.start()
+    for _ in range(len(lists) + jobs):
+        got = next_result(results, workers)
+        if got is None:
+            continue
+        counts, problems, printed = got
+        for verdict, count in counts.items():
+            whole.counts[verdict] += count
+        whole.problems.update(problems)
+        sys.stdout.write(printed)
+        sys.stdout.flush()
+    for worker in workers:
+        worker.join(60)
+    return whole
+
+
+def next_result(results, workers):
+    while True:
+        try:
+            return results.get(timeout=10)
+        except Exception:  # queue.Empty, whose class depends on the context
+            if not any(worker.is_alive() for worker in workers) and results.empty():
+                return {"failed": 1}, {"a process of the runner": "ended early"}, ""
+
+
+def main(jobs, patterns):
     suite = unittest.defaultTestLoader.discover(HERE, pattern="test_*.py", top_level_dir=HERE)
-    chosen = unittest.TestSuite(case for case in cases(suite)
-                                if not patterns or any(word in case.id() for word in patterns))
-    chosen.run(result)
+    chosen = [case for case in cases(suite)
+              if not patterns or any(word in case.id() for word in patterns)]
+    lists = groups(chosen)
+    if jobs > 1 and len(lists) > 1:
+        result = run_side_by_side(lists, jobs)
+    else:
+        result = OneLine()
+        unittest.TestSuite(chosen).run(result)
     unstable = run_again(result)
     for name, text in result.problems.items():
         print("%s: %s" % ("unstable" if name in unstable else "failed", name))
@@ -127,6 +195,8 @@ def main(patterns):
 
 
 if __name__ == "__main__":
-    if set(sys.argv[1:]) & {"-h", "--help"}:
-        sys.exit(__doc__)
-    sys.exit(main(sys.argv[1:]))
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
+    options.add_argument("patterns", nargs="*", metavar="PATTERN")
+    options = options.parse_args()
+    sys.exit(main(options.jobs, options.patterns))

@@ -11,7 +11,9 @@ import random
 import socket
 import time
 
+FIRST_PORT, LAST_PORT = 12000, 32000
 _given = set()
+_ports = (FIRST_PORT, LAST_PORT)
 
 
 class Timeout(AssertionError):
@@ -45,11 +47,18 @@ def holds(condition, seconds, what="the condition", every=0.05):
         time.sleep(every)
 
 
+def use_slice(number, of):
+    """From now on only the number-th of so many parts of the ports: for tests side by side."""
+    global _ports
+    size = (LAST_PORT - FIRST_PORT) // of
+    _ports = (FIRST_PORT + number * size, FIRST_PORT + (number + 1) * size)
+
+
 def free_port(host="127.0.0.1"):
     """A TCP port that nothing listens on, outside the range of outgoing connections, never given
     twice by this process. Also free for UDP, which Consul's gossip needs."""
     for _ in range(200):
-        port = random.randrange(12000, 32000)
+        port = random.randrange(*_ports)
         if port in _given:
             continue
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp, \
