@@ -7,7 +7,7 @@ import socket
 import subprocess
 import unittest
 
-from lib import Scenario, client, holds, reply, request, run_command, wait_for
+from lib import Scenario, client, free_port, reply, request, run_command, wait_for
 
 TOKEN = "correct-horse-battery-staple"
 BEARER = {"Authorization": "Bearer " + TOKEN}
@@ -365,6 +365,32 @@ class TokenFile(Operated):
         self.put(gateway, "auto")
 
 
+class Address(Operated):
+    def test_moves_with_a_reload(self):
+        gateway = self.start()
+        self.put(gateway, "forced_open")
+        old, gateway.admin_port = gateway.admin_port, free_port()
+        gateway.configure(dict(self.config_of(gateway), admin={
+            "address": "127.0.0.1:%d" % gateway.admin_port, "token_file": self.token_path}))
+        gateway.reload()
+        wait_for(lambda: gateway.breaker("web")["state"] == "forced_open", 10, "the new address")
+        self.put(gateway, "auto")
+        with self.assertRaises(OSError):
+            request(old, "GET", "/livez")
+
+    def test_one_that_is_taken_refuses_the_reload(self):
+        gateway = self.start()
+        with socket.create_server(("127.0.0.1", free_port())) as other:
+            gateway.configure(dict(self.config_of(gateway), admin={
+                "address": "127.0.0.1:%d" % other.getsockname()[1], "token_file": self.token_path}))
+            gateway.reload()
+            wait_for(lambda: "cannot listen" in (gateway.status()["reload"]["last_error"] or ""), 10,
+                     "refusal")
+        self.put(gateway, "auto")
+        stream = request(gateway.admin_port, "HEAD", "/v1/events", host="127.0.0.1")
+        self.assertEqual(stream.status, 200)
+
+
 @unittest.skipUnless(shutil.which("openssl"), "no openssl command here")
 class Tls(Operated):
     def certificate(self, folder, name, ca=None, subject=None):
@@ -439,6 +465,19 @@ class Tls(Operated):
         wait_for(lambda: self.ask(gateway, "PUT", "/v1/breakers/web", None,
                                   b'{"state": "forced_open"}', BEARER)[0] == 200, 10, "write")
         self.assertEqual(gateway.get("/").reason, "breaker_open")
+
+    def test_the_event_stream_is_encrypted_too(self):
+        gateway = self.start_tls()
+        context = ssl.create_default_context(cafile=self.server[0])
+        with socket.create_connection(("127.0.0.1", gateway.admin_port), timeout=10) as plain, \
+                context.wrap_socket(plain, server_hostname="127.0.0.1") as secure:
+            secure.sendall(client.build("GET", "/v1/events", host="127.0.0.1"))
+            got = b""
+            while got.count(b"event: status") < 3:
+                some = secure.recv(65536)
+                self.assertTrue(some, got[-500:])
+                got += some
+        wait_for(lambda: b'"listeners": 0' in self.ask(gateway, "GET", "/v1/status")[1], 10, "the end")
 
     def test_plain_http_and_old_tls_are_not_answered(self):
         gateway = self.start_tls()
