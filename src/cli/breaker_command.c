@@ -91,6 +91,8 @@ static int carry_out(const struct admin_options *admin, const struct breaker_ord
     struct admin_reply reply = {0};
     int status;
 
+    if (client && breaker_order_exposed(admin->address) && admin_token_file(admin))
+        fputs("warning: the token is not encrypted on its way: use an https:// address\n", stderr);
     if (!client)
         status = command_misused("breaker", "%s", e.text);
     else if (admin_put(client, path, body, &reply, &e) < 0)

@@ -191,6 +191,20 @@ const char *breaker_order_hint(long status, const char *reason, bool had_token)
     return status == 405 ? "this gateway is older than the command" : "";
 }
 
+bool breaker_order_exposed(const char *address)
+{
+    static const char *const own[] = {"127.", "[::1]", "localhost:"};
+
+    if (strncmp(address, "https://", 8) == 0)
+        return false;
+    if (strncmp(address, "http://", 7) == 0)
+        address += 7;
+    for (size_t i = 0; i < ARRAY_LEN(own); i++)
+        if (strncmp(address, own[i], strlen(own[i])) == 0)
+            return false;
+    return true;
+}
+
 char *breaker_author(void)
 {
     const char *const names[] = {getenv("SUDO_USER"), getenv("USER")};

@@ -33,5 +33,8 @@ char *breaker_order_told(const struct breaker_order *o, const json_t *answer);
 /* What to do about a refusal: a sentence, "" when there is nothing to add. */
 const char *breaker_order_hint(long status, const char *reason, bool had_token);
 
+/* Would a token go over a network that others may listen to? `address` as for the client. */
+bool breaker_order_exposed(const char *address);
+
 /* $SUDO_USER, $USER or the login name, "@" and the name of this host. Free with free(). */
 char *breaker_author(void);

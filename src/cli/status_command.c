@@ -83,6 +83,8 @@ static void draw(void *arg, FILE *out, const struct term *t, bool fresh)
         return;
     }
     s.came_back = run->came_back;
+    if (run->service && run->page && run->page->n == 0)
+        s.missing = run->service;
     if (run->away) {
         s.away = run->error.text;
         s.away_ms = (clock_now_ns() - run->away_since_ns) / NS_PER_MS;

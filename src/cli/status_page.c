@@ -39,21 +39,19 @@ struct forced_line doc_forced(const json_t *o)
     };
 }
 
-static json_t *find(const json_t *list, const char *key, const char *name)
+/* All lists come in the order of the names: `at` is where it stands, as a rule. */
+static json_t *find(const json_t *list, const char *key, const char *name, size_t at)
 {
-    json_t *item;
+    json_t *item = json_array_get(list, at);
     size_t i;
 
+    if (item && strcmp(doc_text(item, key), name) == 0)
+        return item;
     json_array_foreach(list, i, item) if (strcmp(doc_text(item, key), name) == 0) return item;
     return NULL;
 }
 
-json_t *status_page_breaker(const struct status_page *p, const char *service)
-{
-    return find(json_object_get(p->breakers, "breakers"), "service", service);
-}
-
-static void read_instances(struct service_line *l, const json_t *breaker)
+static void read_instances(struct service_line *l)
 {
     json_t *i;
     size_t at;
@@ -65,7 +63,7 @@ static void read_instances(struct service_line *l, const json_t *breaker)
         l->ejected += json_is_true(json_object_get(i, "ejected")) ||
                       json_is_true(json_object_get(i, "on_probation"));
     }
-    json_array_foreach(json_object_get(breaker, "instances"), at, i)
+    json_array_foreach(json_object_get(l->breaker, "instances"), at, i)
     {
         struct forced_line f = doc_forced(i);
 
@@ -142,11 +140,11 @@ static double number_or_negative(const json_t *o, const char *key)
 }
 
 static void read_traffic(const struct status_page *p, struct service_line *l,
-                         const struct status_page *before)
+                         const struct status_page *before, size_t at)
 {
     const json_t *latency = json_object_get(l->doc, "latency_ms");
     const json_t *old =
-        before ? find(json_object_get(before->services, "services"), "name", l->name) : NULL;
+        before ? find(json_object_get(before->services, "services"), "name", l->name, at) : NULL;
     double seconds = before ? (double)(p->at_ns - before->at_ns) / (double)NS_PER_S : 0;
 
     l->requests = doc_int(l->doc, "requests");
@@ -186,16 +184,14 @@ static enum attention judge(const struct service_line *l)
 }
 
 static void read_line(const struct status_page *p, struct service_line *l, const json_t *service,
-                      const struct status_page *before)
+                      const struct status_page *before, size_t at)
 {
-    const json_t *breaker;
-
     *l = (struct service_line){.doc = service, .name = doc_text(service, "name")};
-    breaker = status_page_breaker(p, l->name);
-    read_breaker(l, breaker ? breaker : json_object_get(service, "breaker"));
-    read_instances(l, breaker);
+    l->breaker = find(json_object_get(p->breakers, "breakers"), "service", l->name, at);
+    read_breaker(l, l->breaker ? l->breaker : json_object_get(service, "breaker"));
+    read_instances(l);
     l->panic = json_is_true(json_object_get(service, "panic"));
-    read_traffic(p, l, before);
+    read_traffic(p, l, before, at);
     l->attention = judge(l);
 }
 
@@ -231,7 +227,7 @@ struct status_page *status_page_new(json_t *status, json_t *services, json_t *br
     p->at_ns = at_ns;
     p->rates = comparable(p, before);
     json_array_foreach(list, i, s) if (!only || is(doc_text(s, "name"), only))
-        read_line(p, &p->lines[p->n++], s, p->rates ? before : NULL);
+        read_line(p, &p->lines[p->n++], s, p->rates ? before : NULL, i);
     qsort(p->lines, p->n, sizeof *p->lines, worst_first);
     return p;
 }
@@ -280,10 +276,9 @@ static json_t *number_or_null(double v)
     return v < 0 ? json_null() : json_real(v);
 }
 
-static json_t *line_document(const struct status_page *p, const struct service_line *l)
+static json_t *line_document(const struct service_line *l)
 {
-    json_t *breaker = status_page_breaker(p, l->name);
-    json_t *forced = json_object_get(breaker, "forced");
+    json_t *forced = json_object_get(l->breaker, "forced");
 
     return json_pack(
         "{s:s,s:s,s:s,s:i,s:O,s:I,s:I,s:I,s:b,s:I,s:I,s:o,s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:o}", "name",
@@ -314,7 +309,7 @@ json_t *status_page_document(const struct status_page *p)
     json_t *list = json_array();
 
     for (size_t i = 0; i < p->n; i++)
-        json_array_append_new(list, line_document(p, &p->lines[i]));
+        json_array_append_new(list, line_document(&p->lines[i]));
     return json_pack("{s:b,s:o,s:i,s:O,s:o}", "reachable", 1, "worst", worst_part(p), "exit",
                      status_page_exit(p), "gateway", p->status, "services", list);
 }

@@ -39,7 +39,8 @@ struct service_line {
     double p50_ms, p99_ms;                              /* negative = nothing was counted */
     int64_t in_flight, waiting;
     enum attention attention;
-    const json_t *doc; /* of /v1/services */
+    const json_t *doc;     /* of /v1/services */
+    const json_t *breaker; /* of /v1/breakers; NULL when it is not there */
 };
 
 struct status_page {
@@ -58,8 +59,6 @@ struct status_page *status_page_new(json_t *status, json_t *services, json_t *br
 /* Clears the caller's pointer; accepts a pointer to NULL. */
 void status_page_free(struct status_page **p);
 
-/* The breaker of a service as /v1/breakers has it; NULL when it does not. */
-json_t *status_page_breaker(const struct status_page *p, const char *service);
 /* Consul is used and away. */
 bool status_page_consul_away(const struct status_page *p);
 /* 0 = all is well, 3 = something needs attention. */

@@ -298,11 +298,6 @@ static const char *instance_state(const json_t *i, const json_t *breaker)
                                                               : "out";
 }
 
-static json_t *breaker_of(const struct status_page *p, const struct service_line *s, size_t at)
-{
-    return json_array_get(json_object_get(status_page_breaker(p, s->name), "instances"), at);
-}
-
 static void put_instance(struct lines *l, const json_t *i, const json_t *breaker)
 {
     char *address = format("%s:%lld", doc_text(i, "address"), (long long)doc_int(i, "port"));
@@ -333,8 +328,7 @@ static void put_instance(struct lines *l, const json_t *i, const json_t *breaker
     put_line(l, text, NULL);
 }
 
-static void put_instances(struct lines *l, const struct status_page *p,
-                          const struct service_line *s)
+static void put_instances(struct lines *l, const struct service_line *s)
 {
     json_t *i;
     size_t at;
@@ -346,7 +340,7 @@ static void put_instances(struct lines *l, const struct status_page *p,
              "1");
     json_array_foreach(json_object_get(s->doc, "instances"), at, i)
     {
-        json_t *breaker = breaker_of(p, s, at);
+        const json_t *breaker = json_array_get(json_object_get(s->breaker, "instances"), at);
 
         if (breaker && strcmp(doc_text(breaker, "id"), doc_text(i, "id")) != 0)
             breaker = NULL;
@@ -402,6 +396,8 @@ static void put_banner(struct lines *l, const struct screen_state *s)
                  format("NO ANSWER from %s for %s: %s", s->address,
                         span_text(span, (int64_t)s->away_ms), s->away),
                  "31;1;7");
+    else if (s->missing)
+        put_line(l, format("there is no service %s", s->missing), "31;1");
     else if (s->came_back)
         put_line(l, format("%s answers again", s->address), "32;1");
 }
@@ -438,5 +434,5 @@ void status_screen(FILE *out, const struct term *t, const struct status_page *p,
         put_more(&l, p, i);
     if (s->instances)
         for (i = 0; i < p->n; i++)
-            put_instances(&l, p, &p->lines[i]);
+            put_instances(&l, &p->lines[i]);
 }

@@ -6,10 +6,11 @@
 
 struct screen_state {
     const char *address;
-    const char *away; /* why there is no answer now; NULL = there is one */
-    uint64_t away_ms; /* since when */
-    bool came_back;   /* the first answer after some time without one */
-    bool instances;   /* list the instances of each service, too */
+    const char *away;    /* why there is no answer now; NULL = there is one */
+    uint64_t away_ms;    /* since when */
+    const char *missing; /* the service that is asked for and that is not there; NULL = it is */
+    bool came_back;      /* the first answer after some time without one */
+    bool instances;      /* list the instances of each service, too */
 };
 
 /* `p` may be NULL (no answer yet). Never more than t->height lines when that is set, and never more

@@ -122,23 +122,26 @@ static void wait_until(uint64_t at_ns)
     sigprocmask(SIG_SETMASK, &old, NULL);
 }
 
-/* One write for the whole picture, so that it does not flicker. Each line ends with "clear the rest
- * of the line", the last one without a line feed, which would scroll. */
+/* One write for the whole picture, so that it does not flicker. A line is cleared before it is
+ * written: behind one that fills the whole width, the cursor still stands on its last character.
+ * No line feed after the last line: it would scroll. */
 static void put_picture(const char *text, const struct term *t, uint64_t interval_ms)
 {
     char clock[16] = "", span[SPAN_MAX];
     time_t now = time(NULL);
+    unsigned lines = 0;
     struct tm local;
 
     fputs("\033[H", stdout);
-    for (const char *line = text; *line;) {
+    for (const char *line = text; *line; lines++) {
         size_t n = strcspn(line, "\n");
 
+        fputs(lines > 0 ? "\r\n\033[K" : "\033[K", stdout);
         fwrite(line, 1, n, stdout);
-        fputs("\033[K\r\n", stdout);
         line += n + (line[n] == '\n');
     }
-    fputs("\033[J", stdout);
+    if (lines < t->height)
+        fputs(lines > 0 ? "\r\n\033[J" : "\033[J", stdout);
     if (localtime_r(&now, &local))
         strftime(clock, sizeof clock, "%H:%M:%S", &local);
     if (t->height > 1 && t->width >= 40)

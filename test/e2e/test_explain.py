@@ -206,3 +206,9 @@ class Explain(Scenario):
         said = self.explain(gateway, "GET", "http://h/orders/")
         self.assertIn("tag frontdesk.path=/orders/", said["matched"]["source"])
         self.assertEqual(said["services"][0]["instances"][0]["node"], "node-1")
+        self.consul.set_health("a", "critical")
+        gateway.wait_status("/orders/", 503)
+        said = self.explain(gateway, "GET", "http://h/orders/")
+        self.assertEqual((said["outcome"]["reason"], said["outcome"]["instance"]),
+                         ("no_healthy_instance", None))
+        self.assertEqual(said["services"][0]["instances"][0]["why_not"], "critical")

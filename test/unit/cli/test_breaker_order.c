@@ -196,6 +196,18 @@ static void test_hints(void **state)
     assert_string_equal(breaker_order_hint(500, NULL, true), "");
 }
 
+static void test_exposed(void **state)
+{
+    (void)state;
+    assert_false(breaker_order_exposed("127.0.0.1:9901"));
+    assert_false(breaker_order_exposed("http://[::1]:9901"));
+    assert_false(breaker_order_exposed("localhost:9901"));
+    assert_false(breaker_order_exposed("https://gateway.example:9901"));
+    assert_true(breaker_order_exposed("gateway.example:9901"));
+    assert_true(breaker_order_exposed("http://10.0.0.1:9901"));
+    assert_true(breaker_order_exposed("localhost.example:9901"));
+}
+
 static void author_is(const char *sudo, const char *user, const char *wanted)
 {
     char *author;
@@ -229,7 +241,7 @@ int main(void)
         cmocka_unit_test(test_targets), cmocka_unit_test(test_a_name_too_long),
         cmocka_unit_test(test_checks),  cmocka_unit_test(test_bodies),
         cmocka_unit_test(test_told),    cmocka_unit_test(test_hints),
-        cmocka_unit_test(test_author),
+        cmocka_unit_test(test_author),  cmocka_unit_test(test_exposed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -138,6 +138,10 @@ static void test_away_and_back(void **state)
     assert_true(strncmp(c.text, "NO ANSWER", 9) == 0);
     assert_non_null(strstr(c.text, "calm"));
     capture_free(&c);
+    s = (struct screen_state){.missing = "orders"};
+    draw(&c, &t, p, &s);
+    assert_true(strncmp(c.text, "there is no service orders\n", 27) == 0);
+    capture_free(&c);
     s = (struct screen_state){.address = "127.0.0.1:9901", .came_back = true};
     draw(&c, &t, p, &s);
     assert_true(strncmp(c.text, "127.0.0.1:9901 answers again\n", 29) == 0);
