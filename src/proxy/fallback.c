@@ -168,6 +168,8 @@ static void send_to(struct exchange *x, const struct service_view *other)
     x->status = 0;
     x->attempts = 0;
     x->admit_ns = x->w->now_ns;
+    /* Also while it waits in that service's queue. */
+    x->deadline_ns = x->fallback->deadline_ns;
     memset(&x->query, 0, sizeof x->query);
 }
 

@@ -106,6 +106,7 @@ struct str fallback_reply(struct exchange *x)
     /* A stored head as large as the buffer, with what is added here. */
     x->out->end = begin;
     x->fallback->item = NULL;
+    x->status = x->fallback->status;
     reply_failure(x);
     return STR_NULL;
 }
