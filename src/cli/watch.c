@@ -64,10 +64,10 @@ static void enter_screen(void)
 
 static void leave_screen(void)
 {
-    say("\033[?7h\033[?25h\033[?1049l");
     if (has_keys)
         tcsetattr(STDIN_FILENO, TCSANOW, &before);
     has_keys = false;
+    say("\033[?7h\033[?25h\033[?1049l");
 }
 
 static void suspend(void)

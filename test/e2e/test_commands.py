@@ -328,6 +328,7 @@ class Status(Commands):
             terminal.press("\x1a")
             wait_for(lambda: not terminal.modes()["alternate"], 5, "the terminal is given back")
             self.assertTrue(terminal.echoes())
+            wait_for(terminal.is_stopped, 5, "it stops")
             os.kill(terminal.process.pid, signal.SIGCONT)
             wait_for(lambda: terminal.modes()["alternate"], 5, "the screen is back")
             terminal.wait_shown(r"^web +closed")

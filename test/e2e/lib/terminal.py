@@ -132,6 +132,11 @@ class Terminal:
         self._read()
         return self._screen.modes
 
+    def is_stopped(self):
+        """Stopped as by Ctrl-Z."""
+        with open("/proc/%d/stat" % self.process.pid) as file:
+            return file.read().rpartition(")")[2].split()[0] == "T"
+
     def echoes(self):
         return bool(termios.tcgetattr(self._slave)[3] & termios.ECHO)
 
