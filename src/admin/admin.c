@@ -9,6 +9,7 @@
 #include "admin/write.h"
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "http/status.h"
 
 #include <errno.h>
@@ -96,6 +97,15 @@ static bool may_write(const struct admin *admin)
     return admin->token || admin->client_certs;
 }
 
+static const char *peer_of(struct evhttp_request *req)
+{
+    char *peer = NULL;
+    ev_uint16_t port;
+
+    evhttp_connection_get_peer(evhttp_request_get_connection(req), &peer, &port);
+    return peer ? peer : "?";
+}
+
 /* True when this request may write; else *a is the refusal. */
 static bool authorized(struct admin *admin, struct evhttp_request *req, bool cert,
                        struct page_answer *a)
@@ -120,6 +130,7 @@ static bool authorized(struct admin *admin, struct evhttp_request *req, bool cer
                                   : "expected a client certificate");
         return false;
     case TOKEN_WRONG:
+        log_warn("admin", "a write with a wrong token from %s was refused", peer_of(req));
         pages_refuse(a, 401, "unauthenticated", "the token is wrong");
         return false;
     case TOKEN_TOO_MANY:
@@ -142,10 +153,9 @@ static void write_page(struct admin *admin, struct evhttp_request *req, const ch
                        struct page_answer *a)
 {
     struct evhttp_connection *conn = evhttp_request_get_connection(req);
-    char name[NAME_MAX_BYTES], *peer = NULL;
+    char name[NAME_MAX_BYTES];
     bool cert = tls_peer_name(evhttp_connection_get_bufferevent(conn), name, sizeof name);
     struct look look = look_now(admin->sources);
-    ev_uint16_t port;
 
     if (!write_origin_allowed(input_field(req, "Origin"), input_field(req, "Host"),
                               admin->tls != NULL)) {
@@ -154,13 +164,12 @@ static void write_page(struct admin *admin, struct evhttp_request *req, const ch
     }
     if (!authorized(admin, req, cert && admin->client_certs, a))
         return;
-    evhttp_connection_get_peer(conn, &peer, &port);
     write_answer(&look,
                  &(struct write_request){
                      .rest = path + strlen(PAGES_BREAKER),
                      .content_type = input_field(req, "Content-Type"),
                      .body = body_of(req),
-                     .peer = peer ? peer : "?",
+                     .peer = peer_of(req),
                      .cert_name = name,
                  },
                  a);
