@@ -353,6 +353,31 @@ class OtherService(Fallbacks):
         self.assert_stands_in(front.get("/"), "static", "upstream_reset")
         self.assertEqual(self.spare.count, 1)
 
+    def test_after_retries_and_second_tries(self):
+        """Both instances fail, one after the other or side by side: the fallback comes last."""
+        twin = self.origin("twin")
+        services = {"spare": dict(NO_BREAKER, instances=[self.spare.address]),
+                    "web": {"instances": [self.web.address, twin.address], "hedge": "50ms",
+                            "breaker": {"enabled": False}, "outlier": {"enabled": False},
+                            "fallback": [{"on": ["any", "5xx"], "service": "spare"}]}}
+        front = self.gateway({"services": services, "routes": [{"path": "/", "service": "web"}],
+                              "access_log": "stdout"}, consul=None)
+        for reason, behaviour in (("upstream_reset", cut()), ("upstream_status", reply(503)),
+                                  ("upstream_status", reply(503, delay=0.15)),
+                                  ("upstream_status", reply(500, delay=0.15))):
+            for origin in (self.web, twin):
+                origin.forget()
+                origin.always(behaviour)
+            self.assert_stands_in(front.get("/"), "service", reason)
+            self.assertEqual(self.web.count + twin.count, 2)
+        # The other service may be slow in its turn.
+        self.spare.always(reply(delay=0.2))
+        self.assert_stands_in(front.get("/"), "service", "upstream_status")
+        web = front.service("web")
+        self.assertEqual((web["fallbacks"]["service"], web["in_flight"]), (5, 0))
+        self.assertEqual(web["hedges"], 3)
+        self.assertEqual(front.service("spare")["hedges"], 0)
+
     def test_client_that_leaves(self):
         self.web.refuse()
         self.spare.always(silence())
@@ -578,6 +603,24 @@ class Cache(Fallbacks):
             front.get("/%d" % number)
         self.assert_stands_in(self.lost(front, "/149"), "cache", "connect_failed")
         self.assertIsNone(self.lost(front, "/0").header("Frontdesk-Fallback"))
+
+    def test_another_service_is_not_the_last_good_answer(self):
+        spare = self.origin("spare")
+        front = self.front([{"service": "spare"}, {"cache": {}}], more={"spare": (spare, {})})
+        self.web.kill()
+        self.assertEqual(front.get("/").json()["origin"], "spare")
+        spare.kill()
+        self.assertEqual(front.get("/").reason, "connect_failed")
+        self.assertIsNone(front.get("/").header("Frontdesk-Fallback"))
+
+    def test_routes_of_one_path_keep_apart(self):
+        """Their names are the same, made from host and path; their conditions differ."""
+        front = self.front(self.LIST, config={"routes": [
+            {"path": "/", "service": "web"},
+            {"path": "/", "service": "web", "headers": [{"name": "X-Tenant", "value": "b"}]}]})
+        self.stored(front, behaviour=reply(body=b"for all"))
+        self.assertIsNone(self.lost(front, headers={"X-Tenant": "b"}).header("Frontdesk-Fallback"))
+        self.assertEqual(self.lost(front).body, b"for all")
 
     def test_many_clients(self):
         """Stored, read and replaced by both workers at once; every answer is whole."""
