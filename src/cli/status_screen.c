@@ -333,7 +333,7 @@ static void put_instances(struct lines *l, const struct service_line *s)
     json_t *i;
     size_t at;
 
-    put_line(l, format(" "), NULL);
+    put_line(l, format("%s", ""), NULL);
     put_line(l,
              format("%-28s %-22s %-12s %-13s%9s %9s %9s", "INSTANCE", "ADDRESS", "HEALTH", "STATE",
                     "IN FLIGHT", "REQUESTS", "FAILURES"),
@@ -384,7 +384,7 @@ static void put_head(struct lines *l, const struct status_page *p)
     if (!l->limited || l->left >= ROOM_FOR_ALL || status_page_consul_away(p))
         put_consul(l, p);
     if (!l->limited || l->left >= ROOM_FOR_ALL)
-        put_line(l, format(" "), NULL);
+        put_line(l, format("%s", ""), NULL);
 }
 
 static void put_banner(struct lines *l, const struct screen_state *s)

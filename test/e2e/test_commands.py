@@ -20,16 +20,19 @@ NOBODY = ("-a", "127.0.0.1:1")
 
 
 class Commands(Scenario):
-    def operated(self, settings=None, origins=1):
-        """A gateway without Consul that takes writes: service web at /, and a token file."""
+    def new_token(self):
         folder = tempfile.mkdtemp(prefix="frontdesk-token-")
         self.addCleanup(shutil.rmtree, folder)
         self.token = os.path.join(folder, "admin.token")
-        with open(self.token, "w") as file:
+        with open(self.token, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
             file.write(TOKEN + "\n")
+        return self.token
+
+    def operated(self, settings=None, origins=1):
+        """A gateway without Consul that takes writes: service web at /, and a token file."""
         self.origins = [self.origin(name) for name in "abc"[:origins]]
         gateway = self.static_gateway(self.origins, settings=settings,
-                                      config={"admin": {"token_file": self.token}})
+                                      config={"admin": {"token_file": self.new_token()}})
         gateway.wait_status("/", 200)
         return gateway
 
@@ -166,6 +169,29 @@ class Breaker(Commands):
         status, output, _ = run_command("-a", "127.0.0.1:%d" % gateway.admin_port, "status", "web")
         self.assertEqual(status, 0)
         self.assertIn("INSTANCE", output)
+
+
+class InAFleet(Commands):
+    def test_on_all_gateways(self):
+        self.instance("web", "a", tags=["frontdesk.path=/"])
+        first, second = [self.operated_in_fleet(name) for name in ("one", "two")]
+        output = self.force(first, "open", "web", "--fleet", "--reason", "db upgrade", "--author", "anna")
+        self.assertRegex(output, "^web: forced_open for 10m, until .*, in the whole fleet, by anna: db upgrade")
+        for gateway in (first, second):
+            gateway.wait_status("/", 503)
+        status, output, _ = self.run_command(second, "breakers")
+        self.assertEqual(status, 3)
+        self.assertRegex(output, r"(?m)^web +forced_open .* left \(fleet\), by anna: db upgrade$")
+        self.force(second, "auto", "web", "--fleet")
+        for gateway in (first, second):
+            gateway.wait_status("/", 200)
+
+    def operated_in_fleet(self, name):
+        gateway = self.gateway({"admin": {"token_file": self.new_token()},
+                                "fleet": {"enabled": True, "name": name}})
+        gateway.wait_status("/", 200)
+        wait_for(lambda: gateway.admin_json("/v1/fleet")["connected"], 20, "the fleet")
+        return gateway
 
 
 @unittest.skipUnless(shutil.which("openssl"), "no openssl command here")
