@@ -47,6 +47,12 @@ export async function until(condition, what, ms = 15000) {
   }
 }
 
+// Checks that it stays true for that long: for what must NOT happen.
+export async function holds(condition, what, ms) {
+  for (const end = Date.now() + ms; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 100)))
+    check(await condition(), what);
+}
+
 // A page on which nothing must go wrong: its errors and whatever the policy blocks are kept.
 export async function openPage(browser, url, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
