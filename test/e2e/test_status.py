@@ -206,6 +206,8 @@ class Metrics(Scenario):
         service = ("service", "orders")
         good = ("frontdesk_requests_total", (service, ("code", "2xx")))
         bad = ("frontdesk_requests_total", (service, ("code", "5xx")))
+        # A request is counted a moment after its answer.
+        wait_for(lambda: self.scrape(gateway)[good] == 1, 5, "the first one")
         before = self.scrape(gateway)
         for _ in range(7):
             gateway.get("/orders/")
