@@ -81,7 +81,8 @@ static const char *input_field(struct evhttp_request *req, const char *name)
     return evhttp_find_header(evhttp_request_get_input_headers(req), name);
 }
 
-static bool host_allowed(struct evhttp_request *req)
+/* Over TLS a browser has compared the name with the certificate already: no rebinding gets here. */
+static bool host_allowed(const struct admin *admin, struct evhttp_request *req)
 {
     const char *field = input_field(req, "Host");
     const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
@@ -89,7 +90,7 @@ static bool host_allowed(struct evhttp_request *req)
 
     /* An absolute target's IPv6 address has lost its brackets here, and is refused: no client of
      * this endpoint sends one. */
-    return host_guard_allows(field) && host_guard_allows(absolute);
+    return admin->tls || (host_guard_allows(field) && host_guard_allows(absolute));
 }
 
 static bool may_write(const struct admin *admin)
@@ -209,7 +210,7 @@ static bool answer(struct admin *admin, struct evhttp_request *req, struct page_
 
     path = path && path[0] ? path : "/";
     writable = strncmp(path, PAGES_BREAKER, strlen(PAGES_BREAKER)) == 0;
-    if (!host_allowed(req)) {
+    if (!host_allowed(admin, req)) {
         pages_refuse(a, 403, "host", "Host: expected an IP address or localhost");
     } else if (method == EVHTTP_REQ_GET || method == EVHTTP_REQ_HEAD) {
         return read_page(admin, req, path, a);

@@ -9,8 +9,9 @@
  *
  * Reads need no token, so two rules keep a stranger's web page from reading it through the browser
  * of someone who may: no CORS header is ever sent, and a Host that is a name other than localhost
- * is refused (DNS rebinding). Writes need the token or a client certificate, a JSON body (no form
- * can send that to a stranger) and, from a browser, this endpoint's own origin. */
+ * is refused unless TLS has checked it (DNS rebinding). Writes need the token or a client
+ * certificate, a JSON body (no form can send that to a stranger) and, from a browser, this
+ * endpoint's own origin. */
 #include "base/err.h"
 #include "config/config.h"
 #include "discovery/discovery.h"

@@ -45,9 +45,10 @@ json_t *forced_part(const struct look *l, struct history *h, const struct forced
     pthread_mutex_lock(&h->lock);
     now = *f;
     pthread_mutex_unlock(&h->lock);
-    if (!now.active)
+    /* One that is over waits for the next tick to be told of. */
+    if (!now.active || now.until_ns <= l->now_ns)
         return json_null();
-    left_ns = now.until_ns > l->now_ns ? now.until_ns - l->now_ns : 0;
+    left_ns = now.until_ns - l->now_ns;
     return json_pack("{s:s,s:o,s:o,s:I,s:o,s:o,s:s}", "state", state, "at",
                      json_wall_time(now.at_wall_ms), "until", json_wall_time(now.until_wall_ms),
                      "ends_in_ms", (json_int_t)(left_ns / NS_PER_MS), "author",

@@ -416,14 +416,15 @@ class Tls(Operated):
         wait_for(lambda: self.ask(gateway, "GET", "/livez")[0] == 200, 10, "TLS")
         return gateway
 
-    def ask(self, gateway, method, path, certificate=None, body=None, headers=None, version=None):
+    def ask(self, gateway, method, path, certificate=None, body=None, headers=None, version=None,
+            host="127.0.0.1"):
         context = ssl.create_default_context(cafile=self.server[0])
         if certificate:
             context.load_cert_chain(*certificate)
         if version:
             context.minimum_version = context.maximum_version = version
         fields = dict({"Content-Type": "application/json"} if body else {}, **(headers or {}))
-        data = client.build(method, path, fields, body, "127.0.0.1:%d" % gateway.admin_port, True)
+        data = client.build(method, path, fields, body, "%s:%d" % (host, gateway.admin_port), True)
         with socket.create_connection(("127.0.0.1", gateway.admin_port), timeout=10) as plain, \
                 context.wrap_socket(plain, server_hostname="127.0.0.1") as secure:
             secure.sendall(data)
@@ -465,6 +466,18 @@ class Tls(Operated):
         wait_for(lambda: self.ask(gateway, "PUT", "/v1/breakers/web", None,
                                   b'{"state": "forced_open"}', BEARER)[0] == 200, 10, "write")
         self.assertEqual(gateway.get("/").reason, "breaker_open")
+
+    def test_names_are_welcome_but_other_origins_are_not(self):
+        gateway = self.start_tls()
+        alice = self.certificate(gateway.dir, "alice", self.ca)
+        name = "gateway-1.shop.example"
+        self.assertEqual(self.ask(gateway, "GET", "/v1/status", host=name)[0], 200)
+        for origin, status in (("https://%s:%d" % (name, gateway.admin_port), 200),
+                               ("http://%s:%d" % (name, gateway.admin_port), 403),
+                               ("https://evil.example", 403)):
+            answer = self.ask(gateway, "PUT", "/v1/breakers/web", alice, b'{"state": "auto"}',
+                              {"Origin": origin}, host=name)
+            self.assertEqual(answer[0], status, answer)
 
     def test_the_event_stream_is_encrypted_too(self):
         gateway = self.start_tls()
