@@ -245,10 +245,9 @@ export class Model {
     return true;
   }
 
-  // {worst, wanting: [Service] worst first}
+  // {worst, wanting: [Service] in the order of the list}
   attention() {
-    const wanting = [...this.services.values()].filter((s) => s.row.a >= 2)
-      .sort((a, b) => b.row.a - a.row.a || b.row.e - a.row.e || (a.name < b.name ? -1 : 1));
-    return { worst: wanting.length ? wanting[0].row.a : 0, wanting };
+    const wanting = [...this.services.values()].filter((s) => s.row.a >= 2).sort(worstFirst);
+    return { worst: wanting.reduce((worst, s) => Math.max(worst, s.row.a), 0), wanting };
   }
 }
