@@ -20,14 +20,16 @@ static const char usage[] =
 
 enum { OPTION_JSON = OPTION_OWN, AWAY_TIMEOUT_MS = 2000 };
 
+#define SAY_BACK_NS (5 * NS_PER_S)
+
 struct status_run {
     struct admin_client *client;
     const char *address, *service;
     bool json, watch;
     struct status_page *page; /* the last good one; owned */
     struct err error;
-    bool away, ever, came_back;
-    uint64_t away_since_ns;
+    bool away, ever;
+    uint64_t away_since_ns, back_until_ns; /* how long it is said that it is back */
 };
 
 /* A gateway that has no /v1/breakers of its own is shown without what is forced. */
@@ -54,7 +56,8 @@ static json_t *unreachable(const struct status_run *run)
 static void note_answer(struct status_run *run, struct status_page *page)
 {
     if (page) {
-        run->came_back = run->away && run->ever;
+        if (run->away && run->ever)
+            run->back_until_ns = clock_now_ns() + SAY_BACK_NS;
         run->away = false;
         run->ever = true;
         status_page_free(&run->page);
@@ -82,7 +85,7 @@ static void draw(void *arg, FILE *out, const struct term *t, bool fresh)
         command_json(out, run->away ? unreachable(run) : status_page_document(run->page), true);
         return;
     }
-    s.came_back = run->came_back;
+    s.came_back = clock_now_ns() < run->back_until_ns;
     if (run->service && run->page && run->page->n == 0)
         s.missing = run->service;
     if (run->away) {
