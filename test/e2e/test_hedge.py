@@ -44,6 +44,12 @@ class Hedges(Scenario):
             origin.always(turns)
         return turns
 
+    def warm(self, front):
+        """Kept connections to each origin, in each of the two workers."""
+        for origin in self.origins:
+            origin.always(reply(delay=0.02))
+        Parallel(16, lambda i: front.get("/warm")).results()
+
     def open_connections(self):
         return sum(origin.connections for origin in self.origins)
 
@@ -249,8 +255,7 @@ class Loser(Hedges):
         self.assertEqual((answer.status, answer.body, answer.reason), (503, b"one", None))
 
     def test_answers_to_a_retry_are_not_hedged_again(self):
-        third = self.origin("c")
-        self.origins.append(third)
+        self.origins += [self.origin("c"), self.origin("d")]
         turns = self.turns(reply(503, delay=0.2), reply(503), reply(delay=0.5))
         front = self.front(retries={"attempts": 5})
         self.assertEqual(front.get(TARGET).status, 200)
@@ -258,15 +263,23 @@ class Loser(Hedges):
 
 
 class Timeouts(Hedges):
-    def test_first_times_out_and_the_second_answers(self):
+    def first_times_out_and_the_second_answers(self, warm):
         go = self.event()
-        turns = self.turns(silence(), gate(go, reply(body=b"second")))
         front = self.front("400ms", first_byte_timeout="500ms")
+        if warm:
+            self.warm(front)
+        turns = self.turns(silence(), gate(go, reply(body=b"second")))
         asked = self.in_background(front)
         wait_for(lambda: self.failures(front, turns.seen[0]) == 1, 10, "timeout of the first")
         go.set()
         self.assertEqual(asked.results()[0].body, b"second")
         self.assertEqual(self.failures(front, turns.seen[1]), 0)
+
+    def test_first_times_out_and_the_second_answers(self):
+        self.first_times_out_and_the_second_answers(False)
+
+    def test_first_times_out_and_the_second_answers_on_a_kept_connection(self):
+        self.first_times_out_and_the_second_answers(True)
 
     def test_both_time_out_each_on_its_own(self):
         turns = self.turns(silence())
@@ -462,9 +475,7 @@ class States(Hedges):
 class Connections(Hedges):
     def test_a_stale_connection_of_the_second_is_nobodys_fault(self):
         front = self.front()
-        for origin in self.origins:  # one kept connection each, in each of the two workers
-            origin.always(reply(delay=0.02))
-        Parallel(16, lambda i: front.get("/warm")).results()
+        self.warm(front)
         used = set()
 
         def stale(request, connection):
