@@ -31,12 +31,20 @@ void capture_key(const struct exchange *x, struct cache_key *ret)
     };
 }
 
+static void store(struct exchange *x)
+{
+    x->download.tap = NULL;
+    cache_commit(&x->capture, &x->req);
+}
+
 static void on_piece(void *arg, const char *p, size_t n)
 {
     struct exchange *x = arg;
 
     if (!cache_append(&x->capture, p, n))
         x->download.tap = NULL;
+    else if (x->download.taken)
+        store(x);
 }
 
 /* RFC 9111 section 4.4: what a request has changed is not what it was before. And what is gone for
@@ -82,15 +90,12 @@ void capture_begin(struct exchange *x)
         return;
     x->download.tap = on_piece;
     x->download.tap_arg = x;
+    if (x->download.taken)
+        store(x);
 }
 
 void capture_end(struct exchange *x)
 {
-    if (!x->capture)
-        return;
     x->download.tap = NULL;
-    if (x->download.taken)
-        cache_commit(&x->capture, &x->req);
-    else
-        cache_abort(&x->capture);
+    cache_abort(&x->capture);
 }

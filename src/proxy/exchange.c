@@ -193,17 +193,6 @@ static enum verdict take_ticket(struct exchange *x)
     return x->has_ticket ? V_NEXT : exchange_refuse(x, REASON_BREAKER_OPEN);
 }
 
-uint64_t exchange_time_limit(const struct exchange *x)
-{
-    uint64_t timeout = x->match.route->conf->timeout_ms;
-
-    if (!timeout)
-        timeout = x->service->conf->timeout_ms;
-    if (x->req.upgrade_websocket)
-        timeout = 0;
-    return timeout ? x->begin_ns + timeout * NS_PER_MS : 0;
-}
-
 static enum verdict step_admit(struct exchange *x)
 {
     if (take_ticket(x) != V_NEXT) {
@@ -420,7 +409,8 @@ static void settle(struct exchange *x)
         queue_leave(x);
     if (x->fail == REASON_NONE && x->service && service_view_is_failure(x->service, x->status))
         attempt = REASON_UPSTREAM_STATUS;
-    capture_end(x);
+    if (x->capture)
+        capture_end(x);
     hedge_cancel(x);
     give_back_upstream(x);
     if (x->service)

@@ -139,12 +139,22 @@ bool exchange_keeps_client(const struct exchange *x, bool *ret_linger);
 
 /* The present wait ends after `ms` (0 = never) with this reason. */
 void exchange_wait(struct exchange *x, uint64_t ms, enum reason timeout);
-/* When the time that its route and service give the request is over; 0 = never. */
-uint64_t exchange_time_limit(const struct exchange *x);
 /* The request ends here, for this reason. V_FINISH. */
 enum verdict exchange_refuse(struct exchange *x, enum reason why);
 
 static inline const struct config *exchange_config(const struct exchange *x)
 {
     return x->held->snapshot->config;
+}
+
+/* When the time that its route and service give the request is over; 0 = never. */
+static inline uint64_t exchange_time_limit(const struct exchange *x)
+{
+    uint64_t timeout = x->match.route->conf->timeout_ms;
+
+    if (!timeout)
+        timeout = x->service->conf->timeout_ms;
+    if (x->req.upgrade_websocket)
+        timeout = 0;
+    return timeout ? x->begin_ns + timeout * NS_PER_MS : 0;
 }

@@ -64,14 +64,14 @@ void exchange_free(struct exchange *x)
     struct attempt *a = x->attempt;
     struct worker *w = x->w;
 
-    assert(!x->queued && !a->instance && !x->has_limit && !x->has_ticket);
+    assert(!x->capture && !x->queued && !a->instance && !x->has_limit && !x->has_ticket);
     upstream_close(&a->up);
     bufpool_put(&w->bufs, &x->head);
     bufpool_put(&w->bufs, &x->body_buf);
     bufpool_put(&w->bufs, &a->up_head);
     hedge_free(x);
-    fallback_free(x);
-    cache_unref(&x->capture);
+    if (x->fallback)
+        fallback_free(x);
     bufpool_put(&w->bufs, &x->out);
     worker_unhold(&x->held);
     if (w->nfree_exchanges >= 256) {

@@ -86,8 +86,6 @@ static bool start(struct exchange *x, enum reason why, unsigned status)
 
 void fallback_free(struct exchange *x)
 {
-    if (!x->fallback)
-        return;
     cache_unref(&x->fallback->entry);
     free(x->fallback);
     x->fallback = NULL;
@@ -122,7 +120,8 @@ bool fallback_replaces(struct exchange *x)
 
 static void forget_tries(struct exchange *x)
 {
-    finish_count_hedge(x);
+    if (x->hedge)
+        finish_count_hedge(x);
     hedge_free(x);
     x->hedge = NULL;
     x->hedge_due = x->hedge_won = false;

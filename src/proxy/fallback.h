@@ -42,6 +42,7 @@ static inline bool fallback_has_answer(const struct exchange *x)
 }
 /* The deadline of a request that has one of its own: never later than that of the first service. */
 uint64_t fallback_deadline(const struct exchange *x, uint64_t own_ns);
+/* x->fallback must be there. */
 void fallback_free(struct exchange *x);
 
 /* Writes the head of that answer into x->out and sets x->status; the body stays where it is. */

@@ -36,8 +36,6 @@ static void count_outcome(struct service_stats *s, unsigned status, enum reason 
 
 void finish_count_hedge(struct exchange *x)
 {
-    if (!x->hedge)
-        return;
     stat_add(&stats_of(x, x->service)->hedges, 1);
     stat_add(&stats_of(x, x->service)->hedges_won, x->hedge_won);
 }
@@ -78,7 +76,8 @@ static void count(struct exchange *x, uint64_t took_ns)
     count_outcome(s, x->status, x->fail, x->attempts,
                   x->fallback && x->fallback->failed ? x->w->now_ns - x->fallback->since_ns
                                                      : took_ns);
-    finish_count_hedge(x);
+    if (x->hedge)
+        finish_count_hedge(x);
     if (x->fallback)
         count_fallback(x, took_ns);
     stat_add(&s->bytes_in, x->attempt->upload.payload_bytes + x->body.n);

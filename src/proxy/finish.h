@@ -5,7 +5,8 @@
 
 /* Statistics of the service and the access log line. Once for each request. */
 void finish_report(struct exchange *x);
-/* The request leaves x->service for another one (fallback.h): counts what would be lost. */
+/* The request leaves x->service for another one (fallback.h): counts x->hedge, which must be there.
+ */
 void finish_count_hedge(struct exchange *x);
 /* The same for a service that stood in and failed too: its outcome. */
 void finish_count_stand_in(struct exchange *x);

@@ -259,8 +259,7 @@ bool head_is_changed(const struct exchange *x, struct str name)
 {
     const struct route_conf *route = x->match.route->conf;
 
-    return route->nresponse_headers > 0 &&
-           is_changed(route->response_headers, route->nresponse_headers, name);
+    return is_changed(route->response_headers, route->nresponse_headers, name);
 }
 
 void head_write_changes(const struct exchange *x, struct writer *w)
@@ -272,6 +271,7 @@ void head_write_changes(const struct exchange *x, struct writer *w)
 
 static bool write_response_fields(struct exchange *x, struct writer *w)
 {
+    const struct route_conf *route = x->match.route->conf;
     bool has_date = false;
 
     for (unsigned i = 0; i < x->attempt->resp.nheaders; i++) {
@@ -279,12 +279,12 @@ static bool write_response_fields(struct exchange *x, struct writer *w)
 
         if (h->hop || h->id == HEADER_CONTENT_LENGTH)
             continue;
-        if (head_is_changed(x, h->name))
+        if (route->nresponse_headers > 0 && head_is_changed(x, h->name))
             continue;
         has_date |= h->id == HEADER_DATE;
         writer_field(w, h->name, h->value);
     }
-    head_write_changes(x, w);
+    write_changes(w, route->response_headers, route->nresponse_headers);
     return has_date;
 }
 

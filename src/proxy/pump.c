@@ -41,7 +41,7 @@ static char *put_hex(char *out, size_t n)
 }
 
 /* Queues a payload with the framing of the sink. */
-static void emit(struct pump *p, char *payload, size_t n)
+static inline void emit(struct pump *p, char *payload, size_t n)
 {
     p->payload_bytes += n;
     if (p->tap)

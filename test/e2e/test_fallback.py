@@ -28,6 +28,14 @@ class Fallbacks(Scenario):
         self.assertEqual((answer.header("Frontdesk-Fallback"), answer.reason), (kind, reason))
 
 
+    def counted(self, front, service, requests):
+        """Its entry once that many requests are counted, which is after their answers went out."""
+        def ask():
+            entry = front.service(service)
+            return entry["requests"] >= requests and entry
+        return wait_for(ask, 5, "%d requests of %s" % (requests, service))
+
+
 class Static(Fallbacks):
     def test_failures_that_it_stands_in_for(self):
         """Every way to fail gives the same answer, with its own reason; the log and the numbers tell."""
@@ -49,7 +57,7 @@ class Static(Fallbacks):
                                  (reason, "static", 203, "web"))
         self.web.kill()
         self.assert_stands_in(front.get("/"), "static", "connect_failed")
-        entry = front.service("web")
+        entry = self.counted(front, "web", 4)
         self.assertEqual(entry["fallbacks"], {"cache": 0, "service": 0, "static": 4})
         self.assertEqual(entry["responses"]["2xx"], 4)
         self.assertEqual(entry["reasons"]["upstream_reset"], 1)
@@ -290,6 +298,25 @@ class OtherService(Fallbacks):
                          ({"connect_failed": 1}, {"upstream_reset": 1}))
         self.assertEqual((web["requests"], spare["requests"], web["fallbacks"]["service"]), (1, 1, 0))
 
+    def test_tries_belong_to_their_service(self):
+        """Retries of the first, and none of the other, whatever came after."""
+        twin = self.origin("twin")
+        self.web.refuse()
+        twin.refuse()
+        self.spare.refuse()
+        services = {"web": dict(NO_BREAKER, instances=[self.web.address, twin.address],
+                                retries={"attempts": 2},
+                                fallback=[{"service": "spare"}, {"static": {"body": "x"}}]),
+                    "spare": dict(NO_BREAKER, instances=[self.spare.address])}
+        front = self.gateway({"services": services, "routes": [{"path": "/", "service": "web"}],
+                              "access_log": "stdout"}, consul=None)
+        self.assert_stands_in(front.get("/"), "static", "connect_failed")
+        line = front.wait_logged(path="/")
+        self.assertEqual((line["attempts"], line["fallback"], line["service"]), (2, "static", "web"))
+        self.assertIn(line["instance"], (self.web.address, twin.address))
+        self.assertNotIn("fallback_service", line)
+        self.assertEqual((front.service("web")["retries"], front.service("spare")["retries"]), (1, 0))
+
     def test_answered_status_then_nothing(self):
         """The answer that was given up is told of by its status."""
         self.web.always(reply(503))
@@ -353,6 +380,16 @@ class OtherService(Fallbacks):
         self.assert_stands_in(front.get("/"), "static", "upstream_reset")
         self.assertEqual(self.spare.count, 1)
 
+    def test_deadline_of_the_first_service_binds_the_other(self):
+        """The other one would have time without end; the client has not."""
+        self.web.always(cut())
+        self.spare.always(silence())
+        front = self.front([{"service": "spare"}, {"static": {"body": "x"}}],
+                           settings=dict(NO_BREAKER, timeout="500ms"),
+                           spare={"first_byte_timeout": "1h", "timeout": "1h"})
+        self.assert_stands_in(front.get("/"), "static", "upstream_reset")
+        self.assertEqual(front.service("spare")["reasons"], {"upstream_timeout": 1})
+
     def test_after_retries_and_second_tries(self):
         """Both instances fail, one after the other or side by side: the fallback comes last."""
         twin = self.origin("twin")
@@ -373,7 +410,7 @@ class OtherService(Fallbacks):
         # The other service may be slow in its turn.
         self.spare.always(reply(delay=0.2))
         self.assert_stands_in(front.get("/"), "service", "upstream_status")
-        web = front.service("web")
+        web = self.counted(front, "web", 5)
         self.assertEqual((web["fallbacks"]["service"], web["in_flight"]), (5, 0))
         self.assertEqual(web["hedges"], 3)
         self.assertEqual(front.service("spare")["hedges"], 0)
@@ -396,6 +433,8 @@ class OtherService(Fallbacks):
             "services": {"spare": {"instances": [self.spare.address]}},
             "routes": [{"path": "/", "service": "spare"}]})
         self.assert_stands_in(front.get("/"), "static", "connect_failed")
+        entry = self.counted(front, "spare", 1)
+        self.assertEqual((entry["requests"], entry["reasons"]), (1, {"connect_failed": 1}))
 
 
 class Cache(Fallbacks):
@@ -660,7 +699,7 @@ class Cache(Fallbacks):
         ending.set()
         toggling.join()
         self.assertEqual(broken, [])
-        self.assertGreater(front.service("web")["fallbacks"]["cache"], 0)
+        self.assertGreater(self.counted(front, "web", 8 * 120)["fallbacks"]["cache"], 0)
 
     def test_reload_keeps_the_answers(self):
         front = self.front(self.LIST)
