@@ -155,6 +155,9 @@ static void give_workers(void *arg, struct admin_workers *ret)
         .unrouted = n.unrouted,
         .bad_requests = n.bad_requests,
         .access_log_dropped = n.access_log_dropped,
+        .stored_bytes = n.stored_bytes,
+        .stored_answers = n.stored_answers,
+        .stored_evicted = n.stored_evicted,
     };
 }
 

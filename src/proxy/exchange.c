@@ -418,31 +418,6 @@ static void settle(struct exchange *x)
     request_settle(x);
 }
 
-static void prepare_reply(struct exchange *x)
-{
-    bool redirect = x->fail == REASON_NONE;
-    struct str body = STR_NULL;
-
-    if (!x->out)
-        x->out = bufpool_get(&x->w->bufs);
-    if (!x->out)
-        return;
-    interim_drop(x);
-    x->replied = true;
-    if (!request_body_consumed(x))
-        x->close_client = true;
-    if (redirect)
-        reply_redirect(x);
-    else if (fallback_has_answer(x))
-        body = fallback_reply(x);
-    else
-        reply_failure(x);
-    pump_init(&x->download, FRAMING_NONE, 0, false, NULL);
-    pump_push(&x->download, x->out->data + x->out->start, buf_len(x->out));
-    pump_push(&x->download, body.p, body.n);
-    x->resp_started = true;
-}
-
 static enum verdict step_finish(struct exchange *x)
 {
     if (!x->settled) {
@@ -453,7 +428,7 @@ static enum verdict step_finish(struct exchange *x)
         if (x->fallbacks && !mute && fallback_begin(x) == V_ADMIT)
             return V_ADMIT;
         if (!mute)
-            prepare_reply(x);
+            reply_prepare(x);
     }
     if (x->download.nout > 0 && x->fail != REASON_UPSTREAM_CUT && x->fail != REASON_CLIENT_GONE &&
         x->fail != REASON_CLIENT_STALLED) {

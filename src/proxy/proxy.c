@@ -244,6 +244,13 @@ void proxy_counters(const struct proxy *p, struct proxy_counters *ret)
     }
     if (p->log)
         ret->access_log_dropped = access_log_dropped(p->log);
+    if (p->cache) {
+        struct cache_usage u = cache_usage(p->cache);
+
+        ret->stored_bytes = u.bytes;
+        ret->stored_answers = u.entries;
+        ret->stored_evicted = u.evicted;
+    }
 }
 
 bool proxy_alive(struct proxy *p)

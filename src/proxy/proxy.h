@@ -15,6 +15,7 @@ enum { PROXY_MAX_WORKERS = 64 }; /* a bit each in service_state.waiting_workers 
 struct proxy_counters {
     uint64_t accepted, connections, refused_connections, requests, upstream_connects,
         upstream_reuses, accept_errors, unrouted, bad_requests, access_log_dropped;
+    uint64_t stored_bytes, stored_answers, stored_evicted; /* of the fallback cache */
 };
 
 struct proxy *proxy_new(unsigned nworkers);

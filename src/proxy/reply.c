@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/reply.h"
 #include "http/status.h"
-#include "proxy/head.h"
+#include "proxy/fallback.h"
+#include "proxy/interim.h"
+#include "proxy/request_body.h"
 
 #include <stdio.h>
 
@@ -121,7 +123,7 @@ void reply_failure(struct exchange *x)
     bufpool_put(&x->w->bufs, &body);
 }
 
-void reply_redirect(struct exchange *x)
+static void redirect_reply(struct exchange *x)
 {
     struct writer w = {x->out, false};
     char location[8192];
@@ -137,4 +139,29 @@ void reply_redirect(struct exchange *x)
     write_head(x, &w, 0);
     writer_field(&w, STR("Location"), (struct str){location, n});
     writer_lit(&w, "\r\n");
+}
+
+void reply_prepare(struct exchange *x)
+{
+    bool redirect = x->fail == REASON_NONE;
+    struct str body = STR_NULL;
+
+    if (!x->out)
+        x->out = bufpool_get(&x->w->bufs);
+    if (!x->out)
+        return;
+    interim_drop(x);
+    x->replied = true;
+    if (!request_body_consumed(x))
+        x->close_client = true;
+    if (redirect)
+        redirect_reply(x);
+    else if (fallback_has_answer(x))
+        body = fallback_reply(x);
+    else
+        reply_failure(x);
+    pump_init(&x->download, FRAMING_NONE, 0, false, NULL);
+    pump_push(&x->download, x->out->data + x->out->start, buf_len(x->out));
+    pump_push(&x->download, body.p, body.n);
+    x->resp_started = true;
 }

@@ -6,10 +6,12 @@
  * the Frontdesk-Reason field; a redirect is a Location. */
 #include "proxy/exchange.h"
 
+/* Makes the answer of a request that is over and sets x->download to send it: a redirect (x->fail
+ * is REASON_NONE), what stands in for the service (fallback.h), or the failure. */
+void reply_prepare(struct exchange *x);
+
 /* Writes the whole answer for x->fail into x->out and sets x->status. */
 void reply_failure(struct exchange *x);
-/* The same for a route that redirects. */
-void reply_redirect(struct exchange *x);
 
 /* The parts of a head that every answer of the gateway has: the status line; framing and
  * connection. */

@@ -433,7 +433,8 @@ class OtherService(Fallbacks):
             "services": {"spare": {"instances": [self.spare.address]}},
             "routes": [{"path": "/", "service": "spare"}]})
         self.assert_stands_in(front.get("/"), "static", "connect_failed")
-        entry = self.counted(front, "spare", 1)
+        front.wait_logged(path="/")
+        entry = front.service("spare")
         self.assertEqual((entry["requests"], entry["reasons"]), (1, {"connect_failed": 1}))
 
 
@@ -640,6 +641,11 @@ class Cache(Fallbacks):
         self.web.always(reply(body=b"x" * 200000))
         for number in range(150):
             front.get("/%d" % number)
+        metrics = front.metrics()
+        self.assertLessEqual(metrics["frontdesk_fallback_cache_bytes"], 4 << 20)
+        self.assertGreater(metrics["frontdesk_fallback_cache_bytes"], 3 << 20)
+        self.assertEqual(metrics["frontdesk_fallback_cache_answers"] +
+                         metrics["frontdesk_fallback_cache_evicted_total"], 150)
         self.assert_stands_in(self.lost(front, "/149"), "cache", "connect_failed")
         self.assertIsNone(self.lost(front, "/0").header("Frontdesk-Fallback"))
 
