@@ -275,6 +275,8 @@ static void set_options(struct fetch *f, const struct fetch_options *o)
     curl_easy_setopt(c, CURLOPT_PRIVATE, f);
     curl_easy_setopt(c, CURLOPT_ERRORBUFFER, f->curl_error);
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+    /* Else giving up waits for the thread that asks a name server which does not answer. */
+    curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(c, CURLOPT_PROXY, "");
     curl_easy_setopt(c, CURLOPT_USERAGENT, "frontdesk");
