@@ -10,6 +10,7 @@
 #include "notify.h"
 #include "proxy/proxy.h"
 #include "snapshot/builder.h"
+#include "webhook/webhook.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -37,6 +38,7 @@ struct control {
     struct proxy *proxy;
     struct fleet *fleet;      /* NULL = off */
     struct fleet *left_fleet; /* of the configuration before; it is leaving */
+    struct webhooks *webhooks;
     struct admin *admin;
     struct admin_sources sources;
     struct snapshot *snapshot; /* ref: the newest */
@@ -240,6 +242,19 @@ static struct fleet *make_fleet(struct control *c, const struct config *config, 
     return control_fleet_new(&o, config, e);
 }
 
+static json_t *give_webhooks(void *arg)
+{
+    return webhooks_document(((struct control *)arg)->webhooks);
+}
+
+static void count_webhooks(void *arg, struct admin_webhooks *ret)
+{
+    struct webhook_counters n;
+
+    webhooks_counters(((struct control *)arg)->webhooks, &n);
+    *ret = (struct admin_webhooks){n.delivered, n.failed, n.dropped};
+}
+
 /* Any thread: someone has written to the journal. */
 static void wake_for_journal(void *arg)
 {
@@ -256,8 +271,10 @@ static void on_journal(evutil_socket_t fd, short events, void *arg)
     uint64_t count;
 
     (void)events;
-    if (read(fd, &count, sizeof count) > 0)
-        admin_wake(c->admin);
+    if (read(fd, &count, sizeof count) <= 0)
+        return;
+    admin_wake(c->admin);
+    webhooks_wake(c->webhooks);
 }
 
 static int watch_journal(struct control *c, struct err *e)
@@ -300,6 +317,7 @@ static int apply(struct control *c, struct config *next, struct err *e)
     apply_admin(c, next, admin);
     if (!same_fleet)
         use_fleet(c, fleet);
+    webhooks_configure(c->webhooks, next);
     config_unref(&c->config);
     c->config = next;
     log_set_level((enum log_level)log_level_parse(next->log_level));
@@ -474,7 +492,11 @@ static int start(struct control *c, struct err *e)
         .started_wall_ms = clock_wall_ms(),
         .version = FRONTDESK_VERSION,
         .arg = c,
+        .webhooks_document = give_webhooks,
+        .webhooks_counters = count_webhooks,
     };
+    c->webhooks =
+        webhooks_new(c->base, c->config, registry_journal(c->registry), FRONTDESK_VERSION);
     c->proxy = proxy_new(c->nworkers);
     if (watch_journal(c, e) < 0)
         return -1;
@@ -510,6 +532,7 @@ static void stop(struct control *c)
     proxy_free(c->proxy);
     fleet_free(c->fleet);
     fleet_free(c->left_fleet);
+    webhooks_free(c->webhooks);
     discovery_free(c->coming);
     discovery_free(c->discovery);
     snapshot_unref(&c->snapshot);

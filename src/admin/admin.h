@@ -35,6 +35,11 @@ struct admin_workers {
     bool draining;
 };
 
+/* Of all webhooks since the start. */
+struct admin_webhooks {
+    uint64_t delivered, failed, dropped;
+};
+
 /* Where the answers come from: all borrowed, all read on the control thread. The struct itself is
  * borrowed too, and its owner may change the fields between two loop turns. */
 struct admin_sources {
@@ -62,6 +67,9 @@ struct admin_sources {
                        struct err *e);
     json_t *(*fleet_document)(void *arg);
     bool (*fleet_connected)(void *arg); /* does what it is told now reach the others? */
+    /* Who is told of transitions; NULL = nobody ever. */
+    json_t *(*webhooks_document)(void *arg);
+    void (*webhooks_counters)(void *arg, struct admin_webhooks *ret);
 };
 
 /* Can the files of the section be used? -1 and a message that names the key. */

@@ -121,6 +121,22 @@ static void write_consul_errors(const struct scrape *s, const struct metric *m)
         plain_sample(s, m, s->consul.errors);
 }
 
+static void write_webhooks(const struct scrape *s, const struct metric *m)
+{
+    const struct admin_sources *sources = s->look->sources;
+    struct admin_webhooks n = {0};
+    const struct {
+        const char *result;
+        const uint64_t *count;
+    } rows[] = {{"delivered", &n.delivered}, {"failed", &n.failed}, {"dropped", &n.dropped}};
+
+    if (sources->webhooks_counters)
+        sources->webhooks_counters(sources->arg, &n);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        evbuffer_add_printf(s->out, "frontdesk_%s{result=\"%s\"} %" PRIu64 "\n", m->name,
+                            rows[i].result, *rows[i].count);
+}
+
 static void write_service64(const struct scrape *s, const struct metric *m)
 {
     for (size_t i = 0; i < s->nrows; i++) {
@@ -261,6 +277,7 @@ static const struct metric metrics[] = {
     {"consul_connected", "gauge", "1 while the last answer of Consul was good.", write_connected, 0},
     {"consul_last_good_age_seconds", "gauge", "Time since Consul last gave a good answer.", write_last_good, 0},
     {"consul_errors_total", "counter", "Queries to Consul that failed.", write_consul_errors, 0},
+    {"webhook_deliveries_total", "counter", "What webhooks were to be told, by what became of it.", write_webhooks, 0},
     {"config_reloads_total", "counter", "Configuration reloads that took effect.", write_reloads, 0},
     {"config_reload_failures_total", "counter", "Configuration reloads that were refused.", write_reload_failures, 0},
     {"snapshot_version", "gauge", "Number of the routes and instances in force.", write_version, 0},

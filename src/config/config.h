@@ -55,6 +55,27 @@ struct fleet_conf {
     uint64_t session_ttl_ms; /* a gateway that dies is gone after one to two of these */
 };
 
+/* What a webhook is told of. */
+enum webhook_event {
+    WEBHOOK_OPEN,
+    WEBHOOK_HALF_OPEN,
+    WEBHOOK_CLOSED,
+    WEBHOOK_FORCED,
+    WEBHOOK_EJECTED,
+    WEBHOOK_RESTORED,
+    WEBHOOK_SHADOW
+};
+
+struct webhook_conf {
+    const char *url;   /* may hold a secret anywhere behind the scheme: never shown */
+    const char *shown; /* scheme, host, port */
+    const char *name;  /* for people; as shown when none is given */
+    unsigned on;       /* bits (1u << enum webhook_event) */
+    const char *token_file;
+    uint64_t timeout_ms;
+    unsigned attempts;
+};
+
 enum hash_source {
     HASH_NONE,
     HASH_HEADER,
@@ -253,6 +274,8 @@ struct config {
     struct admin_conf admin;
     struct consul_conf consul;
     struct fleet_conf fleet;
+    struct webhook_conf *webhooks; /* no two with the same url */
+    size_t nwebhooks;
     struct limits_conf limits;
     struct fallback_cache_conf fallback_cache;
     struct service_conf defaults; /* what a service without an entry gets */

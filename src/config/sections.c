@@ -283,6 +283,13 @@ static const struct field top_fields[] = {
      .shown = "off",
      .help = "Several gateways that show each other their breakers and force states together. The "
              "section alone switches it on: `fleet: true`."},
+    {.key = "webhooks",
+     .type = FIELD_CUSTOM,
+     .section = &webhook_section,
+     .read = webhooks_read,
+     .kind = "list of maps",
+     .shown = "none",
+     .help = "Who is told of transitions of breakers and instances."},
     {.key = "limits",
      .type = FIELD_SECTION,
      .offset = offsetof(struct config, limits),

@@ -22,6 +22,10 @@ extern const struct section fleet_section; /* into a struct fleet_conf */
 int fleet_finish(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 int fleet_switch_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 
+extern const struct section webhook_section; /* into a struct webhook_conf */
+/* The whole list of `webhooks:`; `at` is the struct config. */
+int webhooks_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+
 /* One `services:` entry or the `defaults:`: what it does not say stays as it is in *s. */
 int service_read(struct reader *r, const struct node *n, struct service_conf *s) MUST_CHECK;
 /* One entry of `routes:`; `at` is a struct route_conf. */
