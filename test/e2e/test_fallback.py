@@ -317,6 +317,20 @@ class OtherService(Fallbacks):
         self.assertNotIn("fallback_service", line)
         self.assertEqual((front.service("web")["retries"], front.service("spare")["retries"]), (1, 0))
 
+    def test_log_names_an_instance_of_the_service(self):
+        """Not the one in the same place among the other service's instances."""
+        crowd = [self.origin("spare-%d" % number) for number in range(4)]
+        for origin in [self.web] + crowd:
+            origin.refuse()
+        services = {"web": dict(NO_BREAKER, instances=[self.web.address],
+                                fallback=[{"service": "spare"}, {"static": {"body": "x"}}]),
+                    "spare": dict(NO_BREAKER, instances=[origin.address for origin in crowd])}
+        front = self.gateway({"services": services, "routes": [{"path": "/", "service": "web"}],
+                              "access_log": "stdout"}, consul=None)
+        for number in range(12):
+            self.assert_stands_in(front.get("/%d" % number), "static", "connect_failed")
+            self.assertEqual(front.wait_logged(path="/%d" % number)["instance"], self.web.address)
+
     def test_answered_status_then_nothing(self):
         """The answer that was given up is told of by its status."""
         self.web.always(reply(503))
