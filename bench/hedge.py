@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What hedging does to the tail: hedge.py [SECONDS] [CONNECTIONS]
+"""What hedging does to the tail: hedge.py [SECONDS] [BALANCE]
 
 Three origins, of which one delays one answer in twenty by 200 ms, in turns: one request in sixty is
-slow. (least_request, the default, sends a busy instance less, and so hides a part of this.)
-Clients on kept connections, each with a pause of 10 ms on average between an answer and the next
+slow. (With the default balance, least_request, a busy instance gets less: that hides a part of it.)
+Sixteen clients on kept connections, each with a pause of 10 ms on average between an answer and the next
 request. The same load runs without hedging, with `hedge: p95` and with a fixed delay; a row a
 setting: percentiles in ms, and how many more requests the origins saw than the clients sent.
 The binary is $FRONTDESK_BIN, or build/release/frontdesk.
@@ -24,6 +24,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BINARY = os.environ.get("FRONTDESK_BIN") or ROOT + "/build/release/frontdesk"
 SETTINGS = ("off", "p95", "20ms")
+CLIENTS = 16
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + b"x" * 100
 
 
@@ -66,10 +67,10 @@ async def client(port, until, rng, took):
     writer.close()
 
 
-async def load(port, seconds, connections):
+async def load(port, seconds):
     took, rng = [], random.Random(2)
     until = time.monotonic() + seconds
-    await asyncio.gather(*(client(port, until, rng, took) for _ in range(connections)))
+    await asyncio.gather(*(client(port, until, rng, took) for _ in range(CLIENTS)))
     return sorted(took)
 
 
@@ -83,22 +84,22 @@ def wait_port(port):
     raise SystemExit("the gateway does not listen")
 
 
-def measure(hedge, ports, seconds, connections, counts):
+def measure(hedge, balance, ports, seconds, counts):
     with tempfile.TemporaryDirectory() as folder:
         sock, port = listening()
         sock.close()
         config = {"workers": 1, "listeners": [{"address": "127.0.0.1:%d" % port}], "admin": False,
                   "services": {"web": {"instances": ["127.0.0.1:%d" % p for p in ports],
-                                       "balance": "round_robin", "hedge": hedge}},
+                                       "balance": balance, "hedge": hedge}},
                   "routes": [{"path": "/", "service": "web"}]}
         with open(folder + "/frontdesk.yaml", "w") as file:
             json.dump(config, file)
         gateway = subprocess.Popen([BINARY, "run", "-c", folder], stderr=subprocess.DEVNULL)
         try:
             wait_port(port)
-            asyncio.run(load(port, 2, connections))  # the estimate needs answers to go by
+            asyncio.run(load(port, 2))  # the estimate needs answers to go by
             before = sum(count.value for count in counts)
-            took = asyncio.run(load(port, seconds, connections))
+            took = asyncio.run(load(port, seconds))
             extra = sum(count.value for count in counts) - before - len(took)
         finally:
             gateway.send_signal(signal.SIGTERM)
@@ -110,7 +111,7 @@ def measure(hedge, ports, seconds, connections, counts):
 
 def main():
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 20
-    connections = int(sys.argv[2]) if len(sys.argv) > 2 else 16
+    balance = sys.argv[2] if len(sys.argv) > 2 else "round_robin"
     socks = [listening() for _ in range(3)]
     counts = [multiprocessing.Value("L", 0, lock=False) for _ in socks]
     origins = [multiprocessing.Process(target=origin, args=(sock, 0.05 if i == 0 else 0, counts[i]),
@@ -119,7 +120,7 @@ def main():
         process.start()
     print("| hedge | requests | p50 | p95 | p99 | p99.9 | extra |\n|---|---|---|---|---|---|---|")
     for hedge in SETTINGS:
-        measure(hedge, [port for _, port in socks], seconds, connections, counts)
+        measure(hedge, balance, [port for _, port in socks], seconds, counts)
     for process in origins:
         process.terminate()
 
