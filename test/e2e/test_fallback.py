@@ -329,6 +329,7 @@ class OtherService(Fallbacks):
                               "access_log": "stdout"}, consul=None)
         for number in range(12):
             self.assert_stands_in(front.get("/%d" % number), "static", "connect_failed")
+        for number in range(12):
             self.assertEqual(front.wait_logged(path="/%d" % number)["instance"], self.web.address)
 
     def test_answered_status_then_nothing(self):
