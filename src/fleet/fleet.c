@@ -9,6 +9,7 @@
 #include "fleet/fleet_member.h"
 #include "fleet/fleet_say.h"
 #include "fleet/fleet_watch.h"
+#include "json/text.h"
 
 #include <event2/event.h>
 #include <inttypes.h>
@@ -454,13 +455,6 @@ int fleet_force(struct fleet *f, const char *service, const struct operate_reque
     return 0;
 }
 
-static json_t *wall_time(int64_t wall_ms)
-{
-    char text[32];
-
-    return wall_ms > 0 ? json_string(clock_format(wall_ms, text)) : json_null();
-}
-
 static json_t *entries_part(const struct fleet_gateway *g)
 {
     json_t *list = json_array();
@@ -470,8 +464,8 @@ static json_t *entries_part(const struct fleet_gateway *g)
 
         json_array_append_new(list, json_pack("{s:s,s:s?,s:s,s:s,s:o,s:o}", "service", e->service,
                                               "instance", e->instance, "state", e->state, "cause",
-                                              e->cause, "since", wall_time(e->since_ms), "until",
-                                              wall_time(e->until_ms)));
+                                              e->cause, "since", json_wall_time(e->since_ms),
+                                              "until", json_wall_time(e->until_ms)));
     }
     return list;
 }
@@ -483,11 +477,12 @@ static json_t *gateways_part(const struct fleet *f)
     for (size_t i = 0; f->view && i < f->view->ngateways; i++) {
         const struct fleet_gateway *g = &f->view->gateways[i];
 
-        json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:b,s:b,s:o,s:o,s:I}", "name", g->name,
-                                              "address", g->address, "version", g->version, "self",
-                                              strcmp(g->name, f->member.name) == 0, "alive",
-                                              g->held, "seen", wall_time(f->heard_wall_ms), "open",
-                                              entries_part(g), "more", (json_int_t)g->more));
+        json_array_append_new(list,
+                              json_pack("{s:s,s:s,s:s,s:b,s:b,s:o,s:o,s:I}", "name", g->name,
+                                        "address", g->address, "version", g->version, "self",
+                                        strcmp(g->name, f->member.name) == 0, "alive", g->held,
+                                        "seen", json_wall_time(f->heard_wall_ms), "open",
+                                        entries_part(g), "more", (json_int_t)g->more));
     }
     return list;
 }
@@ -501,11 +496,11 @@ static json_t *forced_part(const struct fleet *f)
         const struct fleet_word *w = &f->view->words[i];
 
         if (w->until_ms > now_ms)
-            json_array_append_new(list,
-                                  json_pack("{s:s,s:s,s:o,s:o,s:s,s:s,s:s}", "service", w->service,
-                                            "state", operation_word(w->what), "at",
-                                            wall_time(w->at_ms), "until", wall_time(w->until_ms),
-                                            "author", w->author, "why", w->why, "by", w->by));
+            json_array_append_new(list, json_pack("{s:s,s:s,s:o,s:o,s:s,s:s,s:s}", "service",
+                                                  w->service, "state", operation_word(w->what),
+                                                  "at", json_wall_time(w->at_ms), "until",
+                                                  json_wall_time(w->until_ms), "author", w->author,
+                                                  "why", w->why, "by", w->by));
     }
     return list;
 }

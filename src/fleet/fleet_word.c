@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/fleet_word.h"
 #include "base/alloc.h"
+#include "json/text.h"
 
 #include <openssl/evp.h>
 #include <string.h>
@@ -224,30 +225,11 @@ const struct fleet_word *fleet_view_word(const struct fleet_view *v, const char 
     return NULL;
 }
 
-/* A copy without bytes that are no UTF-8, as JSON needs it. */
-static json_t *clean(const char *text)
-{
-    json_t *j = json_string(text);
-    char *copy;
-
-    if (j)
-        return j;
-    copy = strdup(text);
-    if (!copy)
-        abort();
-    for (char *c = copy; *c; c++)
-        if ((unsigned char)*c >= 0x80)
-            *c = '?';
-    j = json_string(copy);
-    free(copy);
-    return j;
-}
-
 static json_t *entry_json(const struct fleet_entry *e)
 {
-    return json_pack("{s:o,s:o,s:s,s:s,s:I,s:I}", "service", clean(e->service), "instance",
-                     e->instance ? clean(e->instance) : json_null(), "state", e->state, "cause",
-                     e->cause, "since", (json_int_t)e->since_ms, "until", (json_int_t)e->until_ms);
+    return json_pack("{s:o,s:o,s:s,s:s,s:I,s:I}", "service", json_text(e->service), "instance",
+                     json_text(e->instance), "state", e->state, "cause", e->cause, "since",
+                     (json_int_t)e->since_ms, "until", (json_int_t)e->until_ms);
 }
 
 static char *gateway_text(const struct fleet_gateway *g, size_t n)
@@ -257,7 +239,7 @@ static char *gateway_text(const struct fleet_gateway *g, size_t n)
 
     for (size_t i = 0; i < n; i++)
         json_array_append_new(open, entry_json(&g->entries[i]));
-    doc = json_pack("{s:o,s:s,s:o,s:I}", "address", clean(g->address), "version", g->version,
+    doc = json_pack("{s:o,s:s,s:o,s:I}", "address", json_text(g->address), "version", g->version,
                     "open", open, "more", (json_int_t)(g->more + (g->n - n)));
     text = json_dumps(doc, JSON_COMPACT);
     json_decref(doc);
@@ -283,7 +265,7 @@ char *fleet_word_text(const struct fleet_word *w)
 {
     json_t *doc = json_pack("{s:s,s:I,s:I,s:o,s:o,s:o}", "state", operation_word(w->what), "at",
                             (json_int_t)w->at_ms, "until", (json_int_t)w->until_ms, "author",
-                            clean(w->author), "why", clean(w->why), "by", clean(w->by));
+                            json_text(w->author), "why", json_text(w->why), "by", json_text(w->by));
     char *text = json_dumps(doc, JSON_COMPACT);
 
     json_decref(doc);
