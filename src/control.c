@@ -161,6 +161,7 @@ static void give_workers(void *arg, struct admin_workers *ret)
         .stored_answers = n.stored_answers,
         .stored_evicted = n.stored_evicted,
     };
+    proxy_overload(c->proxy, &ret->overload);
 }
 
 static bool same_text(const char *a, const char *b)

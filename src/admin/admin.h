@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "config/config.h"
 #include "discovery/discovery.h"
+#include "proxy/proxy.h"
 #include "snapshot/builder.h"
 #include "snapshot/operate.h"
 #include "snapshot/registry.h"
@@ -33,6 +34,7 @@ struct admin_workers {
         stored_answers, stored_evicted;
     unsigned workers;
     bool draining;
+    struct proxy_overload overload; /* of each worker */
 };
 
 /* Of all webhooks since the start. */

@@ -95,12 +95,12 @@ json_t *explain_policy(const struct explained *x, const struct service_view *v)
     int64_t max_body = x->match.route->conf->max_body;
 
     max_body = max_body < 0 ? x->look->snapshot->config->limits.max_body : max_body;
-    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:s}", "timeouts", timeouts_part(x, c), "retries",
-                     retries_part(x, &c->retries), "hedge",
-                     hedge_part(hedge_conf_of(x->match.route->conf, c)), "fallback",
-                     fallbacks_part(x, c), "max_body",
-                     max_body == INT64_MAX ? json_null() : json_integer((json_int_t)max_body),
-                     "balance", c->balance.policy);
+    return json_pack(
+        "{s:o,s:o,s:o,s:o,s:o,s:s,s:s}", "timeouts", timeouts_part(x, c), "retries",
+        retries_part(x, &c->retries), "hedge", hedge_part(hedge_conf_of(x->match.route->conf, c)),
+        "fallback", fallbacks_part(x, c), "max_body",
+        max_body == INT64_MAX ? json_null() : json_integer((json_int_t)max_body), "balance",
+        c->balance.policy, "importance", importance_name(x->match.route->conf->importance));
 }
 
 json_t *explain_host(const struct explained *x, const struct service_view *v, int instance)

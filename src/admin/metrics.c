@@ -137,6 +137,23 @@ static void write_webhooks(const struct scrape *s, const struct metric *m)
                             rows[i].result, *rows[i].count);
 }
 
+static void write_shed_levels(const struct scrape *s, const struct metric *m)
+{
+    const struct proxy_overload *o = &s->look->workers.overload;
+
+    for (unsigned i = 0; i < o->nworkers; i++)
+        evbuffer_add_printf(s->out, "frontdesk_%s{worker=\"%u\"} %u\n", m->name, i,
+                            o->workers[i].level);
+}
+
+static void write_shed(const struct scrape *s, const struct metric *m)
+{
+    for (int i = 0; i < PROXY_SHED_CLASSES; i++)
+        evbuffer_add_printf(s->out, "frontdesk_%s{importance=\"%s\"} %" PRIu64 "\n", m->name,
+                            importance_name((enum importance)(IMPORTANCE_LOW + i)),
+                            s->look->workers.overload.refused[i]);
+}
+
 static void write_service64(const struct scrape *s, const struct metric *m)
 {
     for (size_t i = 0; i < s->nrows; i++) {
@@ -253,6 +270,8 @@ static const struct metric metrics[] = {
     {"accept_errors_total", "counter", "Times that accepting a connection failed.", WORKER(accept_errors)},
     {"unrouted_total", "counter", "Requests that no route matched.", WORKER(unrouted)},
     {"bad_requests_total", "counter", "Requests refused before a route was looked for.", WORKER(bad_requests)},
+    {"shed_level", "gauge", "How many classes of importance a saturated worker refuses requests of; 0 = it has time for all.", write_shed_levels, 0},
+    {"shed_total", "counter", "Requests refused because the gateway was saturated, by the importance of their route.", write_shed, 0},
     {"requests_total", "counter", "Requests finished, by class of the answer's status; none = no answer could be given.", write_classes, 0},
     {"failures_total", "counter", "Requests that ended badly or that the gateway answered itself, by reason.", write_failures, 0},
     {"fallbacks_total", "counter", "Requests that something else answered because the service could not, by kind.", write_fallbacks, 0},

@@ -88,14 +88,51 @@ static json_t *webhooks_part(const struct admin_sources *s)
     return s->webhooks_document ? s->webhooks_document(s->arg) : json_array();
 }
 
+static json_t *shed_part(const struct proxy_overload *o)
+{
+    json_t *part = json_object();
+
+    for (int i = 0; i < PROXY_SHED_CLASSES; i++)
+        json_object_set_new(part, importance_name((enum importance)(IMPORTANCE_LOW + i)),
+                            json_integer((json_int_t)o->refused[i]));
+    return part;
+}
+
+/* Of equals the one that refuses for longest, or rests for the shortest time. */
+static bool is_worse(const struct proxy_shedding *a, const struct proxy_shedding *b)
+{
+    if (a->level != b->level)
+        return a->level > b->level;
+    return a->level > 0 ? a->since_ns < b->since_ns : a->since_ns > b->since_ns;
+}
+
+/* As saturated as its worst worker. */
+static json_t *overload_part(const struct look *l)
+{
+    const struct proxy_overload *o = &l->workers.overload;
+    struct proxy_shedding worst = {0};
+    json_t *workers = json_array();
+
+    for (unsigned i = 0; i < o->nworkers; i++) {
+        struct proxy_shedding w = o->workers[i];
+
+        if (i == 0 || is_worse(&w, &worst))
+            worst = w;
+        json_array_append_new(workers, json_pack("{s:i,s:i,s:o}", "worker", (int)i, "level",
+                                                 (int)w.level, "since", look_time(l, w.since_ns)));
+    }
+    return json_pack("{s:i,s:o,s:o,s:o}", "level", (int)worst.level, "since",
+                     look_time(l, worst.since_ns), "shed", shed_part(o), "workers", workers);
+}
+
 json_t *status_document_of(const struct look *l, const struct service_row *rows, size_t n)
 {
     const struct admin_sources *s = l->sources;
     const char *unready = look_unready(l);
     json_t *attention = attention_part(l, rows, n);
     json_t *doc = json_pack(
-        "{s:s,s:o,s:I,s:b,s:o,s:b,s:i,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:I,s:I,s:I,s:o}", "version",
-        s->version, "started", json_wall_time(s->started_wall_ms), "uptime_s",
+        "{s:s,s:o,s:I,s:b,s:o,s:b,s:i,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:I,s:I,s:I,s:o,s:o}",
+        "version", s->version, "started", json_wall_time(s->started_wall_ms), "uptime_s",
         (json_int_t)((l->now_ns - s->started_ns) / NS_PER_S), "ready", !unready, "unready_reason",
         unready ? json_text(unready) : json_null(), "draining", l->workers.draining, "workers",
         (int)l->workers.workers, "connections", (json_int_t)l->workers.connections, "requests",
@@ -104,7 +141,8 @@ json_t *status_document_of(const struct look *l, const struct service_row *rows,
         snapshot_part(l->snapshot, n), "consul", consul_part(l), "reload", reload_part(s),
         "problems", problems_list(l), "access_log_dropped",
         (json_int_t)l->workers.access_log_dropped, "listeners", (json_int_t)s->listeners,
-        "listeners_dropped", (json_int_t)s->listeners_dropped, "webhooks", webhooks_part(s));
+        "listeners_dropped", (json_int_t)s->listeners_dropped, "webhooks", webhooks_part(s),
+        "overload", overload_part(l));
 
     json_object_update(doc, attention);
     json_decref(attention);

@@ -250,6 +250,8 @@ static void put_policy(FILE *out, const struct term *t, const json_t *policy)
         line(out, t, "hedge", "a second try after p%lld, %s at least",
              (long long)doc_int(hedge, "after_percentile"),
              span_text(span, doc_int(hedge, "at_least_ms")));
+    if (has(policy, "importance") && !is(policy, "importance", "normal"))
+        line(out, t, "importance", "%s", doc_text(policy, "importance"));
     json_array_foreach(get(policy, "fallback"), i, f) put_fallback(out, t, f);
 }
 

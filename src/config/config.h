@@ -214,6 +214,15 @@ struct target_conf {
     unsigned weight; /* share among the targets */
 };
 
+/* Which requests go last when the gateway is saturated. */
+enum importance {
+    IMPORTANCE_LOW = -1,
+    IMPORTANCE_NORMAL, /* zero: of a route that says nothing */
+    IMPORTANCE_HIGH,
+    IMPORTANCE_CRITICAL, /* never refused for that */
+    IMPORTANCES = 4
+};
+
 enum route_hedge { ROUTE_AS_SERVICE, ROUTE_NEVER_HEDGES, ROUTE_HEDGES };
 
 struct route_conf {
@@ -246,6 +255,7 @@ struct route_conf {
     uint64_t timeout_ms; /* 0 = the service's */
     int64_t max_body;    /* -1 = the listener's limit; INT64_MAX = unlimited */
     enum route_hedge hedge;
+    enum importance importance;
     const char *auth; /* a policy's name; one that does not exist denies (403) */
     const struct fallback_list *fallback; /* NULL = the service's; in the configuration's arena */
 };
@@ -260,6 +270,12 @@ struct limits_conf {
     uint64_t keepalive_timeout_ms; /* silence between requests */
     unsigned keepalive_requests;   /* requests on one connection, then close; 0 = no limit */
     unsigned max_connections;      /* in all, shared by the workers */
+};
+
+/* When the gateway is saturated: see circuit/shed.h. */
+struct overload_conf {
+    bool enabled;
+    uint64_t target_ms, interval_ms;
 };
 
 struct cidr {
@@ -277,6 +293,7 @@ struct config {
     struct webhook_conf *webhooks; /* no two with the same url */
     size_t nwebhooks;
     struct limits_conf limits;
+    struct overload_conf overload;
     struct fallback_cache_conf fallback_cache;
     struct service_conf defaults; /* what a service without an entry gets */
     struct service_conf *services;
@@ -308,6 +325,10 @@ void config_unref(struct config **c);
 
 /* The settings of a service: its own entry or the defaults. Never NULL. */
 const struct service_conf *config_service(const struct config *c, const char *name);
+/* "low" "normal" "high" "critical": as in the configuration, metrics and documents. */
+const char *importance_name(enum importance i);
+/* False when the word is none of them. */
+bool importance_parse(struct str word, enum importance *ret);
 /* What a request of this route to this service does when it is slow; NULL = nothing. */
 const struct hedge_conf *hedge_conf_of(const struct route_conf *r, const struct service_conf *s);
 

@@ -40,6 +40,12 @@ bool fallback_covers(enum reason why)
     }
 }
 
+/* The gateway had no time for the request. Only when listed: the rule is that it is told so. */
+static bool may_be_listed(enum reason why)
+{
+    return fallback_covers(why) || why == REASON_SHED;
+}
+
 static void take_any(struct fallback_conf *f)
 {
     for (int i = 0; i < REASON_COUNT; i++)
@@ -84,11 +90,11 @@ static int word_refused(struct reader *r, const struct node *n, enum reason why)
         return node_error(
             n, r->err, "%s is not a failure of the service: no fallback stands in for it", n->text);
     for (int i = 0; i < REASON_COUNT; i++)
-        if (fallback_covers((enum reason)i))
+        if (may_be_listed((enum reason)i))
             words[nwords++] = reason_info((enum reason)i)->word;
     near = nearest_word(n->text, words, nwords, sizeof *words);
     return node_error(n, r->err,
-                      "expected any, a status, or a reason that blames the service "
+                      "expected any, a status, shed, or a reason that blames the service "
                       "(breaker_open, no_healthy_instance, overloaded, connect_failed, "
                       "connect_timeout, upstream_reset, upstream_timeout, upstream_invalid), found "
                       "\"%.40s\"%s%s%s",
@@ -106,7 +112,7 @@ static int on_word_read(struct reader *r, const struct node *n, struct fallback_
     why = reason_parse(n->text);
     if (strcmp(n->text, "any") == 0)
         take_any(f);
-    else if (why < REASON_COUNT && fallback_covers(why))
+    else if (why < REASON_COUNT && may_be_listed(why))
         f->reasons |= 1ull << why;
     else
         return word_refused(r, n, why);
@@ -314,8 +320,8 @@ static const struct field fallback_fields[] = {
      .read = on_read,
      .kind = "`any`, or list of reasons and statuses",
      .help = "What it stands in for: reasons that blame the service, `breaker_open`, "
-             "`no_healthy_instance`, `overloaded` (`any` = all of these), and statuses that the "
-             "service answered (`\"503\"`, `5xx`; only when listed)."},
+             "`no_healthy_instance`, `overloaded` (`any` = all of these); only when listed: "
+             "`shed`, and statuses that the service answered (`\"503\"`, `5xx`)."},
     {.key = "cache",
      .type = FIELD_SECTION,
      .section = &cache_section,
@@ -352,6 +358,10 @@ static int item_read(struct reader *r, const struct node *n, void *at)
     answer = given(n, "static");
     if (cache + service + answer != 1)
         return node_error(n, r->err, "expected exactly one of cache, service and static");
+    if (service && d.conf.reasons >> REASON_SHED & 1)
+        return node_error(node_get(n, "on"), r->err,
+                          "shed: another service takes the saturated gateway as long; only cache "
+                          "and static can stand in");
     d.conf.kind = cache ? FALLBACK_CACHE : service ? FALLBACK_SERVICE : FALLBACK_STATIC;
     *(struct fallback_conf *)at = d.conf;
     return 0;

@@ -12,6 +12,7 @@ extern const struct section route_section; /* into a draft of routes.c */
 extern const struct section hedge_section;
 extern const struct section fallback_section; /* into a draft of fallback.c */
 extern const struct section fallback_cache_section;
+extern const struct section overload_section; /* into a struct overload_conf */
 
 /* The whole list of `listeners:`; `at` is the struct config. */
 int listeners_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
@@ -34,6 +35,8 @@ int route_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 int hedge_read_after(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 /* `hedge:` of a route; `at` is its enum route_hedge. */
 int hedge_read_route(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+/* `importance:` of a route; `at` is its enum importance. */
+int importance_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 /* A `fallback:` list; `at` is a const struct fallback_list *. */
 int fallback_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 /* Refuses an item that sends the requests of a service to that service. */

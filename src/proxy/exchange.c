@@ -181,7 +181,9 @@ static enum verdict step_route(struct exchange *x)
     x->service = s->services[attempt_choose_target(x)];
     x->admit_ns = x->w->now_ns;
     x->fallbacks = route->fallback ? route->fallback : x->service->conf->fallback;
-    return V_NEXT;
+    return overload_refuses(&x->w->overload, &x->w->rng, route->importance)
+               ? exchange_refuse(x, REASON_SHED)
+               : V_NEXT;
 }
 
 /* The breaker first: while it is open a request must cost nothing, not even a place in the queue.

@@ -41,6 +41,13 @@ void proxy_count_connection(struct proxy *p, int delta)
     atomic_fetch_add_explicit(&p->connections, delta, memory_order_relaxed);
 }
 
+uint64_t proxy_connections(const struct proxy *p)
+{
+    int n = atomic_load_explicit(&p->connections, memory_order_relaxed);
+
+    return n > 0 ? (uint64_t)n : 0;
+}
+
 bool proxy_may_accept(const struct proxy *p, unsigned max_connections)
 {
     return max_connections == 0 ||
@@ -251,6 +258,13 @@ void proxy_counters(const struct proxy *p, struct proxy_counters *ret)
         ret->stored_answers = u.entries;
         ret->stored_evicted = u.evicted;
     }
+}
+
+void proxy_overload(const struct proxy *p, struct proxy_overload *ret)
+{
+    memset(ret, 0, sizeof *ret);
+    for (unsigned i = 0; p->running && i < p->nworkers; i++)
+        overload_show(&p->workers[i]->overload, ret);
 }
 
 bool proxy_alive(struct proxy *p)

@@ -10,12 +10,25 @@
 
 struct proxy;
 
-enum { PROXY_MAX_WORKERS = 64 }; /* a bit each in service_state.waiting_workers */
+enum {
+    PROXY_MAX_WORKERS = 64,
+    PROXY_SHED_CLASSES = 3
+}; /* a bit each in service_state.waiting_workers */
 
 struct proxy_counters {
     uint64_t accepted, connections, refused_connections, requests, upstream_connects,
         upstream_reuses, accept_errors, unrouted, bad_requests, access_log_dropped;
     uint64_t stored_bytes, stored_answers, stored_evicted; /* of the fallback cache */
+};
+
+/* What saturated workers refuse, see overload.h. */
+struct proxy_overload {
+    unsigned nworkers;
+    struct proxy_shedding {
+        unsigned level;    /* 0 = nothing .. 3 = all but critical */
+        uint64_t since_ns; /* 0 = since the start */
+    } workers[PROXY_MAX_WORKERS];
+    uint64_t refused[PROXY_SHED_CLASSES]; /* low, normal, high */
 };
 
 struct proxy *proxy_new(unsigned nworkers);
@@ -34,5 +47,6 @@ void proxy_free(struct proxy *p);
 
 void proxy_reopen_log(struct proxy *p);
 void proxy_counters(const struct proxy *p, struct proxy_counters *ret);
+void proxy_overload(const struct proxy *p, struct proxy_overload *ret);
 /* True when every worker's loop has turned since the last call: the watchdog's question. */
 bool proxy_alive(struct proxy *p);

@@ -6,6 +6,7 @@
 struct worker *proxy_worker(struct proxy *p, unsigned i);
 /* Counts a client connection in or out; any worker. */
 void proxy_count_connection(struct proxy *p, int delta);
+uint64_t proxy_connections(const struct proxy *p);
 /* True while the limit of the configuration allows another one. */
 bool proxy_may_accept(const struct proxy *p, unsigned max_connections);
 struct access_log *proxy_access_log(struct proxy *p);

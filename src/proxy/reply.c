@@ -55,6 +55,7 @@ static uint64_t retry_after_s(const struct exchange *x)
     case REASON_NO_HEALTHY_INSTANCE:
         return 5;
     case REASON_OVERLOADED:
+    case REASON_SHED:
     case REASON_SHUTTING_DOWN:
         return 1;
     default:
@@ -152,7 +153,8 @@ void reply_prepare(struct exchange *x)
         return;
     interim_drop(x);
     x->replied = true;
-    if (!request_body_consumed(x))
+    /* Where connections are what is short, the refused client gives its own back. */
+    if (!request_body_consumed(x) || (x->fail == REASON_SHED && x->w->overload.crowded))
         x->close_client = true;
     if (redirect)
         redirect_reply(x);

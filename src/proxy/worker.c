@@ -263,10 +263,12 @@ static void *run(void *arg)
         abort();
     event_add(beat_event, &beat);
     take_snapshot(w);
+    overload_start(w);
     while (!w->stopping)
         event_base_dispatch(w->base);
     worker_touch(w);
     close_everything(w);
+    overload_stop(w);
     event_free(beat_event);
     return NULL;
 }

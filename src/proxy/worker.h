@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "base/wheel.h"
 #include "proxy/access_log.h"
+#include "proxy/overload.h"
 #include "snapshot/snapshot.h"
 
 #include <event2/event.h>
@@ -70,6 +71,7 @@ struct worker {
     struct list queued; /* exchanges that wait for a concurrency limit, oldest first */
     struct event accept_pause;
     bool draining, stopping;
+    struct overload overload;
     struct access_log_buffer *log; /* owned; NULL = off */
     char date[40];                 /* Date field value */
     int64_t date_s;

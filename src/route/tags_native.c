@@ -16,6 +16,7 @@ enum key {
     KEY_MATCH,
     KEY_REDIRECT,
     KEY_SET_HOST,
+    KEY_IMPORTANCE,
     KEY_COUNT
 };
 
@@ -23,7 +24,7 @@ static const char *const key_names[KEY_COUNT] = {
     [KEY_PATH] = "path",         [KEY_HOST] = "host",         [KEY_METHODS] = "methods",
     [KEY_STRIP] = "strip",       [KEY_AUTH] = "auth",         [KEY_REWRITE] = "rewrite",
     [KEY_PREPEND] = "prepend",   [KEY_PRIORITY] = "priority", [KEY_MATCH] = "match",
-    [KEY_REDIRECT] = "redirect", [KEY_SET_HOST] = "set_host",
+    [KEY_REDIRECT] = "redirect", [KEY_SET_HOST] = "set_host", [KEY_IMPORTANCE] = "importance",
 };
 
 /* What one instance says about one route. */
@@ -232,6 +233,10 @@ static const char *set_value(struct tags_set *s, struct route_conf *conf, enum k
         return tags_redirect(s, conf, value);
     case KEY_SET_HOST:
         return tags_set_host(s, conf, value);
+    case KEY_IMPORTANCE:
+        return importance_parse(value, &conf->importance)
+                   ? NULL
+                   : "importance is low, normal, high or critical";
     case KEY_COUNT:
         break;
     }

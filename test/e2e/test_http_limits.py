@@ -19,7 +19,8 @@ class Connections(Scenario):
         return clients
 
     def test_connections_beyond_the_limit_are_closed(self):
-        front = self.static_gateway([self.web], config={"limits": {"connections": 10}})
+        front = self.static_gateway([self.web], config={
+            "limits": {"connections": 10}, "overload": {"enabled": False}})
         clients = self.connected(front, 10)
         for client in clients:
             client.send(build("GET", "/"))
