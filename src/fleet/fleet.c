@@ -47,7 +47,7 @@ struct fleet {
     struct list pending;
     unsigned npending;
     char *said; /* what the key should say; owned */
-    uint64_t say_at_ns, journal_seen;
+    uint64_t say_at_ns, tidy_at_ns, journal_seen;
     bool watching; /* the last look was good */
     uint64_t heard_ns;
     int64_t heard_wall_ms;
@@ -285,6 +285,9 @@ static void on_call_done(void *arg, const struct consul_answer *a)
 /* Whoever sees a word whose time is over takes the key away; cas: unless it was given anew. */
 static void tidy(struct fleet *f, int64_t wall_ms, uint64_t now_ns)
 {
+    if (now_ns < f->tidy_at_ns)
+        return;
+    f->tidy_at_ns = now_ns + TIDY_AFTER_MS * NS_PER_MS;
     for (size_t i = 0; i < f->view->nwords && f->npending < PENDING_MAX / 4; i++) {
         const struct fleet_word *w = &f->view->words[i];
         char *path;
@@ -326,13 +329,13 @@ static void on_view(void *arg, struct fleet_view *v, bool complete, const char *
     fleet_view_free(f->view);
     f->view = v;
     fleet_apply(f->applied, v, complete && sees_itself(f), now_ns, wall_ms);
-    tidy(f, wall_ms, now_ns);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct fleet *f = arg;
     uint64_t now_ns = clock_now_ns();
+    int64_t wall_ms = clock_wall_ms();
 
     (void)fd;
     (void)what;
@@ -343,8 +346,10 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     if (now_ns >= f->say_at_ns ||
         journal_newest(registry_journal(f->o.registry)) != f->journal_seen)
         say(f, now_ns);
-    if (f->view)
-        fleet_apply(f->applied, f->view, false, now_ns, clock_wall_ms());
+    if (f->view) {
+        fleet_apply(f->applied, f->view, false, now_ns, wall_ms);
+        tidy(f, wall_ms, now_ns);
+    }
     next_call(f);
 }
 
