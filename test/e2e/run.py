@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the end-to-end tests: run.py [--jobs N] [PATTERN ...]
 
-They mostly wait, so N classes of cases run side by side (2 without --jobs), each process with its own
-Consul and its own range of ports.
+They mostly wait, so N classes of cases run side by side (4 without --jobs), each process with its own
+Consul and its own range of ports. Classes that say `slow = True` begin first.
 
 A pattern is a part of "file.Class.case", as printed. One line a case; the details of what failed
 come at once below it, and their ends once more at the bottom, where a log that was cut still shows
@@ -120,11 +120,11 @@ def run_again(result):
 
 
 def groups(chosen):
-    """Lists of cases, one for each class."""
+    """Lists of cases, one for each class; the slow ones first, so that none is left over at the end."""
     by_class = {}
     for case in chosen:
         by_class.setdefault(type(case), []).append(case)
-    return list(by_class.values())
+    return sorted(by_class.values(), key=lambda group: not getattr(group[0], "slow", False))
 
 
 def work(number, jobs, lists, tasks, results):
@@ -196,7 +196,7 @@ def main(jobs, patterns):
 
 if __name__ == "__main__":
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
+    options.add_argument("--jobs", type=int, default=4)
     options.add_argument("patterns", nargs="*", metavar="PATTERN")
     options = options.parse_args()
     sys.exit(main(options.jobs, options.patterns))

@@ -212,6 +212,7 @@ class Health(Scenario):
 class ConsulAway(Scenario):
     """Each case has an agent of its own. Instances have no check: Consul itself makes a TTL check
     critical when it restarts."""
+    slow = True
 
     def away(self, **config):
         agent = self.own_consul()
@@ -316,6 +317,7 @@ WRONG = "deadbeef-0000-1111-2222-333344445555"
 
 class Token(Scenario):
     """Default deny: without its token the gateway sees nothing."""
+    slow = True
 
     def token_file(self, text):
         handle, path = tempfile.mkstemp(prefix="frontdesk-token-")

@@ -98,6 +98,8 @@ class Stream:
 
 
 class Events(Scenario):
+    slow = True
+
     SETTINGS = {"breaker": {"minimum_requests": 10, "open_for": "30s"}, "outlier": {"enabled": False}}
 
     def start(self, names="ab", **config):

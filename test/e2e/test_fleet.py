@@ -58,6 +58,8 @@ class Fleet(Scenario):
 
 
 class View(Fleet):
+    slow = True
+
     def test_each_sees_what_is_open_at_the_others(self):
         a, b = self.member("gw-a", settings=FRAGILE), self.member("gw-b", settings=FRAGILE)
         self.joined(a, b)
@@ -141,6 +143,8 @@ class View(Fleet):
 
 
 class Force(Fleet):
+    slow = True
+
     def test_one_word_is_in_force_everywhere_and_ends_by_itself(self):
         gateways = [self.member(name) for name in ("gw-a", "gw-b", "gw-c")]
         self.joined(*gateways)
@@ -202,6 +206,8 @@ class Force(Fleet):
 
 
 class Away(Fleet):
+    slow = True
+
     def test_without_consul_each_goes_on_and_catches_up(self):
         agent = self.own_consul()
         a, b = self.member("gw-a", consul=agent), self.member("gw-b", consul=agent)

@@ -348,6 +348,8 @@ class Reloads(Hooked):
 
 
 class Storm(Hooked):
+    slow = True
+
     def test_a_minute_of_sixty_then_one_summary(self):
         receiver, away = self.receiver(), self.receiver()
         gateway = self.start(receiver, (away, {"attempts": 100}))
