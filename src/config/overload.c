@@ -31,7 +31,7 @@ int importance_read(struct reader *r, const struct node *n, void *at)
 static const struct field overload_fields[] = {
     BOOLEAN("enabled", overload_conf, enabled, "true",
             "Refuse requests of less important routes (`shed`) while the gateway is saturated."),
-    DURATION("target", overload_conf, target_ms, 1, MINUTES, "50ms",
+    DURATION("target", overload_conf, target_ms, 10, MINUTES, "50ms",
              "How late the event loop of a worker may be. It is saturated when it was later than "
              "that during the whole `interval`."),
     DURATION("interval", overload_conf, interval_ms, 20, MINUTES, "100ms",

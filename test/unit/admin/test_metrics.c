@@ -87,12 +87,19 @@ static void values_come_from_where_they_should(void **state)
     stat_add(&s->stats[0].latency_ns_sum, 1500000000);
     gateway_trip(&g, "orders");
     g.sources.reloads = 2;
+    g.workers.overload = (struct proxy_overload){
+        .nworkers = 2, .workers = {{.level = 0}, {.level = 2}}, .refused = {70, 8, 0}};
     text = scrape(&g);
     has_line(text, "frontdesk_build_info{version=\"1.2.3\"} 1");
     has_line(text, "frontdesk_ready 1");
     has_line(text, "frontdesk_accepted_total 12");
     has_line(text, "frontdesk_unrouted_total 4");
     has_line(text, "frontdesk_config_reloads_total 2");
+    has_line(text, "frontdesk_shed_level{worker=\"0\"} 0");
+    has_line(text, "frontdesk_shed_level{worker=\"1\"} 2");
+    has_line(text, "frontdesk_shed_total{importance=\"low\"} 70");
+    has_line(text, "frontdesk_shed_total{importance=\"normal\"} 8");
+    has_line(text, "frontdesk_shed_total{importance=\"high\"} 0");
     has_line(text, "frontdesk_requests_total{service=\"orders\",code=\"2xx\"} 6");
     has_line(text, "frontdesk_requests_total{service=\"web\",code=\"5xx\"} 0");
     has_line(text, "frontdesk_failures_total{service=\"orders\",reason=\"connect_failed\"} 3");

@@ -40,6 +40,8 @@ static const char *route_text(struct arena *a, const struct route_conf *c)
         text = arena_printf(a, "%s %s", text, c->methods[i]);
     if (c->priority != 0)
         text = arena_printf(a, "%s priority=%d", text, c->priority);
+    if (c->importance != IMPORTANCE_NORMAL)
+        text = arena_printf(a, "%s importance=%s", text, importance_name(c->importance));
     if (c->redirect_status != 0)
         text = arena_printf(a, "%s redirect=%u,%s", text, c->redirect_status, c->redirect_to);
     if (c->ntargets != (c->redirect_status ? 0 : 1))
