@@ -225,9 +225,11 @@ static void judge(struct adaptive *a, uint64_t now_ns, const struct seen *w)
 
 static void close_window(struct adaptive *a, uint64_t now_ns)
 {
-    struct seen w = {GET(&a->samples), GET(&a->drops), GET(&a->peak), now_ns - GET(&a->from_ns), 0};
+    struct seen w = {GET(&a->samples), GET(&a->drops), GET(&a->peak), 0, 0};
+    uint64_t from_ns = GET(&a->from_ns);
     uint32_t enough = a->probing ? PROBE_SAMPLES : MANY_SAMPLES;
 
+    w.age_ns = now_ns > from_ns ? now_ns - from_ns : 0;
     if (w.n > w.drops)
         w.mean_ns = (double)GET(&a->sum_ns) / (w.n - w.drops);
     if (w.age_ns >= second)
@@ -249,25 +251,30 @@ static void close_window(struct adaptive *a, uint64_t now_ns)
 
 /* --- for everyone ----------------------------------------------------------------------------- */
 
+static void forget(struct adaptive *a, uint64_t now_ns)
+{
+    a->now = a->options.initial;
+    a->baseline_ns = a->probed_ns = a->measured_ns = a->floor = 0;
+    a->probes = a->late = 0;
+    a->quick = true;
+    a->held_back = false;
+    a->tick_ns = aligned(a, now_ns, tick_every_ns);
+    a->early_ns = UINT64_MAX;
+}
+
 void adaptive_configure(struct adaptive *a, const struct adaptive_options *o, uint64_t now_ns)
 {
-    pthread_mutex_lock(&a->lock);
-    if (o->enabled) {
-        bool fresh = !a->options.enabled;
+    bool fresh;
 
-        a->options = *o;
-        if (fresh) {
-            a->baseline_ns = a->measured_ns = a->floor = 0;
-            a->probes = a->late = 0;
-            a->quick = true;
-            a->probing = a->held_back = false;
-            a->tick_ns = aligned(a, now_ns, tick_every_ns);
-            a->early_ns = UINT64_MAX;
-            begin_window(a, now_ns, 0);
-        }
-        set_limit(a, fresh ? o->initial : a->now, ADAPTIVE_BY_CONFIGURATION, now_ns);
-    } else {
-        a->options = *o;
+    pthread_mutex_lock(&a->lock);
+    fresh = o->enabled && !a->options.enabled;
+    a->options = *o;
+    if (fresh)
+        forget(a, now_ns);
+    if (o->enabled) {
+        a->probing = false;
+        begin_window(a, now_ns, (uint64_t)a->measured_ns);
+        set_limit(a, a->now, ADAPTIVE_BY_CONFIGURATION, now_ns);
     }
     SET(&a->enabled, o->enabled);
     pthread_mutex_unlock(&a->lock);
@@ -275,9 +282,10 @@ void adaptive_configure(struct adaptive *a, const struct adaptive_options *o, ui
 
 void adaptive_sample(struct adaptive *a, uint64_t now_ns, uint64_t latency_ns, bool dropped)
 {
+    uint64_t from_ns = GET(&a->from_ns);
     uint32_t active;
 
-    if (!GET(&a->enabled) || now_ns < GET(&a->from_ns))
+    if (!GET(&a->enabled) || now_ns < from_ns)
         return;
     active = GET(&a->limit->active);
     if (active > GET(&a->peak))
@@ -286,8 +294,10 @@ void adaptive_sample(struct adaptive *a, uint64_t now_ns, uint64_t latency_ns, b
         INC(&a->drops);
     else
         atomic_fetch_add_explicit(&a->sum_ns, latency_ns, memory_order_relaxed);
+    /* The first one begins the window: the silence before it says nothing. Unless another window
+     * has begun in the meantime, which may be one that waits for a queue to drain. */
     if (INC(&a->samples) == 0)
-        SET(&a->from_ns, now_ns); /* the silence before it says nothing */
+        atomic_compare_exchange_strong(&a->from_ns, &from_ns, now_ns);
     if (now_ns < GET(&a->due_ns) || pthread_mutex_trylock(&a->lock) != 0)
         return;
     /* Somebody else may have closed it in the meantime. */

@@ -16,6 +16,11 @@ void limit_init(struct limit *l, uint32_t max_active, uint32_t max_waiting)
 void limit_configure(struct limit *l, uint32_t max_active, uint32_t max_waiting)
 {
     SET(&l->max_active, max_active);
+    limit_configure_queue(l, max_waiting);
+}
+
+void limit_configure_queue(struct limit *l, uint32_t max_waiting)
+{
     SET(&l->max_waiting, max_waiting);
 }
 

@@ -19,6 +19,8 @@ struct limit {
 
 void limit_init(struct limit *l, uint32_t max_active, uint32_t max_waiting);
 void limit_configure(struct limit *l, uint32_t max_active, uint32_t max_waiting);
+/* The queue alone: max_active is somebody else's (adaptive.h). */
+void limit_configure_queue(struct limit *l, uint32_t max_waiting);
 
 /* True takes a place: pair with limit_release(). False counts nothing: the caller may queue. Places
  * taken before the limit was lowered stay taken. */

@@ -290,6 +290,7 @@ static const struct metric metrics[] = {
     {"instances_available", "gauge", "Instances that a request could go to.", SMALL(available)},
     {"ejected_instances", "gauge", "Instances taken out of rotation for failing.", SMALL(ejected)},
     {"in_flight", "gauge", "Requests under way.", SMALL(in_flight)},
+    {"concurrency_limit", "gauge", "Requests that may be under way at once, fixed or adaptive; 0 = no limit.", SMALL(limit)},
     {"waiting", "gauge", "Requests that wait for the concurrency limit.", SMALL(waiting)},
     {"upstream_connects_total", "counter", "Connections opened to instances.", WORKER(upstream_connects)},
     {"upstream_reuses_total", "counter", "Requests sent over a kept connection.", WORKER(upstream_reuses)},

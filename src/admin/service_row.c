@@ -57,6 +57,7 @@ void service_row_fill(struct service_row *row, const struct service_view *v, uin
     breaker_info(state->breaker, now_ns, &row->breaker);
     row->in_flight = GET(state->limit.active);
     row->waiting = GET(state->limit.waiting);
+    row->limit = GET(state->limit.max_active);
     row->instances = v->n;
     row->panic = balancer_in_panic(v->balancer, now_ns);
     for (unsigned i = 0; i < v->n; i++) {

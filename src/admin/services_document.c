@@ -146,6 +146,25 @@ static json_t *hedge_after_part(const struct look *l, const struct service_view 
     return ms > 0 ? json_real(ms) : json_null();
 }
 
+/* null when the limit is a fixed one, or there is none. */
+static json_t *adaptive_part(const struct look *l, struct service_state *state)
+{
+    struct adaptive_info i;
+    json_t *change;
+
+    adaptive_info(&state->adaptive, &i);
+    if (!i.enabled)
+        return json_null();
+    change = json_pack("{s:o,s:I,s:I,s:s}", "at", look_time(l, i.changed_ns), "from",
+                       (json_int_t)i.changed_from, "to", (json_int_t)i.changed_to, "why",
+                       adaptive_cause_name(i.cause));
+    return json_pack("{s:o,s:o,s:b,s:I,s:o}", "baseline_ms",
+                     i.baseline_ns ? json_real((double)i.baseline_ns / 1e6) : json_null(),
+                     "measured_ms",
+                     i.measured_ns ? json_real((double)i.measured_ns / 1e6) : json_null(),
+                     "probing", i.probing, "probes", (json_int_t)i.probes, "last_change", change);
+}
+
 static json_t *service_part(const struct look *l, const struct service_row *row)
 {
     struct service_state *state = row->view->state;
@@ -155,15 +174,17 @@ static json_t *service_part(const struct look *l, const struct service_row *row)
                                "refused", (json_int_t)GET(state->budget.refused));
 
     return json_pack(
-        "{s:o,s:o,s:o,s:I,s:s,s:I,s:o,s:o,s:o,s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:o,s:o,s:I,s:b,s:o}",
+        "{s:o,s:o,s:o,s:I,s:s,s:I,s:o,s:o,s:o,s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:I,s:b,"
+        "s:o}",
         "name", json_text(row->name), "breaker", breaker_summary(l, row), "data_age_ms",
         watch.is_static ? json_null() : look_age_ms(l, watch.answered_ns), "index",
         (json_int_t)watch.index, "watch", word, "requests", (json_int_t)row->requests, "responses",
         responses_part(row), "reasons", reasons_part(row), "fallbacks", fallbacks_part(row),
         "retries", (json_int_t)row->retries, "hedges", (json_int_t)row->hedges, "hedges_won",
         (json_int_t)row->hedges_won, "hedge_after_ms", hedge_after_part(l, row->view), "in_flight",
-        (json_int_t)row->in_flight, "waiting", (json_int_t)row->waiting, "rejected_overload",
-        (json_int_t)GET(state->limit.rejected), "latency_ms", latency_part(row), "retry_budget",
+        (json_int_t)row->in_flight, "limit", (json_int_t)row->limit, "waiting",
+        (json_int_t)row->waiting, "rejected_overload", (json_int_t)GET(state->limit.rejected),
+        "adaptive", adaptive_part(l, state), "latency_ms", latency_part(row), "retry_budget",
         budget, "available", (json_int_t)row->available, "panic", row->panic, "instances",
         instances_part(l, row->view));
 }

@@ -166,6 +166,13 @@ struct fallback_cache_conf {
     size_t size, max_answer;
 };
 
+/* A limit that finds its value (circuit/adaptive.h). */
+struct adaptive_conf {
+    bool enabled;
+    unsigned minimum, maximum, initial;
+    unsigned tolerance_percent;
+};
+
 struct service_conf {
     const char *name;
     struct static_instance *instances; /* the file source: the service needs no Consul */
@@ -177,6 +184,7 @@ struct service_conf {
     struct outlier_conf outlier;
     unsigned max_requests, max_requests_per_instance, queue; /* 0 = no limit / no queue */
     uint64_t queue_timeout_ms;
+    struct adaptive_conf adaptive; /* never together with max_requests */
     uint64_t timeout_ms; /* whole exchange with the service, retries included; 0 = none */
     uint64_t connect_timeout_ms;
     uint64_t

@@ -12,6 +12,9 @@ extern const struct section route_section; /* into a draft of routes.c */
 extern const struct section hedge_section;
 extern const struct section fallback_section; /* into a draft of fallback.c */
 extern const struct section fallback_cache_section;
+extern const struct section concurrency_section; /* into a struct service_conf */
+/* After its keys were read: what two of them say together. */
+int concurrency_finish(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 extern const struct section overload_section; /* into a struct overload_conf */
 
 /* The whole list of `listeners:`; `at` is the struct config. */

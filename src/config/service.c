@@ -234,7 +234,7 @@ static const struct field retries_fields[] = {
 };
 static const struct section retries_section = {retries_fields, ARRAY_LEN(retries_fields)};
 
-/* --- breaker, outlier, concurrency, keepalive ------------------------------------------------ */
+/* --- breaker, outlier, keepalive ------------------------------------------------------------- */
 
 static int failure_statuses_read(struct reader *r, const struct node *n, void *at)
 {
@@ -301,19 +301,6 @@ static const struct field outlier_fields[] = {
 };
 static const struct section outlier_section = {outlier_fields, ARRAY_LEN(outlier_fields)};
 
-static const struct field concurrency_fields[] = {
-    UNSIGNED("requests", service_conf, max_requests, 0, 1000000, "0",
-             "Requests that the service may have under way from this gateway; 0 = no limit."),
-    UNSIGNED("requests_per_instance", service_conf, max_requests_per_instance, 0, 1000000, "0",
-             "The same for each instance; 0 = no limit."),
-    UNSIGNED("queue", service_conf, queue, 0, 1000000, "0",
-             "Requests that may wait for a place; 0 = refuse at once (`overloaded`)."),
-    DURATION("queue_timeout", service_conf, queue_timeout_ms, 1, HOURS, "1s",
-             "How long a request waits for a place."),
-};
-static const struct section concurrency_section = {concurrency_fields,
-                                                   ARRAY_LEN(concurrency_fields)};
-
 static const struct field keepalive_fields[] = {
     UNSIGNED("connections", service_conf, keepalive, 0, 65535, "128",
              "Idle connections kept for each instance and worker; 0 = none."),
@@ -370,6 +357,7 @@ static const struct field service_fields[] = {
     {.key = "concurrency",
      .type = FIELD_SECTION,
      .section = &concurrency_section,
+     .read = concurrency_finish,
      .help = "How many requests may be under way."},
     DURATION("timeout", service_conf, timeout_ms, 0, 24 * HOURS, "0",
              "Whole exchange with the service, retries and the answer's body included; 0 = none."),
@@ -411,9 +399,9 @@ static int service_check(struct reader *r, const struct node *n, const struct se
         return node_error(n, r->err, "breaker.max_open_for is shorter than breaker.open_for");
     if (s->outlier.max_ejection_ms < s->outlier.base_ejection_ms)
         return node_error(n, r->err, "outlier.max_ejection is shorter than outlier.base_ejection");
-    if (s->queue && !s->max_requests && !s->max_requests_per_instance)
+    if (s->queue && !s->max_requests && !s->max_requests_per_instance && !s->adaptive.enabled)
         return node_error(n, r->err,
-                          "concurrency.queue needs concurrency.requests or "
+                          "concurrency.queue needs concurrency.requests, concurrency.adaptive or "
                           "concurrency.requests_per_instance");
     return 0;
 }

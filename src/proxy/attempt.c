@@ -177,6 +177,21 @@ static void sample_latency(struct exchange *x, enum reason why)
                          ewma_decay_ns);
 }
 
+/* What the adaptive concurrency limit goes by. Quick failures are no sign of a quick service. */
+static void sample_for_limit(struct exchange *x, enum reason why)
+{
+    const struct attempt *a = x->attempt;
+    unsigned status = a->first_byte_ns ? a->resp.status : 0;
+    uint64_t from = a->sent_ns ? a->sent_ns : a->begin_ns;
+    bool late = why == REASON_UPSTREAM_TIMEOUT || why == REASON_CONNECT_TIMEOUT;
+
+    if (late || status == 503)
+        adaptive_sample(&x->service->state->adaptive, x->w->now_ns, 0, true);
+    else if (status > 0 && status < 500)
+        adaptive_sample(&x->service->state->adaptive, x->w->now_ns,
+                        a->first_byte_ns > from ? a->first_byte_ns - from : 1, false);
+}
+
 /* Gives back what the try holds. Its instance, when it had one. */
 static struct instance_state *let_go(struct exchange *x)
 {
@@ -202,6 +217,7 @@ void attempt_end(struct exchange *x, enum reason why)
 
         count_outcome(x, why);
         sample_latency(x, why);
+        sample_for_limit(x, why);
         registry_tell_instance(
             i, outlier_report(&i->outlier, x->w->now_ns, &x->w->rng, a->probation, failed), why,
             x->w->now_ns);

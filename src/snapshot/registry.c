@@ -52,6 +52,7 @@ static void service_entry_free(struct service_entry *e)
 {
     breaker_free(e->state.breaker);
     outlier_group_release(&e->state.outliers);
+    adaptive_release(&e->state.adaptive);
     history_release(&e->state.history);
     free(e->state.stats);
     free((char *)e->state.name);
@@ -159,9 +160,30 @@ struct service_state *registry_service(struct registry *r, const char *name)
     list_init(&s->ticking);
     outlier_group_init(&s->outliers, &no_outlier);
     limit_init(&s->limit, 0, 0);
+    adaptive_init(&s->adaptive, &s->limit);
     retry_budget_init(&s->budget, 20, 10);
     HASH_ADD_KEYPTR(hh, r->services, s->name, strlen(s->name), e);
     return s;
+}
+
+static void configure_limit(struct service_state *s, const struct service_conf *conf)
+{
+    const struct adaptive_conf *c = &conf->adaptive;
+    uint64_t now_ns = clock_now_ns();
+    struct adaptive_options o = {
+        .enabled = c->enabled,
+        .minimum = c->minimum,
+        .maximum = c->maximum,
+        .initial = c->initial,
+        .tolerance_percent = c->tolerance_percent,
+        .wall_offset_ns = clock_wall_ms() * (int64_t)NS_PER_MS - (int64_t)now_ns,
+    };
+
+    if (c->enabled)
+        limit_configure_queue(&s->limit, conf->queue);
+    adaptive_configure(&s->adaptive, &o, now_ns);
+    if (!c->enabled)
+        limit_configure(&s->limit, conf->max_requests, conf->queue);
 }
 
 void registry_configure(struct service_state *s, const struct service_conf *conf)
@@ -175,7 +197,7 @@ void registry_configure(struct service_state *s, const struct service_conf *conf
         breaker_watch(s->breaker, on_transition, s); /* how it begins is no transition */
     s->configured = true;
     outlier_group_configure(&s->outliers, &outlier);
-    limit_configure(&s->limit, conf->max_requests, conf->queue);
+    configure_limit(s, conf);
     retry_budget_configure(&s->budget, conf->retries.budget_percent,
                            conf->retries.budget_min_per_s);
 }

@@ -13,6 +13,7 @@
 #include "base/list.h"
 #include "base/reason.h"
 #include "circuit/breaker.h"
+#include "circuit/adaptive.h"
 #include "circuit/limit.h"
 #include "circuit/outlier.h"
 #include "circuit/quantile.h"
@@ -64,6 +65,7 @@ struct service_state {
     struct breaker *breaker;
     struct outlier_group outliers;
     struct limit limit;
+    struct adaptive adaptive; /* sets limit.max_active when it is enabled */
     struct retry_budget budget;
     struct quantile first_byte;       /* of first tries; fed only where requests are hedged */
     _Atomic uint64_t cursor;          /* round-robin position */
