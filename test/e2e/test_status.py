@@ -15,8 +15,8 @@ MEMBERS = {
                   "not_closed forced newest_transition attention listeners listeners_dropped",
     "/v1/services": "services latency_bounds_ms",
     "/v1/services/orders": "name breaker data_age_ms index watch requests responses reasons retries "
-                           "in_flight waiting rejected_overload latency_ms retry_budget available panic "
-                           "instances",
+                           "in_flight limit waiting rejected_overload adaptive latency_ms retry_budget "
+                           "available panic instances",
     "/v1/breakers": "breakers",
     "/v1/breakers/orders": "service enabled state since since_ms_ago reopens_in_ms trips trips_in_a_row "
                            "rejected probes_in_flight probes_succeeded window last_trip transitions "
