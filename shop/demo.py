@@ -12,6 +12,7 @@ It ends exactly the processes that it started and removes its temporary folder.
 import argparse
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -30,6 +31,9 @@ SERVICES = {"users": ("users", 2), "products": ("products", 3), "orders": ("orde
 # Impatient settings, so that a person can watch the breaker open and close.
 ORDERS_BREAKER = {"failure_rate": 50, "minimum_requests": 10, "window": "10s", "open_for": "3s",
                   "half_open_requests": 3}
+# A shop without parcel tracking is still a shop.
+SHIPPING_FALLBACK = [{"on": ["any", "5xx"], "cache": {"max_age": "10m"}},
+                     {"on": ["any", "5xx"], "static": {"status": 200, "json": {"shipments": []}}}]
 
 
 # Small helpers.
@@ -89,6 +93,9 @@ class Demo:
         self.frontdesk = os.environ.get("FRONTDESK_BIN") or os.path.join(build, "frontdesk")
         self.shop = os.path.join(build, "shop", "shop")
         self.folder = tempfile.mkdtemp(prefix="frontdesk-demo-")
+        self.token = os.path.join(self.folder, "admin.token")
+        with open(os.open(self.token, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
+            file.write(secrets.token_hex(16) + "\n")
         self.processes = {}
         self.instances = {}
         self.consul = None
@@ -141,10 +148,13 @@ class Demo:
 
     def configuration(self):
         config = {"listeners": [{"address": "127.0.0.1:%d" % self.port}],
-                  "admin": {"address": "127.0.0.1:%d" % self.admin_port},
-                  "services": {"orders": {"breaker": ORDERS_BREAKER}}}
+                  "admin": {"address": "127.0.0.1:%d" % self.admin_port,
+                            "token_file": self.token},
+                  "services": {"orders": {"breaker": ORDERS_BREAKER},
+                               "shipping": {"fallback": SHIPPING_FALLBACK}}}
         if self.consul:
             config["consul"] = {"address": self.consul, "expose": "tagged"}
+            config["fleet"] = {"name": "demo"}
             return config
         config["routes"] = []
         for service, (path, _) in SERVICES.items():
@@ -187,6 +197,13 @@ class Demo:
             process.wait()
 
     # What the tour uses.
+
+    def command(self, *words):
+        """frontdesk WORDS as on-call types it: (exit status, what it printed)."""
+        done = subprocess.run([self.frontdesk, *words, "-a", "127.0.0.1:%d" % self.admin_port],
+                              env=dict(os.environ, FRONTDESK_TOKEN_FILE=self.token), timeout=20,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        return done.returncode, done.stdout
 
     def get(self, path):
         return call(self.url + path)
@@ -238,6 +255,20 @@ Kill an instance: nobody notices.
   kill -9 {victim}                          # products-1
   for i in $(seq 20); do curl -s -o /dev/null -w '%{{http_code}} ' {url}/products/; done
 
+Lose a service that has a fallback: clients get the last good answer.
+  curl -i '{url}/shipments/?order=o1'
+  for u in {shipping}; do curl -X PUT -d '{{"mode":"fail"}}' $u/_chaos; done
+  curl -i '{url}/shipments/?order=o1'       # 200, Frontdesk-Fallback: cache
+  for u in {shipping}; do curl -X PUT -d '{{"mode":"ok"}}' $u/_chaos; done
+
+Be on call: look, take a breaker in hand, see it end by itself; ask where a request would go.
+  export FRONTDESK_TOKEN_FILE={token}       # the status page asks for what is in it
+  {frontdesk} status -a {address} --watch
+  {frontdesk} breaker open payments --for 1m --reason "double charges" -a {address}
+  curl -i {url}/payments/
+  {frontdesk} breakers payments -a {address}
+  {frontdesk} explain GET {url}/orders/o1 -a {address}
+
 Break a service: its breaker opens, the others do not feel it, and it closes by itself.
   for u in {orders}; do curl -X PUT -d '{{"mode":"fail"}}' $u/_chaos; done
   for i in $(seq 30); do curl -s -o /dev/null -w '%{{http_code}} ' {url}/orders/; done
@@ -254,13 +285,18 @@ Bring a new service: it is callable the moment it has registered.
 """
 
 
+def instances_of(demo, service):
+    return " ".join(url for name, url in demo.instances.items() if name.startswith(service + "-"))
+
+
 def print_tour(demo):
     text = TOUR + (TOUR_CONSUL if demo.consul else "")
     print(text.format(
         url=demo.url, admin=demo.admin, shop=demo.shop,
         consul=demo.consul or "none to be had here: the instances come from a static list",
-        victim=demo.processes["products-1"].pid,
-        orders=" ".join(url for name, url in demo.instances.items() if name.startswith("orders-"))))
+        victim=demo.processes["products-1"].pid, token=demo.token, frontdesk=demo.frontdesk,
+        address=demo.admin.split("//")[1], orders=instances_of(demo, "orders"),
+        shipping=instances_of(demo, "shipping")))
     print("Ctrl-C ends everything.", flush=True)
 
 
@@ -326,6 +362,31 @@ def check_new_service(demo):
     poll(lambda: demo.get("/reviews/")[0] in (404, 503), 5, "404 or 503 for /reviews/")
 
 
+def check_fallback(demo):
+    """a failing service with a fallback: clients get the last good answer, then a new one"""
+    target = "/shipments/?order=o1"
+    good = poll(lambda: demo.get(target)[0] == 200 and demo.get(target)[2], 5, "GET " + target)
+    demo.chaos("shipping", mode="fail", status=500)
+    for _ in range(20):
+        status, headers, text = demo.get(target)
+        assert (status, headers.get("Frontdesk-Fallback"), text) == (200, "cache", good), (status, text)
+    demo.chaos("shipping", mode="ok")
+    poll(lambda: demo.get(target)[1].get("Frontdesk-Fallback") is None, 30, "shipping answers again")
+
+
+def check_operator(demo):
+    """a breaker forced open by hand: refused at once, shown with author and end, ends by itself"""
+    status, text = demo.command("breaker", "open", "payments", "--for", "2s", "--reason", "demo")
+    assert status == 0, text
+    status, headers, _ = demo.get("/payments/")
+    assert (status, headers.get("Frontdesk-Reason")) == (503, "breaker_open"), status
+    status, text = demo.command("breakers", "payments")
+    assert "forced open" in text.replace("_", " ") and "demo" in text, text
+    poll(lambda: demo.get("/payments/")[0] == 200, 10, "payments answers again")
+    status, text = demo.command("explain", "GET", demo.url + "/payments/")
+    assert status == 0 and "payments" in text, text
+
+
 def check_status_pages(demo):
     """the status page and /v1/status answer"""
     status, headers, text = call(demo.admin + "/")
@@ -335,8 +396,8 @@ def check_status_pages(demo):
 
 def run_checks(demo):
     """Every step, also after one that failed; True when all passed."""
-    steps = [check_whole_shop, check_rotation, check_kill, check_breaker, check_new_service,
-             check_status_pages]
+    steps = [check_whole_shop, check_rotation, check_kill, check_breaker, check_fallback,
+             check_operator, check_new_service, check_status_pages]
     if not demo.consul:
         steps.remove(check_new_service)  # a static list does not grow
     failed = []
