@@ -104,8 +104,8 @@ static inline void model_send(struct model *m, struct model_request r)
     if (!limit_acquire(&g->limit)) {
         g->refused++;
         if (r.closed)
-            model_push(m, (struct model_event){m->now_ns + 2 * NS_PER_MS +
-                                                   (uint64_t)model_exponential(m, 2e6),
+            model_push(m, (struct model_event){m->now_ns + 20 * NS_PER_MS +
+                                                   (uint64_t)model_exponential(m, 20e6),
                                                MODEL_SEND, r});
         return;
     }
