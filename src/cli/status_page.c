@@ -254,6 +254,13 @@ bool status_page_consul_away(const struct status_page *p)
            !json_is_true(json_object_get(consul, "connected"));
 }
 
+int status_page_shed_level(const struct status_page *p)
+{
+    const json_t *overload = json_object_get(p->status, "overload");
+
+    return (int)json_integer_value(json_object_get(overload, "level"));
+}
+
 /* Errors that trip nothing are no state: they rank a line, but the gateway has judged them. */
 static bool needs_attention(const struct service_line *l)
 {
@@ -263,7 +270,7 @@ static bool needs_attention(const struct service_line *l)
 
 int status_page_exit(const struct status_page *p)
 {
-    if (status_page_consul_away(p))
+    if (status_page_consul_away(p) || status_page_shed_level(p) > 0)
         return 3;
     for (size_t i = 0; i < p->n; i++)
         if (needs_attention(&p->lines[i]))
@@ -301,6 +308,9 @@ static json_t *worst_part(const struct status_page *p)
     if (status_page_consul_away(p))
         return json_pack("{s:i,s:n,s:s}", "attention", (int)ATTENTION_SERIOUS, "service", "state",
                          "consul_away");
+    if (status_page_shed_level(p) > 0)
+        return json_pack("{s:i,s:n,s:s}", "attention", (int)ATTENTION_SERIOUS, "service", "state",
+                         "shedding");
     return json_null();
 }
 

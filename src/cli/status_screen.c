@@ -363,6 +363,15 @@ static void put_consul(struct lines *l, const struct status_page *p)
         put_line(l, format("Consul: connected, last answer %s ago", age), NULL);
 }
 
+static void put_shedding(struct lines *l, const struct status_page *p)
+{
+    static const char *const refused[] = {"", "low", "low and normal", "low, normal and high"};
+    int level = status_page_shed_level(p);
+
+    if (level >= 1 && level <= 3)
+        put_line(l, format("SATURATED: refuses routes of %s importance", refused[level]), "31;1");
+}
+
 /* What is well needs no line where lines are few. */
 enum { ROOM_FOR_ALL = 10, ROOM_FOR_HEAD = 4 };
 
@@ -383,6 +392,7 @@ static void put_head(struct lines *l, const struct status_page *p)
              NULL);
     if (!l->limited || l->left >= ROOM_FOR_ALL || status_page_consul_away(p))
         put_consul(l, p);
+    put_shedding(l, p);
     if (!l->limited || l->left >= ROOM_FOR_ALL)
         put_line(l, format("%s", ""), NULL);
 }

@@ -26,8 +26,16 @@ function gatewayTroubles(status) {
   if (status.draining) list.push("This gateway is draining");
   else if (!status.ready) list.push("This gateway is not ready");
   if (status.consul.enabled && !status.consul.connected) list.push("Consul is away");
+  const refused = refusedRoutes(status);
+  if (refused) list.push(`This gateway is saturated and refuses routes of ${refused} importance`);
   if (status.reload.last_error) list.push("The last configuration was refused");
   return list;
+}
+
+// In words, which routes give way at the present level of load shedding; "" for none.
+function refusedRoutes(status) {
+  const level = status.overload ? status.overload.level : 0;
+  return ["", "low", "low and normal", "low, normal and high"][level] || "";
 }
 
 export function drawVerdict(v, live, name) {
@@ -82,6 +90,11 @@ export function drawProblems(status) {
     list.push("Consul: " + status.consul.last_error);
   if (status.reload.last_error)
     list.push(`The configuration of ${words.clock(Date.parse(status.reload.last))} was refused: ${status.reload.last_error}`);
+  const refused = refusedRoutes(status);
+  if (refused)
+    list.push(`Saturated since ${words.clock(Date.parse(status.overload.since))}: refuses routes of ${refused} importance`);
+  for (const hook of status.webhooks || [])
+    if (hook.last_error) list.push(`Webhook ${hook.name || hook.url}: ${hook.last_error}`);
   if (status.access_log_dropped) list.push(status.access_log_dropped + " lines of the access log were lost");
   for (const p of status.problems || [])
     list.push(`Left out: ${p.subject}${p.service ? " of " + p.service : ""}: ${p.why}`);

@@ -180,6 +180,13 @@ static void test_document(void **state)
     assert_string_equal(doc_text(json_object_get(doc, "worst"), "state"), "consul_away");
     assert_int_equal(status_page_exit(p), 3);
     json_decref(doc);
+    json_object_set_new(json_object_get(p->status, "consul"), "connected", json_true());
+    assert_int_equal(status_page_exit(p), 0);
+    json_object_set_new(p->status, "overload", said("{\"level\": 1}"));
+    doc = status_page_document(p);
+    assert_string_equal(doc_text(json_object_get(doc, "worst"), "state"), "shedding");
+    assert_int_equal(status_page_exit(p), 3);
+    json_decref(doc);
     status_page_free(&p);
 }
 
