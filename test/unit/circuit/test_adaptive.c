@@ -230,14 +230,21 @@ static void bench_init(struct bench *b, const struct adaptive_options *o)
     adaptive_configure(&b->adaptive, o, b->now_ns);
 }
 
-/* So many samples of 10 ms, a millisecond apart, with so many in flight; every nth dropped. */
-static void feed(struct bench *b, unsigned n, uint32_t in_flight, unsigned drop_every)
+/* So many samples, a millisecond apart, with so many in flight; every nth dropped. */
+static void feed_late(struct bench *b, unsigned n, uint32_t in_flight, unsigned drop_every,
+                      unsigned latency_ms)
 {
     for (unsigned i = 1; i <= n; i++) {
         b->now_ns += NS_PER_MS;
         b->limit.active = in_flight;
-        adaptive_sample(&b->adaptive, b->now_ns, 10 * NS_PER_MS, drop_every && i % drop_every == 0);
+        adaptive_sample(&b->adaptive, b->now_ns, latency_ms * NS_PER_MS,
+                        drop_every && i % drop_every == 0);
     }
+}
+
+static void feed(struct bench *b, unsigned n, uint32_t in_flight, unsigned drop_every)
+{
+    feed_late(b, n, in_flight, drop_every, 10);
 }
 
 static struct adaptive_info look(struct bench *b)
@@ -358,6 +365,90 @@ static void silence_in_a_probe_ends_it_with_the_next_request(void **state)
     assert_true(b.limit.max_active >= 20);
 }
 
+/* A first baseline of 20 ms that its probe finds to be 10: the next probe is at the next second. */
+static void bench_probed(struct bench *b)
+{
+    bench_init(b, &usual);
+    feed_late(b, 150, 20, 0, 20);
+    assert_true(look(b).probing);
+    feed(b, 400, 10, 0);
+    assert_int_equal(look(b).baseline_ns, 10 * NS_PER_MS);
+    assert_int_equal(look(b).probes, 1);
+}
+
+static void lone_probe_only_lowers(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    bench_probed(&b);
+    while (!look(&b).probing)
+        feed(&b, 1, b.limit.max_active, 0);
+    assert_in_range(b.now_ns, 1003 * NS_PER_S, 1003 * NS_PER_S + 10 * NS_PER_MS);
+    feed_late(&b, 500, 5, 0, 30);
+    assert_false(look(&b).probing);
+    assert_int_equal(look(&b).baseline_ns, 10 * NS_PER_MS);
+}
+
+static void probe_of_all_raises(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    bench_probed(&b);
+    feed(&b, 2000, 5, 0);
+    while (!look(&b).probing || look(&b).probes < 3)
+        feed_late(&b, 1, b.limit.max_active, 0, 30);
+    assert_in_range(b.now_ns, 1005 * NS_PER_S, 1005 * NS_PER_S + 10 * NS_PER_MS);
+    feed_late(&b, 400, 5, 0, 30);
+    assert_int_equal(look(&b).baseline_ns, 30 * NS_PER_MS);
+}
+
+static void drift_ends_at_what_was_probed(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    bench_probed(&b);
+    feed_late(&b, 20000, 3, 0, 8);
+    assert_in_range(look(&b).baseline_ns, 8 * NS_PER_MS, 9 * NS_PER_MS);
+    feed_late(&b, 20000, 3, 0, 14);
+    assert_int_equal(look(&b).baseline_ns, 10 * NS_PER_MS);
+}
+
+static void latency_takes_half_between_probes(void **state)
+{
+    uint32_t before;
+    struct bench b;
+
+    (void)state;
+    bench_probed(&b);
+    while (look(&b).probes < 2 || look(&b).probing)
+        feed(&b, 1, b.limit.max_active, 0);
+    feed(&b, 500, 12, 0);
+    before = b.limit.max_active;
+    b.now_ns = 1005 * NS_PER_S + 10 * NS_PER_MS;
+    feed(&b, 300, 3, 0);
+    for (int i = 0; i < 4000 && !look(&b).probing; i++)
+        feed_late(&b, 1, b.limit.max_active, 0, 100);
+    assert_int_equal(look(&b).cause, ADAPTIVE_BY_LATENCY);
+    assert_int_equal(look(&b).changed_to, before / 2);
+}
+
+static void one_request_after_an_hour_is_no_window(void **state)
+{
+    uint32_t before;
+    struct bench b;
+
+    (void)state;
+    bench_probed(&b);
+    adaptive_configure(&b.adaptive, &usual, b.now_ns); /* begins a window */
+    before = b.limit.max_active;
+    b.now_ns += 3600 * NS_PER_S;
+    feed(&b, 5, 1, 1);
+    assert_int_equal(b.limit.max_active, before);
+}
+
 static void *sample_much(void *arg)
 {
     struct bench *b = arg;
@@ -408,6 +499,11 @@ int main(void)
         cmocka_unit_test(learnt_limit_survives_a_reload),
         cmocka_unit_test(probes_before_it_grows),
         cmocka_unit_test(silence_in_a_probe_ends_it_with_the_next_request),
+        cmocka_unit_test(lone_probe_only_lowers),
+        cmocka_unit_test(probe_of_all_raises),
+        cmocka_unit_test(drift_ends_at_what_was_probed),
+        cmocka_unit_test(latency_takes_half_between_probes),
+        cmocka_unit_test(one_request_after_an_hour_is_no_window),
         cmocka_unit_test(holds_between_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
