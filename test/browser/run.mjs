@@ -6,7 +6,9 @@
 //
 // Wants $FRONTDESK_BIN (or build/release/frontdesk), chromium ($CHROMIUM, or the one on PATH) and
 // playwright-core in build/browser: ./setup --browser. A case that fails leaves a picture of its last
-// page in build/browser/. The last line is "browser: N passed, N failed".
+// page in build/browser/. As in test/e2e/run.py, one that fails runs once more after the others, and
+// counts as unstable when it passes then; unless all fail, or more than MOST_AGAIN. The last line is
+// "browser: N passed, N failed, N unstable".
 import { createRequire } from "node:module";
 import fs from "node:fs";
 import path from "node:path";
@@ -16,6 +18,7 @@ import { openPage, startWorld } from "./lib.mjs";
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const BUILD = path.resolve(HERE, "../../build/browser");
 const CASE_MS = 120000;
+const MOST_AGAIN = 2;
 
 const { chromium } = createRequire(path.join(BUILD, "any.js"))("playwright-core");
 
@@ -72,14 +75,21 @@ async function main() {
   const root = process.getuid() === 0 ? ["--no-sandbox"] : [];
   const browser = await chromium.launch({ executablePath, args: ["--disable-dev-shm-usage", ...root] });
   const world = startWorld();
-  let passed = 0, failed = 0;
-  for (const [name, fn] of await collect(process.argv[2] || "")) {
-    if (await runCase(browser, world, name, fn)) passed++;
-    else failed++;
-  }
+  const cases = await collect(process.argv[2] || "");
+  const run = async (list) => {
+    const bad = [];
+    for (const one of list) if (!(await runCase(browser, world, ...one))) bad.push(one);
+    return bad;
+  };
+  const bad = await run(cases);
+  const again = bad.length && bad.length <= MOST_AGAIN && bad.length < cases.length;
+  if (again) console.log("again, alone:");
+  const still = again ? await run(bad) : bad;
+  for (const one of bad) if (!still.includes(one)) console.log(`unstable: ${one[0]}`);
   world.close();
   await browser.close();
-  console.log(`browser: ${passed} passed, ${failed} failed`);
+  const passed = cases.length - bad.length, failed = still.length;
+  console.log(`browser: ${passed} passed, ${failed} failed, ${bad.length - failed} unstable`);
   process.exitCode = failed || !passed ? 1 : 0;
 }
 

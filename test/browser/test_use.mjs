@@ -114,10 +114,12 @@ export default {
     await until(async () => (await names(page))[0] === "service-1700", "the first that fits");
     t.say(`filtered within ${Date.now() - before} ms`);
     await page.fill("#filter", "");
+    await until(async () => (await names(page))[0] === "service-0000", "the whole list");
     await page.focus("#filter");
     await page.keyboard.press("ArrowDown");
     for (let i = 0; i < 40; i++) await page.keyboard.press("j");
-    await until(async () => (await focused(page)) === "service-0040", "40 rows further by keys");
+    await until(async () => (await focused(page)) === "service-0040",
+      `40 rows further by keys, not ${await focused(page)}`);
     check(await page.evaluate(() => {
       const r = document.activeElement.getBoundingClientRect();
       return r.top >= 0 && r.bottom <= innerHeight;
