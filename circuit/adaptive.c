@@ -46,7 +46,7 @@ void adaptive_release(struct adaptive *a)
     pthread_mutex_destroy(&a->lock);
 }
 
-/* --- under the lock -------------------------------------------------------------------------- */
+/* The lock is held from here to close_window(). */
 
 static double tolerance(const struct adaptive *a)
 {
@@ -248,8 +248,6 @@ static void close_window(struct adaptive *a, uint64_t now_ns)
     if (!a->probing)
         wake_at_probe(a);
 }
-
-/* --- for everyone ----------------------------------------------------------------------------- */
 
 static void forget(struct adaptive *a, uint64_t now_ns)
 {

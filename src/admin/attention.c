@@ -12,8 +12,6 @@
 
 enum { MOST = 20, RECENT_STEPS = 6, RECENT_MINIMUM = 20, TEXT_MAX = 1024 };
 
-/* --- how bad ---------------------------------------------------------------------------------- */
-
 static bool many_errors(const struct look *l, const struct service_row *row, uint64_t *ret_requests,
                         uint64_t *ret_errors)
 {
@@ -39,8 +37,6 @@ enum attention attention_of(const struct look *l, const struct service_row *row)
         return ATTENTION_NOTE;
     return ATTENTION_NONE;
 }
-
-/* --- the sentence ----------------------------------------------------------------------------- */
 
 struct text {
     char *at;
@@ -221,8 +217,6 @@ void attention_text(const struct look *l, const struct service_row *row, char *r
     say_meanwhile(&t, row);
     say(&t, ".");
 }
-
-/* --- the list --------------------------------------------------------------------------------- */
 
 struct candidate {
     const struct service_row *row;

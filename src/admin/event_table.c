@@ -127,8 +127,6 @@ void event_table_touch(struct event_table *t, const struct look *l, uint32_t slo
     t->any_change = true;
 }
 
-/* --- as events -------------------------------------------------------------------------------- */
-
 static void open_event(struct event_table *t, bool full)
 {
     t->text.n = 0;

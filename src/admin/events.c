@@ -52,8 +52,6 @@ struct events {
     json_t *fleet; /* as last sent; owned */
 };
 
-/* --- sending ---------------------------------------------------------------------------------- */
-
 static size_t unread(const struct listener *n)
 {
     return evbuffer_get_length(bufferevent_get_output(evhttp_connection_get_bufferevent(n->conn)));
@@ -122,8 +120,6 @@ static void add_event(struct evbuffer *b, const char *name, uint64_t id, json_t 
     json_decref(doc);
 }
 
-/* --- listeners come and go -------------------------------------------------------------------- */
-
 static void forget(struct listener *n)
 {
     struct events *e = n->events;
@@ -175,8 +171,6 @@ static void close_all(struct events *e)
         evhttp_send_reply_end(req);
     }
 }
-
-/* --- the tick --------------------------------------------------------------------------------- */
 
 static json_t *status_event(const struct events *e, const struct look *l, json_t *status)
 {
@@ -249,8 +243,6 @@ static void on_tick(evutil_socket_t fd, short events, void *arg)
     (void)events;
     tick(arg);
 }
-
-/* --- transitions ------------------------------------------------------------------------------ */
 
 static bool wants(const struct listener *n, const struct transition *t)
 {
@@ -333,8 +325,6 @@ static uint64_t add_missed(struct events *e, struct listener *n, const char *aft
     free(all);
     return lost;
 }
-
-/* --- a new one -------------------------------------------------------------------------------- */
 
 static void add_hello(struct events *e, const struct look *l, bool writable, uint64_t lost,
                       struct evbuffer *b)

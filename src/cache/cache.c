@@ -79,9 +79,6 @@ struct cache *cache_new(size_t size, size_t max_answer, uint64_t seed)
     return c;
 }
 
-/* --- accounts ----------------------------------------------------------------------------------
- */
-
 static void give_back(struct cache *c, size_t bytes, bool draft)
 {
     if (draft)
@@ -196,9 +193,6 @@ void cache_configure(struct cache *c, size_t size, size_t max_answer)
     pthread_mutex_unlock(&c->lock);
 }
 
-/* --- lookup ------------------------------------------------------------------------------------
- */
-
 static uint64_t hash_key(const struct cache *c, const struct cache_key *k)
 {
     uint64_t h = hash_str(k->scope, c->seed);
@@ -264,9 +258,6 @@ void cache_remove(struct cache *c, const struct cache_key *k)
     drop(c, hash, k, NULL);
     pthread_mutex_unlock(&c->lock);
 }
-
-/* --- storing -----------------------------------------------------------------------------------
- */
 
 static bool is_recent(uint64_t at_ns, uint64_t now_ns)
 {

@@ -19,9 +19,6 @@ struct fallback_draft {
     struct str json;
 };
 
-/* --- on ----------------------------------------------------------------------------------------
- */
-
 /* Failures in which the service could not do its part and nothing of an answer was sent. */
 bool fallback_covers(enum reason why)
 {
@@ -135,9 +132,6 @@ static int on_read(struct reader *r, const struct node *n, void *at)
     }
     return 0;
 }
-
-/* --- static ------------------------------------------------------------------------------------
- */
 
 static const char *answer_header_problem(const char *name)
 {
@@ -304,9 +298,6 @@ static int static_read(struct reader *r, const struct node *n, void *at)
     return 0;
 }
 
-/* --- one item ----------------------------------------------------------------------------------
- */
-
 static const struct field cache_fields[] = {
     DURATION("max_age", fallback_draft, conf.max_age_ms, 1, 7 * 24 * HOURS, "1h",
              "An answer that was stored longer ago is not used."),
@@ -393,9 +384,6 @@ int fallback_check_self(struct reader *r, const struct node *n, const struct fal
     return 0;
 }
 
-/* --- fallback_cache ----------------------------------------------------------------------------
- */
-
 static const struct field fallback_cache_fields[] = {
     SIZE("size", fallback_cache_conf, size, 64 << 10, 1ll << 40, "64m",
          "Memory for all stored answers, what keeps them in order included. The answers that were "
@@ -412,9 +400,6 @@ int fallback_cache_check(struct reader *r, const struct node *n, void *at)
 
     return c->max_answer > c->size ? node_error(n, r->err, "max_answer is larger than size") : 0;
 }
-
-/* --- questions ---------------------------------------------------------------------------------
- */
 
 const char *fallback_name(enum fallback_kind kind)
 {

@@ -24,8 +24,6 @@ static int bind_address(struct reader *r, const struct node *n, const char **ret
     return 0;
 }
 
-/* --- listeners -------------------------------------------------------------------------------- */
-
 static int listener_address_read(struct reader *r, const struct node *n, void *at)
 {
     struct listener_conf *l = at;
@@ -79,8 +77,6 @@ int listeners_read(struct reader *r, const struct node *n, void *at)
                                   c->listeners[i].address);
     return 0;
 }
-
-/* --- admin ------------------------------------------------------------------------------------ */
 
 static int admin_address_read(struct reader *r, const struct node *n, void *at)
 {

@@ -14,9 +14,6 @@ struct route_draft {
     bool strip_prefix;
 };
 
-/* --- conditions on headers and query -----------------------------------------------------------
- */
-
 struct condition_draft {
     const char *name, *value, *prefix;
     bool present, invert;
@@ -103,9 +100,6 @@ static int methods_read(struct reader *r, const struct node *n, void *at)
     return 0;
 }
 
-/* --- targets ------------------------------------------------------------------------------------
- */
-
 static const struct field target_fields[] = {
     STRING("service", target_conf, service, NULL, value_name_problem,
            "Name of the service. Required."),
@@ -161,9 +155,6 @@ static int sticky_read(struct reader *r, const struct node *n, void *at)
     return c->sticky_name ? 0 : -1;
 }
 
-/* --- redirect
- * ------------------------------------------------------------------------------------- */
-
 static int redirect_status_read(struct reader *r, const struct node *n, void *at)
 {
     static const unsigned known[] = {301, 302, 303, 307, 308};
@@ -210,9 +201,6 @@ static int redirect_finish(struct reader *r, const struct node *n, void *at)
         c->redirect_status = 302;
     return 0;
 }
-
-/* --- header changes
- * ------------------------------------------------------------------------------- */
 
 struct changes {
     struct header_change *items;
@@ -331,9 +319,6 @@ static int response_headers_read(struct reader *r, const struct node *n, void *a
 
     return changes_read(r, n, &c->response_headers, &c->nresponse_headers);
 }
-
-/* --- the route
- * ------------------------------------------------------------------------------------ */
 
 static const char *const match_words[] = {"prefix", "exact", "pattern", NULL};
 

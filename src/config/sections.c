@@ -8,9 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- consul -------------------------------------------------------------------------------------
- */
-
 static const char *const expose_words[] = {"none", "tagged", "all", NULL};
 
 static const char *consul_address_problem(const char *text)
@@ -153,9 +150,6 @@ static int consul_finish(struct reader *r, const struct node *n, void *at)
     return 0;
 }
 
-/* --- limits
- * --------------------------------------------------------------------------------------- */
-
 static const struct field limits_fields[] = {
     SIZE("request_line", limits_conf, max_request_line, 64, 1 << 20, "8k",
          "Longest request line; beyond it 414 (`uri_too_long`)."),
@@ -179,9 +173,6 @@ static const struct field limits_fields[] = {
              "Client connections in all."),
 };
 static const struct section limits_section = {limits_fields, ARRAY_LEN(limits_fields)};
-
-/* --- top level
- * ------------------------------------------------------------------------------------ */
 
 static int defaults_read(struct reader *r, const struct node *n, void *at)
 {

@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-/* --- instances ------------------------------------------------------------------------------ */
-
 struct instance_draft {
     struct static_instance conf;
     const char *address;
@@ -53,8 +51,6 @@ static int instances_read(struct reader *r, const struct node *n, void *at)
     s->instances = items;
     return items ? 0 : -1;
 }
-
-/* --- balance -------------------------------------------------------------------------------- */
 
 static const char *const policies[] = {"round_robin", "least_request",   "peak_ewma",
                                        "random",      "consistent_hash", NULL};
@@ -150,8 +146,6 @@ static int policy_read(struct reader *r, const struct node *n, void *at)
     return key_read(r, &balance_section, "policy", n, at);
 }
 
-/* --- retries -------------------------------------------------------------------------------- */
-
 /* Adds a status to a list that 0 ends; full when its last place is used. */
 static int add_status(struct reader *r, const struct node *n, uint16_t *list, size_t cap)
 {
@@ -234,8 +228,6 @@ static const struct field retries_fields[] = {
 };
 static const struct section retries_section = {retries_fields, ARRAY_LEN(retries_fields)};
 
-/* --- breaker, outlier, keepalive ------------------------------------------------------------- */
-
 static int failure_statuses_read(struct reader *r, const struct node *n, void *at)
 {
     struct breaker_conf *b = at;
@@ -308,8 +300,6 @@ static const struct field keepalive_fields[] = {
              "An idle connection is closed after this time. Keep it below the service's own."),
 };
 static const struct section keepalive_section = {keepalive_fields, ARRAY_LEN(keepalive_fields)};
-
-/* --- the service ------------------------------------------------------------------------------ */
 
 static const char *const host_words[] = {"instance", "preserve", NULL};
 

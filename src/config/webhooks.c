@@ -13,9 +13,6 @@ enum { MAX_WEBHOOKS = 16, MAX_URL = 2048 };
 static const char *const event_words[] = {"open",    "half_open", "closed", "forced",
                                           "ejected", "restored",  "shadow", NULL};
 
-/* --- url ---------------------------------------------------------------------------------------
- */
-
 /* Host and port: what lies between the scheme, user information and the path. */
 static struct str authority_of(const char *url, bool *ret_user)
 {
@@ -71,9 +68,6 @@ static int url_read(struct reader *r, const struct node *n, void *at)
     return 0;
 }
 
-/* --- on ----------------------------------------------------------------------------------------
- */
-
 static int event_read(struct reader *r, const struct node *n, unsigned *on)
 {
     static const char expected[] = "open, half_open, closed, forced, ejected, restored or shadow";
@@ -104,9 +98,6 @@ static int on_read(struct reader *r, const struct node *n, void *at)
     }
     return 0;
 }
-
-/* --- the list ----------------------------------------------------------------------------------
- */
 
 static const struct field webhook_fields[] = {
     {.key = "url",

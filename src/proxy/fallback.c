@@ -8,9 +8,6 @@
 
 #include <stdlib.h>
 
-/* --- can it answer? ----------------------------------------------------------------------------
- */
-
 static const struct service_view *service_of(const struct exchange *x, unsigned at)
 {
     const struct snapshot *s = x->held->snapshot;
@@ -114,9 +111,6 @@ bool fallback_replaces(struct exchange *x)
     x->status = status;
     return true;
 }
-
-/* --- another service ---------------------------------------------------------------------------
- */
 
 static void forget_tries(struct exchange *x)
 {

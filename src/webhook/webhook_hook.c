@@ -56,9 +56,6 @@ static void wait_ms(struct hook *h, uint64_t ms)
     event_add(h->again, &tv);
 }
 
-/* --- what becomes of a try ---------------------------------------------------------------------
- */
-
 static void end_delivery(struct hook *h)
 {
     free(h->body);
@@ -126,9 +123,6 @@ static void on_done(void *arg, const struct fetch_answer *a)
     judge(h, a->status, a->error);
     hook_pump(h);
 }
-
-/* --- a try -------------------------------------------------------------------------------------
- */
 
 /* The gateway's name may hold what a header may not. */
 static void make_key(struct hook *h, const struct webhook_item *item)
@@ -211,9 +205,6 @@ static void on_again(evutil_socket_t fd, short events, void *arg)
     hook_pump(arg);
 }
 
-/* --- life --------------------------------------------------------------------------------------
- */
-
 struct hook *hook_new(const struct hook_context *context, const struct webhook_conf *c)
 {
     struct hook *h = alloc_or_abort(sizeof *h);
@@ -277,9 +268,6 @@ void hook_push(struct hook *h, const struct transition *t)
     if (webhook_events(t) & h->on)
         webhook_queue_push(&h->queue, t);
 }
-
-/* --- what is shown -----------------------------------------------------------------------------
- */
 
 struct hook_counters hook_counters(const struct hook *h)
 {

@@ -52,9 +52,6 @@ static bool is(const char *word, const char *other)
     return strcmp(word, other) == 0;
 }
 
-/* --- what it counts as -------------------------------------------------------------------------
- */
-
 static unsigned events_to(const struct transition *t, const char *word)
 {
     const struct state *s = state_of(word);
@@ -73,9 +70,6 @@ unsigned webhook_events(const struct transition *t)
     return events_to(t, t->to) | (events_to(t, t->from) & EVENT(FORCED)) |
            (by_hand ? EVENT(FORCED) : 0);
 }
-
-/* --- the sentence ------------------------------------------------------------------------------
- */
 
 /* A text that grows in a buffer of fixed size; what does not fit is cut. */
 struct writer {
@@ -222,9 +216,6 @@ char *webhook_sentence(const struct transition *t, char *buf)
     put_clean(&clean, raw);
     return buf;
 }
-
-/* --- the body ----------------------------------------------------------------------------------
- */
 
 static const char *summary(const struct webhook_item *item, int64_t now_wall_ms, char *buf)
 {

@@ -89,7 +89,7 @@ export function worstFirst(a, b) {
   return b.placed.a - a.placed.a || b.placed.e - a.placed.e || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
 }
 
-// ---- the filter: words that all must hold; "!word" for the opposite
+// The filter: words that all must hold; "!word" for the opposite
 
 const STATE_WORDS = {
   open: (r) => r.s === "open" || r.s === "forced_open",

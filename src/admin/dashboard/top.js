@@ -107,7 +107,7 @@ export function drawProblems(status) {
   setHidden(box, list.length === 0);
 }
 
-// ---- the other gateways
+// The other gateways.
 
 export function drawFleet(fleet) {
   const chip = byId("fleet-chip");

@@ -85,7 +85,7 @@ export function numbersInWords(cause, t) {
   return causeWords(cause);
 }
 
-// ---- a row of the stream in words: what happened, what clients get meanwhile, what ends it
+// A row of the stream in words: what happened, what clients get meanwhile, what ends it
 
 export const isForced = (r) => r.fby !== undefined && r.fby !== null ||
   r.fwhy !== undefined && r.fwhy !== null || r.s === "forced_open" || r.s === "forced_closed";
@@ -153,7 +153,7 @@ export function whatEnds(r, now) {
   return r.until > now ? "tries again in " + left(r.until - now) : "tries again with the next request";
 }
 
-// ---- transitions
+// Transitions.
 
 export function transitionWords(t) {
   const parts = [numbersInWords(t.cause, t)];

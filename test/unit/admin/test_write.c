@@ -179,8 +179,6 @@ static void only_the_own_origin_may_write(void **state)
             fail_msg("row %zu", i);
 }
 
-/* --- scope: fleet ----------------------------------------------------------------------------- */
-
 static struct {
     bool connected, refuses;
     char service[32], author[32];
@@ -239,8 +237,6 @@ static void the_fleet_is_told(void **state)
         json_decref(doc);
     }
 }
-
-/* --- /v1/transitions -------------------------------------------------------------------------- */
 
 static json_int_t id_at(json_t *doc, size_t i)
 {

@@ -32,9 +32,6 @@ static void assert_within(double x, double low, double high, const char *what)
         fail_msg("%s: %g is not in [%g, %g]", what, x, low, high);
 }
 
-/* --- with a model of a service ------------------------------------------------------------------
- */
-
 static const struct {
     const char *name;
     unsigned servers;
@@ -212,9 +209,6 @@ static void keeps_its_bounds(void **state)
     model_run(&m, 60);
     assert_true(m.gateways[0].lowest >= 10);
 }
-
-/* --- sample by sample
- * ----------------------------------------------------------------------------- */
 
 struct bench {
     struct limit limit;
