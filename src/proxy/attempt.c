@@ -180,16 +180,16 @@ static void sample_latency(struct exchange *x, enum reason why)
 /* What the adaptive concurrency limit goes by. Quick failures are no sign of a quick service. */
 static void sample_for_limit(struct exchange *x, enum reason why)
 {
+    struct adaptive *limit = &x->service->state->adaptive;
     const struct attempt *a = x->attempt;
     unsigned status = a->first_byte_ns ? a->resp.status : 0;
     uint64_t from = a->sent_ns ? a->sent_ns : a->begin_ns;
-    bool late = why == REASON_UPSTREAM_TIMEOUT || why == REASON_CONNECT_TIMEOUT;
 
-    if (late || status == 503)
-        adaptive_sample(&x->service->state->adaptive, x->w->now_ns, 0, true);
+    if (why == REASON_UPSTREAM_TIMEOUT || why == REASON_CONNECT_TIMEOUT || status == 503)
+        adaptive_sample(limit, x->w->now_ns, 0, true);
     else if (status > 0 && status < 500)
-        adaptive_sample(&x->service->state->adaptive, x->w->now_ns,
-                        a->first_byte_ns > from ? a->first_byte_ns - from : 1, false);
+        adaptive_sample(limit, x->w->now_ns, a->first_byte_ns > from ? a->first_byte_ns - from : 1,
+                        false);
 }
 
 /* Gives back what the try holds. Its instance, when it had one. */
@@ -214,13 +214,16 @@ void attempt_end(struct exchange *x, enum reason why)
         return;
     if (why == REASON_NONE || reason_blames_service(why)) {
         bool failed = why != REASON_NONE;
+        enum outlier_event event;
 
         count_outcome(x, why);
         sample_latency(x, why);
-        sample_for_limit(x, why);
-        registry_tell_instance(
-            i, outlier_report(&i->outlier, x->w->now_ns, &x->w->rng, a->probation, failed), why,
-            x->w->now_ns);
+        if (adaptive_active(&i->service->adaptive))
+            if (adaptive_enabled(&x->service->state->adaptive))
+                sample_for_limit(x, why);
+        event = outlier_report(&i->outlier, x->w->now_ns, &x->w->rng, a->probation, failed);
+        if (event != OUTLIER_NOTHING)
+            registry_tell_instance(i, event, why, x->w->now_ns);
         if (failed && x->query.ntried < BALANCE_MAX_TRIED)
             x->query.tried[x->query.ntried++] = &i->load;
     } else {
