@@ -3,6 +3,7 @@
 """Instructions that the gateway spends on one proxied request, by callgrind.
 
     bench/instructions.py [--binary build/release/frontdesk] [--requests 2000] [--functions N]
+                          [--service "concurrency: { adaptive: true }"]
 
 Runs the gateway (one worker, one instance, kept connections on both sides) under valgrind twice, with
 N and with 2 N small GET requests one after the other; the difference divided by N is free of what
@@ -28,19 +29,19 @@ ACCOUNTS = re.compile(r"^(breaker_|outlier_|window_|retry_budget_|limit_|instanc
                       r"latency_|finish_report|count$|request_settle|sample_latency|count_outcome)")
 
 
-def configuration(folder, port, admin, origin):
+def configuration(folder, port, admin, origin, service):
     with open(os.path.join(folder, "frontdesk.yaml"), "w") as file:
         file.write("workers: 1\nlisteners: [ { address: '127.0.0.1:%d' } ]\n"
                    "admin: { address: '127.0.0.1:%d' }\nlimits: { keepalive_requests: 0 }\n"
-                   "services: { orders: { instances: ['%s'] } }\n"
-                   "routes: [ { path: /, service: orders } ]\n" % (port, admin, origin.address))
+                   "services: { orders: { instances: ['%s'], %s } }\n"
+                   "routes: [ { path: /, service: orders } ]\n" % (port, admin, origin.address, service))
 
 
-def run(binary, count, origin):
+def run(binary, count, origin, service):
     """(instructions in all, path of callgrind's output)"""
     port, admin = free_port(), free_port()
     folder = tempfile.mkdtemp(prefix="frontdesk-instructions-")
-    configuration(folder, port, admin, origin)
+    configuration(folder, port, admin, origin, service)
     out = os.path.join(folder, "callgrind.out")
     gateway = subprocess.Popen(["valgrind", "--tool=callgrind", "--callgrind-out-file=" + out, "-q",
                                 binary, "run", "-c", folder],
@@ -80,11 +81,12 @@ def main():
     options.add_argument("--binary", default=os.path.join(ROOT, "build/release/frontdesk"))
     options.add_argument("--requests", type=int, default=2000)
     options.add_argument("--functions", type=int, default=0, metavar="N")
+    options.add_argument("--service", default="", help="more settings of the service, as YAML")
     options = options.parse_args()
     origin = Origin("a")
     try:
-        short, _ = run(options.binary, options.requests, origin)
-        long, out = run(options.binary, 2 * options.requests, origin)
+        short, _ = run(options.binary, options.requests, origin, options.service)
+        long, out = run(options.binary, 2 * options.requests, origin, options.service)
     finally:
         origin.stop()
     print("%.1f instructions a request" % ((long - short) / options.requests))
