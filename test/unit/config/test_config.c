@@ -271,7 +271,8 @@ static void the_commented_examples_load(void **state)
     c = config_load(f->path, &e);
     if (!c)
         fail_msg("%s", e.text);
-    assert_int_equal(c->nservices, 4);
+    assert_int_equal(c->nservices, 5);
+    assert_true(config_service(c, "search")->adaptive.enabled);
     assert_int_equal(config_service(c, "products")->fallback->n, 2);
     assert_int_equal(c->nroutes, 5);
     config_unref(&c);
