@@ -26,6 +26,7 @@ bool common_option(struct admin_options *o, int option, const char *value)
     return false;
 }
 
+static void complain(const char *fmt, va_list args) PRINTF_LIKE(1, 0);
 static void complain(const char *fmt, va_list args)
 {
     struct term t = term_now();

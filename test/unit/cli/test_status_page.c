@@ -199,8 +199,8 @@ static void test_odd_documents(void **state)
         "null",
         "{\"services\": 1, \"breakers\": {}}",
         "{\"services\": [1, null, {}, {\"name\": 2, \"breaker\": [], \"instances\": {}}]}",
-        "{\"breakers\": [{\"service\": \"s\", \"forced\": 1}, 2],"
-        " \"services\": [{\"name\": \"s\", \"latency_ms\": 3}]}",
+        ("{\"breakers\": [{\"service\": \"s\", \"forced\": 1}, 2],"
+         " \"services\": [{\"name\": \"s\", \"latency_ms\": 3}]}"),
     };
 
     (void)state;
