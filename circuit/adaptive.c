@@ -163,9 +163,10 @@ static void end_probe(struct adaptive *a, uint64_t now_ns, double mean_ns)
     set_limit(a, a->now * ratio, ADAPTIVE_BY_PROBE, now_ns);
 }
 
+/* While nothing was answered yet there is nothing to compare with. */
 static bool probe_is_due(const struct adaptive *a, uint64_t now_ns)
 {
-    if (a->probing || !(a->held_back || a->late > 0))
+    if (a->probing || a->baseline_ns == 0 || !(a->held_back || a->late > 0))
         return false;
     return a->probes == 0 || (!a->quick && now_ns >= a->tick_ns) || now_ns >= a->early_ns;
 }

@@ -85,6 +85,7 @@ void adaptive_release(struct adaptive *a);
  * leaves limit.max_active to its caller. */
 void adaptive_configure(struct adaptive *a, const struct adaptive_options *o, uint64_t now_ns);
 
+/* Is there anybody who wants samples? For the path of every request. */
 static inline bool adaptive_enabled(const struct adaptive *a)
 {
     return atomic_load_explicit(&a->enabled, memory_order_relaxed);
@@ -94,11 +95,6 @@ static inline bool adaptive_enabled(const struct adaptive *a)
  * was answered 503). To be called before its place under the limit is given back. Nothing when not
  * enabled. */
 void adaptive_sample(struct adaptive *a, uint64_t now_ns, uint64_t latency_ns, bool dropped);
-/* Is there anybody who wants samples? For the path of every request. */
-static inline bool adaptive_active(const struct adaptive *a)
-{
-    return atomic_load_explicit(&a->enabled, memory_order_relaxed);
-}
 
 struct adaptive_info {
     bool enabled, probing;

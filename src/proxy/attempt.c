@@ -180,8 +180,8 @@ static void sample_latency(struct exchange *x, enum reason why)
 /* What the adaptive concurrency limit goes by. Quick failures are no sign of a quick service. */
 static void sample_for_limit(struct exchange *x, enum reason why)
 {
-    struct adaptive *limit = &x->service->state->adaptive;
     const struct attempt *a = x->attempt;
+    struct adaptive *limit = &a->instance->service->adaptive;
     unsigned status = a->first_byte_ns ? a->resp.status : 0;
     uint64_t from = a->sent_ns ? a->sent_ns : a->begin_ns;
 
@@ -218,9 +218,8 @@ void attempt_end(struct exchange *x, enum reason why)
 
         count_outcome(x, why);
         sample_latency(x, why);
-        if (adaptive_active(&i->service->adaptive))
-            if (adaptive_enabled(&x->service->state->adaptive))
-                sample_for_limit(x, why);
+        if (adaptive_enabled(&i->service->adaptive))
+            sample_for_limit(x, why);
         event = outlier_report(&i->outlier, x->w->now_ns, &x->w->rng, a->probation, failed);
         if (event != OUTLIER_NOTHING)
             registry_tell_instance(i, event, why, x->w->now_ns);

@@ -443,6 +443,70 @@ static void one_request_after_an_hour_is_no_window(void **state)
     assert_int_equal(b.limit.max_active, before);
 }
 
+/* The gateway starts while the service times out at full load: nothing is known yet, and a probe
+ * would find nothing. When it answers again it is limited as ever. */
+static void learns_from_a_service_that_was_down_at_first(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    bench_init(&b, &usual);
+    for (int i = 0; i < 30000; i++)
+        feed(&b, 1, b.limit.max_active, 1);
+    assert_int_equal(b.limit.max_active, 4);
+    assert_int_equal(look(&b).probes, 0);
+    for (int i = 0; i < 10000; i++) {
+        feed(&b, 1, b.limit.max_active, 0);
+        assert_in_range(b.limit.max_active, 4, 1000);
+    }
+    assert_int_equal(look(&b).baseline_ns, 10 * NS_PER_MS);
+    assert_true(look(&b).probes > 0);
+    assert_true(b.limit.max_active > 8);
+}
+
+/* Nothing that a service can do, in whatever order, takes the limit out of its bounds. */
+static void random_life(uint64_t seed)
+{
+    struct adaptive_options o = usual;
+    struct rng rng = {seed};
+    struct bench b;
+
+    bench_init(&b, &o);
+    for (int phase = 0; phase < 60; phase++) {
+        uint32_t step_ns = 1u << rng_below(&rng, 31), most_us = 1u << rng_below(&rng, 28);
+        uint32_t drop_percent = rng_below(&rng, 4) * 33 + rng_below(&rng, 2);
+        uint32_t load_percent = rng_below(&rng, 4) * 40;
+
+        if (rng_below(&rng, 6) == 0) {
+            o.minimum = 1 + rng_below(&rng, 8);
+            o.initial = o.minimum + rng_below(&rng, 30);
+            o.maximum = o.initial + rng_below(&rng, 500);
+            o.tolerance_percent = 110 + rng_below(&rng, 391);
+            o.enabled = rng_below(&rng, 4) > 0;
+            adaptive_configure(&b.adaptive, &o, b.now_ns);
+            o.enabled = true;
+            adaptive_configure(&b.adaptive, &o, b.now_ns);
+        }
+        for (int i = 0; i < 400; i++) {
+            /* Another worker's clock may be a little behind. */
+            b.now_ns = b.now_ns + rng_below(&rng, step_ns) - rng_below(&rng, 2) * NS_PER_MS;
+            b.limit.active = 1 + b.limit.max_active * load_percent / 100;
+            adaptive_sample(&b.adaptive, b.now_ns, 1 + rng_below(&rng, most_us) * 1000ull,
+                            rng_below(&rng, 100) < drop_percent);
+            if (b.limit.max_active < o.minimum || b.limit.max_active > o.maximum)
+                fail_msg("seed %u, phase %d: the limit is %u, not %u to %u", (unsigned)seed, phase,
+                         b.limit.max_active, o.minimum, o.maximum);
+        }
+    }
+}
+
+static void stays_within_its_bounds_whatever_comes(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 200; seed++)
+        random_life(seed);
+}
+
 static void *sample_much(void *arg)
 {
     struct bench *b = arg;
@@ -498,6 +562,8 @@ int main(void)
         cmocka_unit_test(drift_ends_at_what_was_probed),
         cmocka_unit_test(latency_takes_half_between_probes),
         cmocka_unit_test(one_request_after_an_hour_is_no_window),
+        cmocka_unit_test(learns_from_a_service_that_was_down_at_first),
+        cmocka_unit_test(stays_within_its_bounds_whatever_comes),
         cmocka_unit_test(holds_between_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
