@@ -158,7 +158,8 @@ static void on_wake(evutil_socket_t fd, short events, void *arg)
         take_snapshot(w);
     if (commands & WORKER_LISTENERS)
         listeners_update(w);
-    if (commands & WORKER_RESUME_QUEUED)
+    /* With a snapshot a limit may have been raised. */
+    if (commands & (WORKER_RESUME_QUEUED | WORKER_SNAPSHOT))
         queue_resume(w);
     if (commands & WORKER_DRAIN)
         drain(w);

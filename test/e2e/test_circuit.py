@@ -297,6 +297,22 @@ class Limits(Scenario):
         self.assertEqual(sorted(a.reason or "" for a in calls.results()),
                          ["", "overloaded", "overloaded"])
 
+    def test_raised_limit_lets_in_who_waits(self):
+        """At the reload, not when the next answer ends: here none does."""
+        concurrency = {"requests": 1, "queue": 5, "queue_timeout": "60s"}
+        gateway = self.start(concurrency=concurrency)
+        calls = Parallel(5, lambda i: gateway.get("/%d" % i))
+        wait_for(lambda: gateway.service("web")["waiting"] == 4, what="four in the queue")
+        settings = {"concurrency": dict(concurrency, requests=4), "retries": {"attempts": 1},
+                    "instances": [self.origins[0].address]}
+        gateway.configure({"services": {"web": settings},
+                           "routes": [{"path": "/", "service": "web"}]})
+        gateway.reload()
+        wait_for(lambda: self.count("busy") == 4, what="four at the origin")
+        self.assertEqual(gateway.service("web")["waiting"], 1)
+        self.open_gate.set()
+        self.assertEqual([a.status for a in calls.results()], [200] * 5)
+
     def test_client_that_leaves_the_queue_frees_its_place(self):
         gateway = self.start(concurrency={"requests": 1, "queue": 1, "queue_timeout": "30s"})
         first = Parallel(1, lambda i: gateway.get("/first"))
