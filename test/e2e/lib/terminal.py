@@ -23,6 +23,7 @@ import signal
 import struct
 import subprocess
 import termios
+import unittest
 
 from .gateway import binary
 from .wait import wait_for
