@@ -488,10 +488,11 @@ static void random_life(uint64_t seed)
             adaptive_configure(&b.adaptive, &o, b.now_ns);
         }
         for (int i = 0; i < 400; i++) {
-            /* Another worker's clock may be a little behind. */
-            b.now_ns = b.now_ns + rng_below(&rng, step_ns) - rng_below(&rng, 2) * NS_PER_MS;
+            b.now_ns += rng_below(&rng, step_ns);
             b.limit.active = 1 + b.limit.max_active * load_percent / 100;
-            adaptive_sample(&b.adaptive, b.now_ns, 1 + rng_below(&rng, most_us) * 1000ull,
+            /* Another worker's clock may be a little behind. */
+            adaptive_sample(&b.adaptive, b.now_ns - rng_below(&rng, 2) * NS_PER_MS,
+                            1 + rng_below(&rng, most_us) * 1000ull,
                             rng_below(&rng, 100) < drop_percent);
             if (b.limit.max_active < o.minimum || b.limit.max_active > o.maximum)
                 fail_msg("seed %u, phase %d: the limit is %u, not %u to %u", (unsigned)seed, phase,
