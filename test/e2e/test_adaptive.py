@@ -77,7 +77,8 @@ class Adaptive(Scenario):
         self.assertLessEqual(self.web.peak, SLOTS * 4)
         wait_for(lambda: self.shown(gateway)["in_flight"] == 0, what="nothing in flight")
 
-    def test_timeouts_lower_it(self):
+    def test_timeouts_lower_it_and_an_end_of_them_raises_it(self):
+        """Nothing was ever answered before: what the limit goes by is found afterwards."""
         gateway = self.start(adaptive={"minimum": 3, "initial": 40})
         self.settings["first_byte_timeout"] = "100ms"
         self.settings["breaker"] = {"enabled": False}
@@ -89,6 +90,25 @@ class Adaptive(Scenario):
             wait_for(lambda: self.shown(gateway)["limit"] == 3, 30, "the lowest limit")
             self.assertEqual(self.shown(gateway)["adaptive"]["last_change"]["why"], "drops")
             holds(lambda: self.shown(gateway)["limit"] >= 3, 1, "the minimum")
+            adaptive = self.shown(gateway)["adaptive"]
+            self.assertEqual((adaptive["baseline_ms"], adaptive["probes"]), (None, 0))
+            self.slow_down = 1
+            wait_for(lambda: self.shown(gateway)["adaptive"]["baseline_ms"], 30, "a baseline")
+            holds(lambda: 3 <= self.shown(gateway)["limit"] <= 100, 2, "a limit")
+
+    def test_refused_connections_leave_it_alone(self):
+        """They are the failure of an instance, and say nothing of the others."""
+        origins = [self.origin(name) for name in ("a", "b", "c")]
+        gateway = self.static_gateway(origins, settings={
+            "concurrency": {"adaptive": {"minimum": 2, "initial": 50}},
+            "outlier": {"enabled": False}, "breaker": {"enabled": False}})
+        origins[0].refuse()
+        origins[0].close_idle()
+        with self.load(gateway, threads=8, pause=0) as load:
+            wait_for(lambda: self.shown(gateway)["adaptive"]["measured_ms"], 20, "a window")
+            load.wait_count(3000)
+        self.assertGreater(self.shown(gateway)["retries"], 100)
+        self.assertGreaterEqual(self.shown(gateway)["limit"], 50)
 
     def test_settings_change_and_what_was_learnt_stays(self):
         gateway = self.start(adaptive=ADAPTIVE)
