@@ -15,7 +15,7 @@ struct service_row {
     uint64_t latency[LATENCY_BUCKETS];
     struct breaker_info breaker;
     uint32_t in_flight, waiting;
-    uint32_t limit; /* of requests under way; 0 = none */
+    uint32_t limit;       /* of requests under way; 0 = none */
     uint32_t instances;   /* in all */
     uint32_t available;   /* instances that a request could go to now */
     uint32_t in_rotation; /* usable by Consul's word and not ejected; may be at their limit */
