@@ -185,7 +185,7 @@ struct service_conf {
     unsigned max_requests, max_requests_per_instance, queue; /* 0 = no limit / no queue */
     uint64_t queue_timeout_ms;
     struct adaptive_conf adaptive; /* never together with max_requests */
-    uint64_t timeout_ms; /* whole exchange with the service, retries included; 0 = none */
+    uint64_t timeout_ms;           /* whole exchange with the service, retries included; 0 = none */
     uint64_t connect_timeout_ms;
     uint64_t
         first_byte_timeout_ms; /* from the request's last byte to the answer's first, each try */
