@@ -98,7 +98,7 @@ struct balance_conf {
 
 struct retries_conf {
     unsigned attempts;    /* tries in all: 1 = no retry */
-    uint32_t reasons;     /* bit (1u << enum reason) */
+    uint64_t reasons;     /* bit (1ull << enum reason) */
     uint16_t statuses[8]; /* answered statuses that are retried; 0 ends */
     bool non_idempotent;  /* retry POST and PATCH too, after bytes were sent; default false */
     unsigned budget_percent, budget_min_per_s;

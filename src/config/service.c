@@ -171,7 +171,7 @@ static int retry_word_read(struct reader *r, const struct node *n, struct retrie
 
     if (reason < REASON_COUNT && reason != REASON_UPSTREAM_STATUS &&
         reason_info(reason)->retry != RETRY_NEVER) {
-        c->reasons |= 1u << reason;
+        c->reasons |= 1ull << reason;
         return 0;
     }
     for (int i = 0; i < REASON_COUNT; i++)
@@ -203,7 +203,7 @@ static int retry_on_read(struct reader *r, const struct node *n, void *at)
                     : retry_word_read(r, it, c)) < 0)
             return -1;
         if (digits)
-            c->reasons |= 1u << REASON_UPSTREAM_STATUS;
+            c->reasons |= 1ull << REASON_UPSTREAM_STATUS;
     }
     return 0;
 }

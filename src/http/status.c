@@ -9,7 +9,10 @@ static const struct {
     unsigned status;
     const char *phrase;
 } phrases[] = {
+    {100, "Continue"},
+    {103, "Early Hints"},
     {200, "OK"},
+    {204, "No Content"},
     {301, "Moved Permanently"},
     {302, "Found"},
     {303, "See Other"},
@@ -27,6 +30,7 @@ static const struct {
     {414, "URI Too Long"},
     {415, "Unsupported Media Type"},
     {417, "Expectation Failed"},
+    {421, "Misdirected Request"},
     {429, "Too Many Requests"},
     {431, "Request Header Fields Too Large"},
     {500, "Internal Server Error"},

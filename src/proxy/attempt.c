@@ -14,6 +14,7 @@ bool reason_blames_service(enum reason why)
     switch (why) {
     case REASON_CONNECT_FAILED:
     case REASON_CONNECT_TIMEOUT:
+    case REASON_UPSTREAM_TLS:
     case REASON_UPSTREAM_RESET:
     case REASON_UPSTREAM_TIMEOUT:
     case REASON_UPSTREAM_INVALID:

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/conn.h"
+#include "proxy/conn_open.h"
 #include "proxy/exchange.h"
 #include "proxy/proxy_internal.h"
 
@@ -37,16 +38,8 @@ static void on_deadline(struct wheel_timer *t)
         conn_run(c);
 }
 
-void conn_new(struct worker *w, int fd, const struct sockaddr_storage *peer, uint16_t local_port)
+static void take_peer(struct conn *c, const struct sockaddr_storage *peer)
 {
-    struct conn *c = calloc(1, sizeof *c);
-
-    if (!c) {
-        close(fd);
-        return;
-    }
-    c->w = w;
-    c->local_port = local_port;
     if (peer->ss_family == AF_INET6) {
         const struct sockaddr_in6 *a = (const struct sockaddr_in6 *)peer;
         c->peer = a->sin6_addr;
@@ -57,11 +50,26 @@ void conn_new(struct worker *w, int fd, const struct sockaddr_storage *peer, uin
         memcpy(c->peer.s6_addr + 12, &a->sin_addr, 4);
         c->peer_port = ntohs(a->sin_port);
     }
+}
+
+void conn_new(struct worker *w, int fd, const struct sockaddr_storage *peer,
+              struct listener_settings *listener)
+{
+    struct conn *c = calloc(1, sizeof *c);
+
+    if (!c) {
+        close(fd);
+        return;
+    }
+    c->w = w;
+    take_peer(c, peer);
     wheel_timer_init(&c->timer, on_deadline);
     if (sock_open(&c->sock, w->base, fd, on_event, c) < 0) {
         free(c);
         return;
     }
+    c->listener = listener_settings_ref(listener);
+    c->stage = conn_open_first(listener);
     list_push_back(&w->conns, &c->node);
     stat_add(&w->counters.accepted, 1);
     stat_add(&w->counters.connections, 1);
@@ -70,6 +78,38 @@ void conn_new(struct worker *w, int fd, const struct sockaddr_storage *peer, uin
      * between two requests, but not the head of a request. */
     conn_set_deadline(c,
                       w->now_ns + w->held->snapshot->config->limits.header_timeout_ms * NS_PER_MS);
+}
+
+struct conn *conn_new_stream(struct conn *parent)
+{
+    struct conn *c = calloc(1, sizeof *c);
+
+    if (!c)
+        return NULL;
+    c->w = parent->w;
+    c->peer = parent->peer;
+    c->peer_port = parent->peer_port;
+    c->listener = parent->listener;
+    c->stage = CONN_HTTP;
+    c->secure = parent->secure;
+    c->is_stream = true;
+    c->sock.fd = -1;
+    list_init(&c->node);
+    wheel_timer_init(&c->timer, on_deadline);
+    if (event_assign(&c->sock.ev, c->w->base, -1, EV_PERSIST, on_event, c) == 0)
+        return c;
+    free(c);
+    return NULL;
+}
+
+/* What only a connection has, and a stream does not. */
+static void leave_worker(struct conn *c)
+{
+    struct worker *w = c->w;
+
+    listener_settings_unref(&c->listener);
+    atomic_fetch_sub_explicit(&w->counters.connections, 1, memory_order_relaxed);
+    proxy_count_connection(w->proxy, -1);
 }
 
 void conn_close(struct conn *c)
@@ -83,9 +123,12 @@ void conn_close(struct conn *c)
     wheel_clear(&w->wheel, &c->timer);
     list_remove(&c->node);
     bufpool_put(&w->bufs, &c->in);
+    /* Of a stream, the event may have been activated and not have run yet. */
+    if (c->is_stream)
+        event_del(&c->sock.ev);
     sock_close(&c->sock);
-    atomic_fetch_sub_explicit(&w->counters.connections, 1, memory_order_relaxed);
-    proxy_count_connection(w->proxy, -1);
+    if (!c->is_stream)
+        leave_worker(c);
     free(c);
 }
 
@@ -100,7 +143,7 @@ void conn_set_deadline(struct conn *c, uint64_t deadline_ns)
 void conn_linger(struct conn *c)
 {
     c->lingering = true;
-    shutdown(c->sock.fd, SHUT_WR);
+    sock_finish(&c->sock);
     conn_set_deadline(c, c->w->now_ns + LINGER_MS * NS_PER_MS);
 }
 
@@ -197,6 +240,8 @@ void conn_run(struct conn *c)
         swallow(c);
         return;
     }
+    if (c->stage != CONN_HTTP && !conn_open(c))
+        return;
     for (int turn = 0; turn < TURNS; turn++) {
         enum verdict v;
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/exchange.h"
 #include "http/h1_parse.h"
+#include "proxy/access.h"
+#include "proxy/answer.h"
 #include "proxy/attempt.h"
 #include "proxy/capture.h"
 #include "proxy/fallback.h"
@@ -15,9 +17,6 @@
 #include "proxy/response_body.h"
 
 #include <assert.h>
-
-/* Interim (1xx) answers passed on before the final one; more is an attack or a fault. */
-enum { MAX_INTERIM = 16 };
 
 typedef enum verdict step_fn(struct exchange *x);
 #define X(name) static step_fn step_##name;
@@ -42,8 +41,7 @@ enum verdict exchange_refuse(struct exchange *x, enum reason why)
     return V_FINISH;
 }
 
-/* An attempt has failed: again elsewhere if that is safe and allowed, else this is the outcome. */
-static enum verdict attempt_failed(struct exchange *x, enum reason why)
+enum verdict exchange_attempt_failed(struct exchange *x, enum reason why)
 {
     bool again;
 
@@ -172,18 +170,24 @@ static enum verdict step_route(struct exchange *x)
                                   : s->complete  ? REASON_NO_ROUTE
                                                  : REASON_CATALOG_UNKNOWN);
     route = x->match.route->conf;
-    if (route->auth) {
-        x->detail = "the route names a policy that this gateway does not have";
-        return exchange_refuse(x, REASON_FORBIDDEN);
-    }
-    if (route->redirect_status)
-        return V_FINISH;
-    x->service = s->services[attempt_choose_target(x)];
-    x->admit_ns = x->w->now_ns;
-    x->fallbacks = route->fallback ? route->fallback : x->service->conf->fallback;
+    if (!route->redirect_status)
+        x->service = s->services[attempt_choose_target(x)];
+    if (x->service)
+        x->fallbacks = route->fallback ? route->fallback : x->service->conf->fallback;
     return overload_refuses(&x->w->overload, &x->w->rng, route->importance)
                ? exchange_refuse(x, REASON_SHED)
                : V_NEXT;
+}
+
+static enum verdict step_access(struct exchange *x)
+{
+    enum verdict v = access_run(x);
+
+    if (v != V_NEXT)
+        return v;
+    x->step_deadline_ns = 0;
+    x->admit_ns = x->w->now_ns;
+    return x->match.route->conf->redirect_status ? V_FINISH : V_NEXT;
 }
 
 /* The breaker first: while it is open a request must cost nothing, not even a place in the queue.
@@ -236,7 +240,7 @@ static enum verdict step_connect(struct exchange *x)
     if (!a->up) {
         a->up = upstream_get(x->w, a->instance, where, a->fresh_only, x, &e);
         if (!a->up)
-            return attempt_failed(x, upstream_reason(e));
+            return exchange_attempt_failed(x, upstream_reason(e));
         /* A request that cannot be repeated does not go out on a connection that may be gone. */
         if (a->up->reused && !method_idempotent(x->req.method) &&
             sock_peek(&a->up->sock) != IO_AGAIN)
@@ -250,7 +254,7 @@ static enum verdict step_connect(struct exchange *x)
         return V_WAIT;
     e = upstream_connected(a->up);
     if (e)
-        return attempt_failed(x, upstream_reason(e));
+        return exchange_attempt_failed(x, upstream_reason(e));
     x->step_deadline_ns = 0;
     return V_NEXT;
 }
@@ -264,79 +268,12 @@ static enum verdict step_send(struct exchange *x)
     if (!a->up->in)
         a->up->in = bufpool_get(&x->w->bufs);
     if (!a->up_head || !a->up->in)
-        return attempt_failed(x, REASON_INTERNAL);
+        return exchange_attempt_failed(x, REASON_INTERNAL);
     if (head_write_request(x) < 0)
-        return attempt_failed(x, REASON_HEADERS_TOO_LARGE);
+        return exchange_attempt_failed(x, REASON_HEADERS_TOO_LARGE);
     request_body_start(x);
     a->resp_scanned = 0;
     a->interim = 0;
-    return V_NEXT;
-}
-
-/* 100 is answered by the gateway itself; the others go to clients that know of them. */
-static enum verdict pass_interim(struct exchange *x)
-{
-    struct attempt *a = x->attempt;
-    enum reason why = ++a->interim > MAX_INTERIM ? REASON_UPSTREAM_INVALID : REASON_NONE;
-
-    if (why == REASON_NONE && a->resp.status != 100 && x->req.minor > 0 && !hedge_running(x))
-        why = interim_send(x);
-    if (why != REASON_NONE)
-        return reason_blames_service(why) ? attempt_failed(x, why) : exchange_refuse(x, why);
-    a->up->in->start += a->resp_head_bytes;
-    a->resp_scanned = 0;
-    return V_NEXT;
-}
-
-static enum verdict judge_head(struct exchange *x)
-{
-    struct attempt *a = x->attempt;
-    bool wanted_upgrade = a->resp.upgrade_websocket && x->req.upgrade_websocket && a->upload_done;
-
-    if (a->resp.status == 101 && !wanted_upgrade)
-        return attempt_failed(x, REASON_UPSTREAM_INVALID);
-    if (a->resp.status < 200 && a->resp.status != 101)
-        return pass_interim(x);
-    x->step_deadline_ns = 0;
-    if (!a->first_byte_ns)
-        a->first_byte_ns = x->w->now_ns;
-    if (hedge_running(x) && attempt_retryable(x, REASON_UPSTREAM_STATUS))
-        return attempt_failed(x, REASON_UPSTREAM_STATUS);
-    if (attempt_may_retry(x, REASON_UPSTREAM_STATUS)) {
-        attempt_end(x, REASON_UPSTREAM_STATUS);
-        return V_RETRY;
-    }
-    hedge_decide(x);
-    return x->fallbacks && fallback_replaces(x) ? V_FINISH : V_DONE;
-}
-
-/* Heads that are in the buffer already. V_DONE = the final one was read, V_NEXT = more bytes
- * needed. */
-static enum verdict parse_heads(struct exchange *x)
-{
-    struct attempt *a = x->attempt;
-    static const struct h1_limits limits = {16 * 1024, BUF_BYTES, HTTP_MAX_HEADERS};
-
-    while (buf_len(a->up->in) > 0) {
-        struct buf *b = a->up->in;
-        enum reason why;
-        enum verdict v;
-
-        switch (h1_parse_response(b->data + b->start, buf_len(b), &limits, &a->resp_scanned,
-                                  x->req.method, &a->resp, &a->resp_head_bytes, &why)) {
-        case H1_DONE:
-            v = judge_head(x);
-            if (v != V_NEXT)
-                return v;
-            continue;
-        case H1_BAD:
-            return attempt_failed(x, why);
-        case H1_MORE:
-            if (buf_space(b) == 0)
-                return attempt_failed(x, REASON_UPSTREAM_INVALID);
-            return V_NEXT;
-        }
-    }
     return V_NEXT;
 }
 
@@ -349,7 +286,7 @@ static enum verdict step_await_head(struct exchange *x)
         return exchange_refuse(x, why);
     for (;;) {
         struct buf *b = a->up->in;
-        enum verdict v = parse_heads(x);
+        enum verdict v = answer_read(x);
         size_t n;
 
         if (v != V_NEXT)
@@ -368,7 +305,8 @@ static enum verdict step_await_head(struct exchange *x)
         case IO_ERROR:
             break;
         }
-        return is_stale_connection(x) ? reconnect(x) : attempt_failed(x, REASON_UPSTREAM_RESET);
+        return is_stale_connection(x) ? reconnect(x)
+                                      : exchange_attempt_failed(x, REASON_UPSTREAM_RESET);
     }
 }
 
@@ -418,6 +356,8 @@ static void settle(struct exchange *x)
     if (x->service)
         attempt_end(x, attempt);
     request_settle(x);
+    if (x->access)
+        access_end(x);
 }
 
 static enum verdict step_finish(struct exchange *x)
@@ -439,6 +379,8 @@ static enum verdict step_finish(struct exchange *x)
             exchange_wait(x, exchange_config(x)->limits.write_timeout_ms, REASON_CLIENT_STALLED);
             return V_WAIT;
         case PUMP_DONE:
+            if (x->conn->is_stream)
+                sock_finish(&x->conn->sock);
             break;
         default:
             x->close_client = true;
@@ -461,10 +403,15 @@ static enum verdict interrupted(struct exchange *x)
         x->download.nout = 0;
         return V_NEXT;
     }
+    /* What it means that its time is over is for the check to say. */
+    if (x->step == STEP_access && x->access && why != REASON_CLIENT_GONE) {
+        x->access->timed_out = true;
+        return step_access(x);
+    }
     if (x->resp_started && why == REASON_UPSTREAM_TIMEOUT)
         why = REASON_UPSTREAM_CUT;
     if (x->step >= STEP_connect && x->step <= STEP_await_head && reason_blames_service(why))
-        return attempt_failed(x, why);
+        return exchange_attempt_failed(x, why);
     return exchange_refuse(x, why);
 }
 
@@ -594,6 +541,6 @@ bool exchange_keeps_client(const struct exchange *x, bool *ret_linger)
 {
     bool broken = x->status == 0 || (x->fail != REASON_NONE && !x->replied);
 
-    *ret_linger = !broken && !request_body_consumed(x);
-    return !broken && !x->close_client && !x->tunnel;
+    *ret_linger = !broken && !x->conn->is_stream && !request_body_consumed(x);
+    return !broken && !x->conn->is_stream && !x->close_client && !x->tunnel;
 }

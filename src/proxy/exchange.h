@@ -7,8 +7,8 @@
  * called again when something happened: so it reads "outcome here? take it; else arrange for it and
  * wait".
  *
- *   accept -> read_head -> route -> admit -> pick -> connect -> send -> await_head -> relay ->
- * finish
+ *   accept -> read_head -> route -> access -> admit -> pick -> connect -> send -> await_head ->
+ *   relay -> finish
  *
  * retry leads back to pick and a fallback service back to admit, and only while nothing of an
  * answer has been sent to the client.
@@ -22,7 +22,8 @@
 #include "route/route.h"
 
 #define EXCHANGE_STEPS(X)                                                                          \
-    X(read_head) X(route) X(admit) X(pick) X(connect) X(send) X(await_head) X(relay) X(finish)
+    X(read_head)                                                                                   \
+    X(route) X(access) X(admit) X(pick) X(connect) X(send) X(await_head) X(relay) X(finish)
 
 enum exchange_step {
 #define X(name) STEP_##name,
@@ -77,6 +78,7 @@ struct exchange {
     char request_id[REQUEST_ID_MAX + 1];
     uint64_t max_body;
     struct route_match match;
+    struct access *access; /* who asks, and what was found out about it; owned, NULL = nothing */
 
     /* The request's body: in memory as a whole (and so repeatable), or pumped. */
     bool body_buffered;
@@ -141,6 +143,8 @@ bool exchange_keeps_client(const struct exchange *x, bool *ret_linger);
 void exchange_wait(struct exchange *x, uint64_t ms, enum reason timeout);
 /* The request ends here, for this reason. V_FINISH. */
 enum verdict exchange_refuse(struct exchange *x, enum reason why);
+/* An attempt has failed: again elsewhere if that is safe and allowed, else this is the outcome. */
+enum verdict exchange_attempt_failed(struct exchange *x, enum reason why);
 
 static inline const struct config *exchange_config(const struct exchange *x)
 {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/access.h"
 #include "proxy/exchange.h"
 #include "proxy/fallback.h"
 #include "proxy/hedge.h"
@@ -66,6 +67,8 @@ void exchange_free(struct exchange *x)
 
     assert(!x->capture && !x->queued && !a->instance && !x->has_limit && !x->has_ticket);
     upstream_close(&a->up);
+    if (x->access)
+        access_free(x);
     bufpool_put(&w->bufs, &x->head);
     bufpool_put(&w->bufs, &x->body_buf);
     bufpool_put(&w->bufs, &a->up_head);

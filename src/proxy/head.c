@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/head.h"
+#include "proxy/access.h"
 #include "proxy/fallback.h"
 
 #include <stdio.h>
@@ -102,9 +103,13 @@ static void write_client_fields(struct exchange *x, struct writer *w, bool trust
         if (route->nrequest_headers > 0 &&
             is_changed(route->request_headers, route->nrequest_headers, h->name))
             continue;
+        if (access_removes_request_field(x, h->name))
+            continue;
         writer_field(w, h->name, h->value);
     }
     write_changes(w, route->request_headers, route->nrequest_headers);
+    if (x->access)
+        access_write_request_fields(x, w);
 }
 
 /* All fields of one kind as one comma-separated list, the gateway's own element at the end. */
@@ -281,6 +286,8 @@ static bool write_response_fields(struct exchange *x, struct writer *w)
             continue;
         if (route->nresponse_headers > 0 && head_is_changed(x, h->name))
             continue;
+        if (access_replaces_response_field(x, h->name))
+            continue;
         has_date |= h->id == HEADER_DATE;
         writer_field(w, h->name, h->value);
     }
@@ -324,6 +331,7 @@ int head_write_response(struct exchange *x)
     }
     if (x->fallback)
         fallback_write_fields(x, &w);
+    access_write_response_fields(x, &w);
     write_response_framing(x, &w);
     writer_lit(&w, "\r\n");
     return written(&w, begin);

@@ -2,10 +2,10 @@
 #include "proxy/listener.h"
 #include "base/log.h"
 #include "proxy/conn.h"
+#include "proxy/listener_settings.h"
 #include "proxy/proxy_internal.h"
 
 #include <arpa/inet.h>
-#include <assert.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -62,21 +62,16 @@ int listener_open_socket(const struct listener_conf *c, struct err *e)
     return fd;
 }
 
-void listener_post_add(struct worker *w, int fd, unsigned id)
+void listener_post(struct worker *w, struct listener_order order)
 {
     pthread_mutex_lock(&w->shared.lock);
-    assert(w->shared.nadd < ARRAY_LEN(w->shared.add));
-    w->shared.add[w->shared.nadd].fd = fd;
-    w->shared.add[w->shared.nadd++].id = id;
-    pthread_mutex_unlock(&w->shared.lock);
-    worker_post(w, WORKER_LISTENERS);
-}
-
-void listener_post_remove(struct worker *w, unsigned id)
-{
-    pthread_mutex_lock(&w->shared.lock);
-    assert(w->shared.nremove < ARRAY_LEN(w->shared.remove));
-    w->shared.remove[w->shared.nremove++] = id;
+    if (w->shared.norders == w->shared.cap_orders) {
+        w->shared.cap_orders = w->shared.cap_orders ? 2 * w->shared.cap_orders : 8;
+        w->shared.orders = realloc(w->shared.orders, w->shared.cap_orders * sizeof order);
+        if (!w->shared.orders)
+            abort();
+    }
+    w->shared.orders[w->shared.norders++] = order;
     pthread_mutex_unlock(&w->shared.lock);
     worker_post(w, WORKER_LISTENERS);
 }
@@ -111,7 +106,7 @@ static bool accept_one(struct worker_listener *l)
         close(fd);
         return true;
     }
-    conn_new(w, fd, &peer, 0);
+    conn_new(w, fd, &peer, l->settings);
     return true;
 }
 
@@ -127,18 +122,28 @@ static void on_accept(evutil_socket_t fd, short events, void *arg)
             return;
 }
 
-static void listener_add(struct worker *w, int fd, unsigned id)
+static void listener_add(struct worker *w, const struct listener_order *o)
 {
     struct worker_listener *l = calloc(1, sizeof *l);
 
     if (!l)
         abort();
     l->w = w;
-    l->fd = fd;
-    l->id = id;
+    l->fd = o->fd;
+    l->id = o->id;
+    l->settings = o->settings;
     list_push_back(&w->listeners, &l->node);
-    event_assign(&l->ev, w->base, fd, EV_READ | EV_PERSIST, on_accept, l);
+    event_assign(&l->ev, w->base, o->fd, EV_READ | EV_PERSIST, on_accept, l);
     event_add(&l->ev, NULL);
+}
+
+static void listener_free(struct worker_listener *l)
+{
+    event_del(&l->ev);
+    list_remove(&l->node);
+    close(l->fd);
+    listener_settings_unref(&l->settings);
+    free(l);
 }
 
 static void listener_close(struct worker_listener *l)
@@ -146,32 +151,41 @@ static void listener_close(struct worker_listener *l)
     /* Connections that the kernel has completed would be reset with the socket: take them first. */
     for (int i = 0; i < BACKLOG && accept_one(l); i++)
         continue;
-    event_del(&l->ev);
-    list_remove(&l->node);
-    close(l->fd);
-    free(l);
+    listener_free(l);
 }
 
-static void listener_remove(struct worker *w, unsigned id)
+/* A listener that is there already: other settings, or none any more. */
+static void listener_change(struct worker *w, struct listener_order *o)
 {
     list_each_safe(node, next, &w->listeners)
     {
         struct worker_listener *l = CONTAINER_OF(node, struct worker_listener, node);
 
-        if (l->id == id)
+        if (l->id != o->id)
+            continue;
+        if (!o->settings) {
             listener_close(l);
+            return;
+        }
+        listener_settings_unref(&l->settings);
+        l->settings = o->settings;
+        return;
     }
+    listener_settings_unref(&o->settings);
 }
 
 void listeners_update(struct worker *w)
 {
     pthread_mutex_lock(&w->shared.lock);
-    for (unsigned i = 0; i < w->shared.nadd; i++)
-        listener_add(w, w->shared.add[i].fd, w->shared.add[i].id);
-    w->shared.nadd = 0;
-    for (unsigned i = 0; i < w->shared.nremove; i++)
-        listener_remove(w, w->shared.remove[i]);
-    w->shared.nremove = 0;
+    for (unsigned i = 0; i < w->shared.norders; i++) {
+        struct listener_order *o = &w->shared.orders[i];
+
+        if (o->fd >= 0)
+            listener_add(w, o);
+        else
+            listener_change(w, o);
+    }
+    w->shared.norders = 0;
     pthread_mutex_unlock(&w->shared.lock);
 }
 
@@ -179,4 +193,20 @@ void listeners_close(struct worker *w)
 {
     list_each_safe(node, next, &w->listeners)
         listener_close(CONTAINER_OF(node, struct worker_listener, node));
+}
+
+void listeners_drop(struct worker *w)
+{
+    list_each_safe(node, next, &w->listeners)
+        listener_free(CONTAINER_OF(node, struct worker_listener, node));
+    for (unsigned i = 0; i < w->shared.norders; i++) {
+        struct listener_order *o = &w->shared.orders[i];
+
+        if (o->fd >= 0)
+            close(o->fd);
+        listener_settings_unref(&o->settings);
+    }
+    free(w->shared.orders);
+    w->shared.orders = NULL;
+    w->shared.norders = w->shared.cap_orders = 0;
 }

@@ -7,11 +7,13 @@
 
 /* A bound, listening, non-blocking socket, or -1 and why. Control thread. */
 int listener_open_socket(const struct listener_conf *c, struct err *e) MUST_CHECK;
-/* Control thread: gives the worker a socket (takes it over), or tells it to close one. */
-void listener_post_add(struct worker *w, int fd, unsigned id);
-void listener_post_remove(struct worker *w, unsigned id);
+/* Control thread: gives the worker a listener, changes the settings of one or tells it to close it.
+ * Takes over the descriptor and a reference to the settings. */
+void listener_post(struct worker *w, struct listener_order order);
 
 /* Worker: does what was posted. */
 void listeners_update(struct worker *w);
 /* Worker: accepts what has already arrived, then closes them all. */
 void listeners_close(struct worker *w);
+/* Worker: closes them as they are, and drops what was posted and not done. */
+void listeners_drop(struct worker *w);

@@ -5,6 +5,7 @@
 #include "cache/cache.h"
 #include "proxy/access_log.h"
 #include "proxy/listener.h"
+#include "proxy/listener_settings.h"
 #include "proxy/proxy_internal.h"
 
 #include <stdlib.h>
@@ -16,6 +17,7 @@ enum { MAX_LISTENERS = 32 };
 struct open_listener {
     char *address; /* owned */
     unsigned id;
+    struct listener_settings *settings; /* ref */
 };
 
 struct proxy {
@@ -96,6 +98,20 @@ int proxy_start(struct proxy *p, struct snapshot *first, const char *access_log,
     return 0;
 }
 
+static void listener_free(struct open_listener *l)
+{
+    free(l->address);
+    listener_settings_unref(&l->settings);
+}
+
+static struct open_listener *find_listener(struct proxy *p, const char *address)
+{
+    for (unsigned i = 0; i < p->nlisteners; i++)
+        if (strcmp(p->listeners[i].address, address) == 0)
+            return &p->listeners[i];
+    return NULL;
+}
+
 static bool wanted(const struct config *c, const char *address)
 {
     for (size_t i = 0; i < c->nlisteners; i++)
@@ -104,37 +120,69 @@ static bool wanted(const struct config *c, const char *address)
     return false;
 }
 
-static bool is_open(const struct proxy *p, const char *address)
-{
-    for (unsigned i = 0; i < p->nlisteners; i++)
-        if (strcmp(p->listeners[i].address, address) == 0)
-            return true;
-    return false;
-}
+/* A listener of the configuration that is coming into force. */
+struct next_listener {
+    struct open_listener *old; /* NULL = it is new */
+    struct listener_settings *settings;
+    int fds[PROXY_MAX_WORKERS]; /* of a new one, a socket for each worker */
+    unsigned nfds;
+};
 
 /* One socket for each worker (SO_REUSEPORT): the kernel spreads the connections. */
-static int open_sockets(struct proxy *p, const struct listener_conf *c, int *fds, struct err *e)
+static int open_sockets(struct proxy *p, const struct listener_conf *c, struct next_listener *l,
+                        struct err *e)
 {
-    for (unsigned w = 0; w < p->nworkers; w++) {
-        fds[w] = listener_open_socket(c, e);
-        if (fds[w] < 0) {
-            while (w-- > 0)
-                close(fds[w]);
+    while (l->nfds < p->nworkers) {
+        int fd = listener_open_socket(c, e);
+
+        if (fd < 0)
             return -1;
-        }
+        l->fds[l->nfds++] = fd;
     }
     return 0;
 }
 
-static void hand_out(struct proxy *p, const struct listener_conf *c, const int *fds)
+static int prepare(struct proxy *p, struct config *c, const struct listener_conf *conf,
+                   struct next_listener *l, struct err *e)
 {
-    struct open_listener *l = &p->listeners[p->nlisteners++];
+    *l = (struct next_listener){.old = find_listener(p, conf->address)};
+    l->settings = listener_settings_new(c, conf, l->old ? l->old->settings : NULL, e);
+    if (!l->settings)
+        return -1;
+    return l->old ? 0 : open_sockets(p, conf, l, e);
+}
 
-    l->address = strdup(c->address);
-    l->id = p->next_listener_id++;
+static void give_up(struct next_listener *l)
+{
+    while (l->nfds > 0)
+        close(l->fds[--l->nfds]);
+    listener_settings_unref(&l->settings);
+}
+
+static void post_all(struct proxy *p, unsigned id, struct listener_settings *s, const int *fds)
+{
     for (unsigned w = 0; w < p->nworkers; w++)
-        listener_post_add(p->workers[w], fds[w], l->id);
-    log_info("proxy", "listening on %s", c->address);
+        listener_post(p->workers[w],
+                      (struct listener_order){.id = id,
+                                              .fd = fds ? fds[w] : -1,
+                                              .settings = s ? listener_settings_ref(s) : NULL});
+}
+
+/* Takes over the settings. */
+static void hand_out(struct proxy *p, const struct next_listener *l)
+{
+    struct open_listener *at = l->old;
+
+    if (at) {
+        listener_settings_unref(&at->settings);
+    } else {
+        at = &p->listeners[p->nlisteners++];
+        at->address = strdup(l->settings->conf->address);
+        at->id = p->next_listener_id++;
+        log_info("proxy", "listening on %s", at->address);
+    }
+    at->settings = l->settings;
+    post_all(p, at->id, at->settings, l->old ? NULL : l->fds);
 }
 
 static void close_unwanted(struct proxy *p, const struct config *c)
@@ -147,39 +195,34 @@ static void close_unwanted(struct proxy *p, const struct config *c)
             continue;
         }
         log_info("proxy", "no longer listening on %s", l->address);
-        for (unsigned w = 0; w < p->nworkers; w++)
-            listener_post_remove(p->workers[w], l->id);
-        free(l->address);
+        post_all(p, l->id, NULL, NULL);
+        listener_free(l);
         *l = p->listeners[--p->nlisteners];
     }
 }
 
-int proxy_listen(struct proxy *p, const struct config *c, struct err *e)
+int proxy_listen(struct proxy *p, struct config *c, struct err *e)
 {
-    int fds[MAX_LISTENERS][PROXY_MAX_WORKERS];
-    const struct listener_conf *fresh[MAX_LISTENERS];
+    struct next_listener next[MAX_LISTENERS];
     unsigned n = 0;
 
-    for (size_t i = 0; i < c->nlisteners; i++) {
-        if (is_open(p, c->listeners[i].address))
-            continue;
-        if (n + p->nlisteners >= MAX_LISTENERS) {
-            err_set(e, "more than %d listeners", MAX_LISTENERS);
-            goto fail;
+    if (c->nlisteners > MAX_LISTENERS)
+        return err_set(e, "more than %d listeners", MAX_LISTENERS);
+    for (size_t i = 0; i < c->nlisteners; i++)
+        if (prepare(p, c, &c->listeners[i], &next[n++], e) < 0) {
+            while (n-- > 0)
+                give_up(&next[n]);
+            return -1;
         }
-        if (open_sockets(p, &c->listeners[i], fds[n], e) < 0)
-            goto fail;
-        fresh[n++] = &c->listeners[i];
-    }
+    /* First what stays, since closing others moves it. */
+    for (unsigned i = 0; i < n; i++)
+        if (next[i].old)
+            hand_out(p, &next[i]);
     close_unwanted(p, c);
     for (unsigned i = 0; i < n; i++)
-        hand_out(p, fresh[i], fds[i]);
+        if (!next[i].old)
+            hand_out(p, &next[i]);
     return 0;
-fail:
-    while (n-- > 0)
-        for (unsigned w = 0; w < p->nworkers; w++)
-            close(fds[n][w]);
-    return -1;
 }
 
 void proxy_publish(struct proxy *p, struct snapshot *s)
@@ -220,7 +263,7 @@ void proxy_free(struct proxy *p)
     for (unsigned i = 0; i < p->nworkers; i++)
         worker_free(p->workers[i]);
     for (unsigned i = 0; i < p->nlisteners; i++)
-        free(p->listeners[i].address);
+        listener_free(&p->listeners[i]);
     access_log_close(p->log);
     cache_free(p->cache);
     free(p);

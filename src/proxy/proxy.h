@@ -36,7 +36,7 @@ struct proxy *proxy_new(unsigned nworkers);
 int proxy_start(struct proxy *p, struct snapshot *first, const char *access_log,
                 struct err *e) MUST_CHECK;
 /* Opens and closes listeners until they are those of `c`. On failure nothing has changed. */
-int proxy_listen(struct proxy *p, const struct config *c, struct err *e) MUST_CHECK;
+int proxy_listen(struct proxy *p, struct config *c, struct err *e) MUST_CHECK;
 /* From now on new requests see `s`; requests under way keep theirs. */
 void proxy_publish(struct proxy *p, struct snapshot *s);
 /* No new connections; every answer closes its connection; idle ones close within a second. */

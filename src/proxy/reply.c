@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/reply.h"
 #include "http/status.h"
+#include "proxy/access.h"
 #include "proxy/fallback.h"
 #include "proxy/interim.h"
 #include "proxy/request_body.h"
@@ -82,6 +83,7 @@ void reply_end(struct exchange *x, struct writer *w, uint64_t body_bytes)
     }
     if (x->request_id[0])
         writer_field(w, STR("X-Request-Id"), str_of(x->request_id));
+    access_write_response_fields(x, w);
     if (x->close_client)
         writer_lit(w, "Connection: close\r\n");
     else if (x->req.minor == 0)

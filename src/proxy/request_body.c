@@ -20,6 +20,12 @@ struct buf *request_body_copy_leftover(struct exchange *x)
     return b;
 }
 
+/* A stream has no chunks: its end is that of the body (RFC 9113 section 8.1). */
+static enum framing source_framing(const struct exchange *x)
+{
+    return x->conn->is_stream && x->req.framing == FRAMING_CHUNKED ? FRAMING_CLOSE : x->req.framing;
+}
+
 /* Decodes a copy, since half a chunked body must reach the pump as it came. */
 static enum reason prepare_chunked(struct exchange *x)
 {
@@ -56,7 +62,10 @@ enum reason request_body_prepare(struct exchange *x)
         x->body = STR_NULL;
         return REASON_NONE;
     case FRAMING_CHUNKED:
-        return prepare_chunked(x);
+        if (!x->conn->is_stream)
+            return prepare_chunked(x);
+        x->body_buf = request_body_copy_leftover(x);
+        return x->body_buf ? REASON_NONE : REASON_INTERNAL;
     case FRAMING_LENGTH:
         break;
     }
@@ -74,10 +83,10 @@ enum reason request_body_prepare(struct exchange *x)
 void request_body_start(struct exchange *x)
 {
     struct attempt *a = x->attempt;
-    bool chunk_out = !x->body_buffered && x->req.framing == FRAMING_CHUNKED;
+    bool chunk_out = !x->body_buffered && x->req.framing == FRAMING_CHUNKED && !a->up->is_stream;
 
-    pump_init(&a->upload, x->body_buffered ? FRAMING_NONE : x->req.framing, x->req.content_length,
-              chunk_out, x->body_buf);
+    pump_init(&a->upload, x->body_buffered ? FRAMING_NONE : source_framing(x),
+              x->req.content_length, chunk_out, x->body_buf);
     a->upload.limit = x->max_body;
     pump_push(&a->upload, a->up_head->data, a->up_head->end);
     if (x->body_buffered)
@@ -112,6 +121,8 @@ enum reason request_body_run(struct exchange *x)
         send_continue(x);
     switch (pump_run(&a->upload, &x->conn->sock, &a->up->sock)) {
     case PUMP_DONE:
+        if (a->up->is_stream)
+            sock_finish(&a->up->sock);
         a->upload_done = true;
         a->sent_ns = x->w->now_ns;
         x->step_deadline_ns = 0;

@@ -4,6 +4,14 @@
 #include "proxy/head.h"
 #include "proxy/request_body.h"
 
+/* A stream has no chunks: its end is that of the body (RFC 9113 section 8.1). */
+static enum framing source_framing(const struct exchange *x)
+{
+    const struct attempt *a = x->attempt;
+
+    return a->up->is_stream && a->resp.framing == FRAMING_CHUNKED ? FRAMING_CLOSE : a->resp.framing;
+}
+
 enum verdict response_body_start(struct exchange *x)
 {
     struct attempt *a = x->attempt;
@@ -18,8 +26,8 @@ enum verdict response_body_start(struct exchange *x)
     if (!a->upload_done || (unknown_length && x->req.minor == 0) || x->w->draining)
         x->close_client = true;
     a->up->in->start += a->resp_head_bytes;
-    pump_init(&x->download, x->tunnel ? FRAMING_CLOSE : r->framing, r->content_length,
-              unknown_length && !x->tunnel && x->req.minor == 1, a->up->in);
+    pump_init(&x->download, x->tunnel ? FRAMING_CLOSE : source_framing(x), r->content_length,
+              unknown_length && !x->tunnel && !x->conn->is_stream && x->req.minor == 1, a->up->in);
     if (head_write_response(x) < 0)
         return exchange_refuse(x, REASON_UPSTREAM_INVALID);
     pump_push(&x->download, x->out->data + x->out->start, buf_len(x->out));
@@ -40,6 +48,8 @@ static enum verdict run_download(struct exchange *x)
 {
     switch (pump_run(&x->download, &x->attempt->up->sock, &x->conn->sock)) {
     case PUMP_DONE:
+        if (x->conn->is_stream)
+            sock_finish(&x->conn->sock);
         return V_NEXT;
     case PUMP_WAIT_SOURCE:
         exchange_wait(x, x->service->conf->idle_timeout_ms, REASON_UPSTREAM_CUT);

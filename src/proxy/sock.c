@@ -9,6 +9,8 @@ int sock_open(struct sock *s, struct event_base *base, int fd, event_callback_fn
 {
     s->fd = fd;
     s->readable = s->writable = s->hung_up = false;
+    s->ops = NULL;
+    s->impl = NULL;
     if (event_assign(&s->ev, base, fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, fn,
                      arg) == 0 &&
         event_add(&s->ev, NULL) == 0)
@@ -18,7 +20,7 @@ int sock_open(struct sock *s, struct event_base *base, int fd, event_callback_fn
     return -1;
 }
 
-void sock_close(struct sock *s)
+void sock_close_fd(struct sock *s)
 {
     if (s->fd < 0)
         return;
@@ -27,14 +29,51 @@ void sock_close(struct sock *s)
     s->fd = -1;
 }
 
-void sock_abort(struct sock *s)
+void sock_abort_fd(struct sock *s)
 {
     struct linger now = {.l_onoff = 1, .l_linger = 0};
 
     if (s->fd < 0)
         return;
     setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-    sock_close(s);
+    sock_close_fd(s);
+}
+
+/* The ops are taken off first: closing twice does nothing. */
+static const struct sock_ops *take_ops(struct sock *s)
+{
+    const struct sock_ops *ops = s->ops;
+
+    s->ops = NULL;
+    return ops;
+}
+
+void sock_close(struct sock *s)
+{
+    const struct sock_ops *ops = take_ops(s);
+
+    if (ops)
+        ops->close(s);
+    else
+        sock_close_fd(s);
+}
+
+void sock_abort(struct sock *s)
+{
+    const struct sock_ops *ops = take_ops(s);
+
+    if (ops)
+        ops->abort(s);
+    else
+        sock_abort_fd(s);
+}
+
+void sock_finish(struct sock *s)
+{
+    if (s->ops)
+        s->ops->finish(s);
+    else if (s->fd >= 0)
+        shutdown(s->fd, SHUT_WR);
 }
 
 void sock_note(struct sock *s, short events)
@@ -51,6 +90,8 @@ enum io sock_read(struct sock *s, void *p, size_t cap, size_t *ret_n)
 {
     ssize_t n;
 
+    if (s->ops)
+        return s->ops->read(s, p, cap, ret_n);
     if (!s->readable)
         return IO_AGAIN;
     do
@@ -78,6 +119,8 @@ enum io sock_write(struct sock *s, const struct iovec *iov, int n, size_t *ret_n
     struct msghdr msg = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)n};
     ssize_t sent;
 
+    if (s->ops)
+        return s->ops->write(s, iov, n, ret_n);
     if (!s->writable)
         return IO_AGAIN;
     do
@@ -97,8 +140,11 @@ enum io sock_write(struct sock *s, const struct iovec *iov, int n, size_t *ret_n
 enum io sock_peek(struct sock *s)
 {
     char byte;
-    ssize_t n = recv(s->fd, &byte, 1, MSG_PEEK);
+    ssize_t n;
 
+    if (s->ops)
+        return s->ops->peek(s);
+    n = recv(s->fd, &byte, 1, MSG_PEEK);
     if (n > 0)
         return IO_OK;
     if (n == 0)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* sock.h - a non-blocking TCP socket in a worker's loop.
+/* sock.h - a non-blocking stream of bytes to one peer, in a worker's loop: a TCP socket, TLS over
+ * one (sock_tls.h), a stream of an HTTP/2 connection (h2_stream.h). Who reads and writes does not
+ * know which.
  *
- * Registered once, for reading and writing, edge-triggered and persistent: in the life of a
- * connection there is one epoll_ctl to add it. Reads and writes are tried at once; `readable` and
- * `writable` remember what the last edge said, and only a would-block clears them. */
+ * A socket is registered once, for reading and writing, edge-triggered and persistent: in the life
+ * of a connection there is one epoll_ctl to add it. Reads and writes are tried at once; `readable`
+ * and `writable` remember what the last edge said, and only a would-block clears them. */
 #include "base/macros.h"
 
 #include <event2/event.h>
@@ -12,14 +14,29 @@
 #include <stdbool.h>
 #include <sys/uio.h>
 
-struct sock {
-    int fd; /* -1 = closed */
-    bool readable, writable;
-    bool hung_up; /* the peer has sent its last byte; there may be more to read before it */
-    struct event ev;
+enum io { IO_OK, IO_AGAIN, IO_EOF, IO_ERROR };
+
+struct sock;
+
+/* What is not plain TCP. Each function does for its kind what the sock_ function of that name says.
+ */
+struct sock_ops {
+    enum io (*read)(struct sock *s, void *p, size_t cap, size_t *ret_n);
+    enum io (*write)(struct sock *s, const struct iovec *iov, int n, size_t *ret_n);
+    enum io (*peek)(struct sock *s);
+    void (*finish)(struct sock *s);
+    void (*close)(struct sock *s); /* frees impl */
+    void (*abort)(struct sock *s); /* frees impl */
 };
 
-enum io { IO_OK, IO_AGAIN, IO_EOF, IO_ERROR };
+struct sock {
+    int fd; /* -1 = closed, or a stream without a descriptor of its own */
+    bool readable, writable;
+    bool hung_up; /* the peer has sent its last byte; there may be more to read before it */
+    const struct sock_ops *ops; /* NULL = plain TCP */
+    void *impl;                 /* of ops */
+    struct event ev;
+};
 
 /* Takes over fd and closes it on failure. */
 int sock_open(struct sock *s, struct event_base *base, int fd, event_callback_fn fn,
@@ -27,6 +44,11 @@ int sock_open(struct sock *s, struct event_base *base, int fd, event_callback_fn
 void sock_close(struct sock *s);
 /* Closes with RST, so that the peer sees a broken transfer for what it is. */
 void sock_abort(struct sock *s);
+/* No more bytes follow; what the peer sends can still be read. */
+void sock_finish(struct sock *s);
+/* Closes the descriptor itself, whatever runs over it: for the ops. */
+void sock_close_fd(struct sock *s);
+void sock_abort_fd(struct sock *s);
 /* First thing in the event callback: folds the edge into the flags. */
 void sock_note(struct sock *s, short events);
 

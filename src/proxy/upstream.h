@@ -26,6 +26,7 @@ struct upstream {
     struct exchange *x;       /* who uses it; NULL = idle */
     struct buf *in;           /* while in use */
     bool connecting, reused;
+    bool is_stream; /* of an HTTP/2 connection: for one request */
 };
 
 /* An idle connection, or a new one on its way (connecting). `fresh` never takes an idle one. NULL

@@ -241,14 +241,7 @@ struct worker *worker_new(unsigned id, struct proxy *p)
 
 static void close_everything(struct worker *w)
 {
-    list_each_safe(node, next, &w->listeners)
-    {
-        struct worker_listener *l = CONTAINER_OF(node, struct worker_listener, node);
-
-        event_del(&l->ev);
-        close(l->fd);
-        free(l);
-    }
+    listeners_drop(w);
     while (!list_empty(&w->conns))
         conn_close(CONTAINER_OF(w->conns.next, struct conn, node));
     pools_free(w);

@@ -18,6 +18,7 @@
 #include <pthread.h>
 
 struct exchange;
+struct listener_settings;
 struct pool;
 
 /* A snapshot in use here. Requests count themselves with a plain integer; the atomic reference is
@@ -33,7 +34,15 @@ struct worker_listener {
     struct list node;
     struct event ev;
     int fd;
-    unsigned id; /* which address */
+    unsigned id;                        /* which address */
+    struct listener_settings *settings; /* ref */
+};
+
+/* What the control thread wants of a listener. */
+struct listener_order {
+    unsigned id;
+    int fd;                             /* a new one; -1 = the one with that id */
+    struct listener_settings *settings; /* ref; NULL = it is to close */
 };
 
 enum worker_command {
@@ -41,7 +50,7 @@ enum worker_command {
     WORKER_DRAIN = 2,
     WORKER_STOP = 4,
     WORKER_RESUME_QUEUED = 8,
-    WORKER_LISTENERS = 16 /* shared.add / shared.remove hold listeners */
+    WORKER_LISTENERS = 16 /* shared.orders holds some */
 };
 
 struct worker_counters { /* written here, read by the control thread */
@@ -81,14 +90,9 @@ struct worker {
     struct {
         _Atomic unsigned commands;       /* or-ed in by any thread, taken as a whole here */
         _Atomic(struct snapshot *) next; /* mailbox of one: the newest wins */
-        pthread_mutex_t lock;            /* guards the two arrays */
-        struct {
-            int fd;
-            unsigned id;
-        } add[64];
-        unsigned nadd;
-        unsigned remove[64];
-        unsigned nremove;
+        pthread_mutex_t lock;            /* guards the orders */
+        struct listener_order *orders;   /* owned; oldest first */
+        unsigned norders, cap_orders;
     } shared;
 };
 
