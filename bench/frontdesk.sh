@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Adapter for a comparison harness: writes a configuration for the mode asked for and runs the gateway
 # in the foreground. `version`, `features`, `start`; what each mode means is told by the environment
-# (PORT, AUX_PORT, BACKENDS, MODE, ROUTES, SERVICE, CONSUL_HTTP, RUN_DIR, CPU).
+# (PORT, TLS_PORT, CERT, KEY, AUX_PORT, BACKENDS, MODE, ROUTES, SERVICE, CONSUL_HTTP, RUN_DIR, CPU).
 set -eu
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 BIN=${FRONTDESK_BIN:-$ROOT/build/release/frontdesk}
 case $1 in
 version) [ -x "$BIN" ] && "$BIN" --version; exit ;;
-features) echo h1 pool routes failover discovery; exit ;;
+features) echo h1 pool tls h2 routes failover discovery; exit ;;
 start) ;;
 *) exit 2 ;;
 esac
@@ -18,7 +18,11 @@ list() { printf '['; sep=; for b in $BACKENDS; do printf '%s"%s"' "$sep" "$b"; s
 {
   # What a user has by default stays on: breaker, ejection, statistics, metrics, limits, headers.
   echo "workers: 1"
-  echo "listeners: [{address: \"127.0.0.1:$PORT\"}]"
+  echo "listeners:"
+  echo "  - {address: \"127.0.0.1:$PORT\"}"
+  if [ -n "${TLS_PORT:-}" ]; then
+    echo "  - {address: \"127.0.0.1:$TLS_PORT\", tls: {certificates: [{cert: \"$CERT\", key: \"$KEY\"}]}}"
+  fi
   echo "admin: {address: \"127.0.0.1:$AUX_PORT\"}"
   echo "limits: {keepalive_timeout: 600s, header_timeout: 600s, connections: 32768, body: unlimited}"
   case $MODE in
