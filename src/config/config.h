@@ -11,6 +11,7 @@
 #include "base/macros.h"
 #include "base/reason.h"
 #include "base/str.h"
+#include "config/upstream_tls_conf.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -97,10 +98,11 @@ struct balance_conf {
 };
 
 struct retries_conf {
-    unsigned attempts;    /* tries in all: 1 = no retry */
-    uint64_t reasons;     /* bit (1ull << enum reason) */
-    uint16_t statuses[8]; /* answered statuses that are retried; 0 ends */
-    bool non_idempotent;  /* retry POST and PATCH too, after bytes were sent; default false */
+    unsigned attempts;      /* tries in all: 1 = no retry */
+    uint64_t reasons;       /* bit (1ull << enum reason) */
+    uint16_t statuses[8];   /* answered statuses that are retried; 0 ends */
+    uint32_t grpc_statuses; /* bit (1u << grpc-status), of answers without a message */
+    bool non_idempotent;    /* retry POST and PATCH too, after bytes were sent; default false */
     unsigned budget_percent, budget_min_per_s;
 };
 
@@ -115,7 +117,8 @@ struct breaker_conf {
     bool enabled, shadow;
     unsigned failure_rate, slow_rate, minimum_requests, half_open_requests;
     uint64_t slow_ms, window_ms, open_for_ms, max_open_ms;
-    uint16_t failure_statuses[16]; /* 5xx by default: {500,502,503,504}; 0 ends */
+    uint16_t failure_statuses[16];  /* 5xx by default: {500,502,503,504}; 0 ends */
+    uint32_t failure_grpc_statuses; /* bit (1u << grpc-status) */
 };
 
 struct outlier_conf {
@@ -193,6 +196,9 @@ struct service_conf {
     unsigned keepalive;        /* idle connections kept for each instance and worker */
     uint64_t keepalive_timeout_ms;
     bool preserve_host; /* pass the client's Host on; false = the instance's address:port */
+    enum upstream_protocol protocol;
+    struct upstream_tls_conf tls;
+    enum send_proxy_protocol send_proxy_protocol;
     const struct fallback_list *fallback; /* NULL = none */
 };
 

@@ -15,6 +15,19 @@ extern const struct section fallback_cache_section;
 extern const struct section concurrency_section; /* into a struct service_conf */
 /* After its keys were read: what two of them say together. */
 int concurrency_finish(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+/* What instances are spoken to with (upstream_tls.c). */
+extern const char *const upstream_protocol_words[], *const send_proxy_words[];
+extern const struct section upstream_tls_section; /* into a struct upstream_tls_conf */
+/* After its keys were read; then `tls: true`. */
+int upstream_tls_finish(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+int upstream_tls_switch_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+/* What `protocol`, `tls` and `send_proxy_protocol` say together; n is the entry. */
+int upstream_check(struct reader *r, const struct node *n, const struct service_conf *s) MUST_CHECK;
+/* `breaker.failure_grpc_statuses`; `at` is the struct breaker_conf. */
+int grpc_statuses_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+/* Adds one code, as number or name, to a set of bits. */
+int grpc_status_add(struct reader *r, const struct node *n, const char *text,
+                    uint32_t *set) MUST_CHECK;
 extern const struct section overload_section; /* into a struct overload_conf */
 
 /* The whole list of `listeners:`; `at` is the struct config. */

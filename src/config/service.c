@@ -193,12 +193,18 @@ static int retry_on_read(struct reader *r, const struct node *n, void *at)
         return node_expected(n, r->err, "a list of reasons and statuses");
     c->reasons = 0;
     memset(c->statuses, 0, sizeof c->statuses);
+    c->grpc_statuses = 0;
     node_each(it, n)
     {
         bool digits = it->kind == NODE_TEXT && it->text[0] >= '0' && it->text[0] <= '9';
+        bool grpc = it->kind == NODE_TEXT && strncmp(it->text, "grpc:", 5) == 0;
 
         if (it->kind != NODE_TEXT)
             return node_expected(it, r->err, "a reason or a status");
+        if (grpc && grpc_status_add(r, it, it->text + 5, &c->grpc_statuses) < 0)
+            return -1;
+        if (grpc)
+            continue;
         if ((digits ? add_status(r, it, c->statuses, ARRAY_LEN(c->statuses))
                     : retry_word_read(r, it, c)) < 0)
             return -1;
@@ -217,8 +223,10 @@ static const struct field retries_fields[] = {
              "upstream_invalid, \"502\", \"503\", \"504\"]",
      .read = retry_on_read,
      .kind = "list of reasons and statuses",
-     .help = "What is tried again. `connect_failed` and `connect_timeout` for every request; the "
-             "others only for idempotent methods. At most 7 statuses."},
+     .help =
+         "What is tried again. `connect_failed` and `connect_timeout` for every request; the "
+         "others only for idempotent methods. At most 7 statuses. `grpc:14`: a gRPC answer that "
+         "is nothing but this status."},
     BOOLEAN("non_idempotent", retries_conf, non_idempotent, "false",
             "Also repeat POST and PATCH after the service may have seen them."),
     PERCENT("budget_percent", retries_conf, budget_percent, 0, "20",
@@ -272,6 +280,12 @@ static const struct field breaker_fields[] = {
      .read = failure_statuses_read,
      .kind = "list of statuses",
      .help = "Answers that count as failures, here and for `outlier`. At most 15."},
+    {.key = "failure_grpc_statuses",
+     .type = FIELD_CUSTOM,
+     .dflt = "[4, 13, 14, 15]",
+     .read = grpc_statuses_read,
+     .kind = "list of numbers or names",
+     .help = "The same for gRPC: answers with such a `grpc-status` count as failures."},
 };
 static const struct section breaker_section = {breaker_fields, ARRAY_LEN(breaker_fields)};
 
@@ -368,6 +382,29 @@ static const struct field service_fields[] = {
      .dflt = "preserve",
      .help = "The Host header that the service sees: the client's, or the instance's "
              "address and port."},
+    {.key = "protocol",
+     .type = FIELD_WORD,
+     .offset = FIELD_AT(service_conf, protocol, enum upstream_protocol),
+     .words = upstream_protocol_words,
+     .dflt = "catalog",
+     .help = "What the instances speak. `h2`: HTTP/2 over TLS, `h2c`: without. `auto`: over TLS, "
+             "HTTP/2 if they can. `catalog`: what their tags say, else `http1`."},
+    {.key = "tls",
+     .type = FIELD_SECTION,
+     .offset = offsetof(struct service_conf, tls),
+     .section = &upstream_tls_section,
+     .read = upstream_tls_finish,
+     .read_text = upstream_tls_switch_read,
+     .kind = "map, `true` or `false`",
+     .shown = "`false`",
+     .help = "TLS to the instances."},
+    {.key = "send_proxy_protocol",
+     .type = FIELD_WORD,
+     .offset = FIELD_AT(service_conf, send_proxy_protocol, enum send_proxy_protocol),
+     .words = send_proxy_words,
+     .dflt = "off",
+     .help = "Begins each connection with a PROXY protocol header that names the client. Every "
+             "request gets a connection of its own then."},
     {.key = "fallback",
      .type = FIELD_CUSTOM,
      .offset = FIELD_AT(service_conf, fallback, const struct fallback_list *),
@@ -418,6 +455,8 @@ int service_read(struct reader *r, const struct node *n, struct service_conf *s)
     /* A list of `defaults` may name a service that inherits it: there it is passed over. */
     fallback = node_get(n, "fallback");
     if (fallback && fallback_check_self(r, fallback, s->fallback, s->name) < 0)
+        return -1;
+    if (upstream_check(r, n, s) < 0)
         return -1;
     return instances_check(r, n, s);
 }
