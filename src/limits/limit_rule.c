@@ -2,6 +2,9 @@
 #include "limits/limit_rule.h"
 #include "base/macros.h"
 
+/* No worker's idea of the time is further behind another's. */
+#define SKEW_NS NS_PER_S
+
 static const uint64_t period_s[] = {1, 60, 3600, 86400, 30 * 86400};
 
 uint64_t limit_period_s(enum rate_limit_period p)
@@ -59,8 +62,9 @@ static bool take_rate(const struct limit_rule *r, uint64_t now_ns, uint64_t valu
     uint64_t next = (value > now_ns ? value : now_ns) + r->interval_ns;
     bool passes = next <= last;
 
-    /* A slower rate of the past may have let it run further ahead. */
-    *ret_value = passes ? next : value < last ? value : last;
+    /* A slower rate of the past may have let it run further ahead; a little further it is for
+     * another thread whose clock is a little further. */
+    *ret_value = passes ? next : value < last + SKEW_NS ? value : last;
     return passes;
 }
 
