@@ -69,15 +69,15 @@ static const char *parse_source(struct tags_set *s, struct route_conf *conf, str
     return tags_host(s, conf, host);
 }
 
-static const char *set_proto(struct str value)
+/* What it means is read elsewhere (tags_protocol.h). */
+static const char *check_proto(struct str value)
 {
-    static const char *const unsupported[] = {
-        "tcp", "tcp+sni", "tcp-dynamic", "https", "https+tcp+sni", "grpc", "grpcs", "wss",
-    };
+    static const char *const unsupported[] = {"tcp", "tcp+sni", "tcp-dynamic", "https+tcp+sni",
+                                              "wss"};
 
     for (size_t i = 0; i < ARRAY_LEN(unsupported); i++)
         if (str_eq(value, str_of(unsupported[i])))
-            return "only proto=http is supported";
+            return "proto is http, https, grpc or grpcs";
     return NULL;
 }
 
@@ -104,7 +104,7 @@ static const char *set_option(struct tags_set *s, struct route_conf *conf, struc
     if (str_eq(key, STR("redirect")))
         return tags_redirect(s, conf, value);
     if (str_eq(key, STR("proto")))
-        return set_proto(value);
+        return check_proto(value);
     if (str_eq(key, STR("allow")) || str_eq(key, STR("deny")))
         return "allow and deny are not enforced here, so the route stays closed";
     if (str_eq(key, STR("auth")))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/chars.h"
+#include "route/tags_protocol.h"
 #include "route/tags_set.h"
 
 #include <limits.h>
@@ -52,6 +53,17 @@ static struct group *group_named(struct groups *g, struct str name)
     return &g->items[g->n++];
 }
 
+/* It says something of the instance, not of a route (tags_protocol.h). */
+static void check_protocol(struct tags_set *s, struct str tag, bool named, struct str value)
+{
+    enum catalog_protocol ignored;
+
+    if (named)
+        tags_problem(s, tag, "protocol is of the whole instance: no name before it");
+    else if (!protocol_parse(value, &ignored))
+        tags_problem(s, tag, "protocol is http, https, h2, h2c, grpc or grpcs");
+}
+
 /* `key` is [NAME SEPARATOR] KEY. */
 static void set_key(struct tags_set *s, struct groups *g, struct str tag, struct str key,
                     struct str value, char separator)
@@ -62,6 +74,10 @@ static void set_key(struct tags_set *s, struct groups *g, struct str tag, struct
     bool meta = separator == '-';
     size_t k = 0;
 
+    if (str_eq(word, STR("protocol"))) {
+        check_protocol(s, tag, cut != NULL, value);
+        return;
+    }
     while (k < KEY_COUNT && !str_eq(str_of(key_names[k]), word))
         k++;
     if (k == KEY_COUNT) {
