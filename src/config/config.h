@@ -297,6 +297,11 @@ struct cidr {
     unsigned bits;          /* 0..128 */
 };
 
+struct cidr_list {
+    struct cidr *items; /* sorted, none in another one (cidr.h) */
+    size_t n;
+};
+
 struct config {
     unsigned workers; /* 0 was given or nothing: one for each CPU */
     struct listener_conf *listeners;
@@ -314,8 +319,7 @@ struct config {
     size_t nservices;
     struct route_conf *routes;
     size_t nroutes;
-    struct cidr *trusted_proxies;
-    size_t ntrusted_proxies; /* whose X-Forwarded-* are kept */
+    struct cidr_list trusted_proxies; /* whose X-Forwarded-* are believed */
     bool forwarded_header;   /* also send Forwarded (RFC 7239) */
     const char *via;         /* pseudonym in Via; "" = no Via */
     const char *access_log;  /* path, "stdout", or NULL = off */

@@ -194,27 +194,6 @@ static int read_later(struct reader *r, const struct node *n, void *at)
     return 0;
 }
 
-static int cidr_read(struct reader *r, const struct node *n, void *at)
-{
-    const char *problem;
-
-    if (n->kind != NODE_TEXT || node_is_null(n))
-        return node_expected(n, r->err, "an IP address or network such as 10.0.0.0/8");
-    problem = value_cidr_problem(n->text, at);
-    return problem ? node_error(n, r->err, "\"%.60s\" %s", n->text, problem) : 0;
-}
-
-static int proxies_read(struct reader *r, const struct node *n, void *at)
-{
-    struct config *c = at;
-
-    if (node_is_null(n))
-        return 0;
-    c->trusted_proxies = list_read(r, n, "a list of addresses and networks", MAX_PROXIES,
-                                   sizeof *c->trusted_proxies, cidr_read, &c->ntrusted_proxies);
-    return c->trusted_proxies ? 0 : -1;
-}
-
 static const char *via_problem(const char *text)
 {
     return text[0] == '\0' || value_is_token(text) ? NULL : "is not one word (RFC 9110 token)";
@@ -317,7 +296,8 @@ static const struct field top_fields[] = {
      .help = "Which requests go to which service."},
     {.key = "trusted_proxies",
      .type = FIELD_CUSTOM,
-     .read = proxies_read,
+     .offset = FIELD_AT(config, trusted_proxies, struct cidr_list),
+     .read = cidr_list_read,
      .kind = "list of addresses",
      .shown = "none",
      .help = "Whose `X-Forwarded-*` and `Forwarded` headers are kept: addresses and networks "

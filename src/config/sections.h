@@ -30,6 +30,8 @@ int grpc_status_add(struct reader *r, const struct node *n, const char *text,
                     uint32_t *set) MUST_CHECK;
 extern const struct section overload_section; /* into a struct overload_conf */
 
+/* A list of addresses and networks; `at` is a struct cidr_list. */
+int cidr_list_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 /* The whole list of `listeners:`; `at` is the struct config. */
 int listeners_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 /* `admin: false`. */
@@ -66,6 +68,7 @@ enum {
     MAX_INSTANCES = 1024,
     MAX_ROUTES = 200000,
     MAX_PROXIES = 4096,
+    MAX_NETWORKS = 65536,
     MAX_TARGETS = 16,
     MAX_CONDITIONS = 16,
     MAX_METHODS = 32,

@@ -30,7 +30,7 @@ uint32_t attempt_choose_target(struct exchange *x)
 {
     const struct route *r = x->match.route;
 
-    return r->slots[route_split(r, &x->req, &x->match, &x->conn->peer, &x->w->rng)];
+    return r->slots[route_split(r, &x->req, &x->match, &x->client, &x->w->rng)];
 }
 
 static void prepare_query(struct exchange *x)
@@ -42,7 +42,7 @@ static void prepare_query(struct exchange *x)
     x->query.cursor = &x->service->state->cursor;
     if (x->attempts == 0)
         x->query.has_hash = route_hash(c->hash_source, c->hash_name, &x->req, &x->match,
-                                       &x->conn->peer, &x->query.hash);
+                                       &x->client, &x->query.hash);
 }
 
 static enum reason verdict_reason(struct exchange *x, enum balance_verdict v)

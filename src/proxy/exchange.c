@@ -7,6 +7,7 @@
 #include "proxy/capture.h"
 #include "proxy/fallback.h"
 #include "proxy/finish.h"
+#include "proxy/forwarded.h"
 #include "proxy/head.h"
 #include "proxy/hedge.h"
 #include "proxy/interim.h"
@@ -126,6 +127,7 @@ static enum verdict step_read_head(struct exchange *x)
             *in = NULL;
             x->step_deadline_ns = 0;
             request_id_choose(x);
+            forwarded_find(x);
             return V_NEXT;
         case H1_BAD:
             x->head_bytes = 0;

@@ -74,7 +74,8 @@ struct exchange {
     struct buf *head; /* holds the bytes that `req` points into */
     size_t scanned, head_bytes;
     struct request req;
-    char peer[INET6_ADDRSTRLEN];
+    char peer[INET6_ADDRSTRLEN]; /* of the connection, as text */
+    struct in6_addr client;      /* who asks: the peer, or whom a trusted one names (forwarded.h) */
     char request_id[REQUEST_ID_MAX + 1];
     uint64_t max_body;
     struct route_match match;
@@ -149,6 +150,12 @@ enum verdict exchange_attempt_failed(struct exchange *x, enum reason why);
 static inline const struct config *exchange_config(const struct exchange *x)
 {
     return x->held->snapshot->config;
+}
+
+/* Whom limits and rules by address go by. IPv4 as v4-mapped. */
+static inline const struct in6_addr *exchange_client_address(const struct exchange *x)
+{
+    return &x->client;
 }
 
 /* When the time that its route and service give the request is over; 0 = never. */

@@ -2,28 +2,11 @@
 #include "proxy/access.h"
 #include "proxy/exchange.h"
 #include "proxy/fallback.h"
+#include "proxy/forwarded.h"
 #include "proxy/hedge.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <stdlib.h>
-
-/* inet_ntop() goes through printf for this, which shows in a profile of small requests. */
-static void format_v4(const unsigned char *address, char *out)
-{
-    for (int i = 0; i < 4; i++) {
-        unsigned n = address[i];
-
-        if (i > 0)
-            *out++ = '.';
-        if (n >= 100)
-            *out++ = (char)('0' + n / 100);
-        if (n >= 10)
-            *out++ = (char)('0' + n / 10 % 10);
-        *out++ = (char)('0' + n % 10);
-    }
-    *out = '\0';
-}
 
 struct exchange *exchange_new(struct conn *c)
 {
@@ -53,10 +36,8 @@ struct exchange *exchange_new(struct conn *c)
     x->held = worker_hold(w);
     x->begin_ns = w->now_ns;
     list_init(&x->queue_node);
-    if (IN6_IS_ADDR_V4MAPPED(&c->peer))
-        format_v4(c->peer.s6_addr + 12, x->peer);
-    else
-        inet_ntop(AF_INET6, &c->peer, x->peer, sizeof x->peer);
+    x->client = c->peer;
+    forwarded_format(&c->peer, x->peer);
     return x;
 }
 

@@ -2,6 +2,7 @@
 #include "proxy/finish.h"
 #include "base/clock.h"
 #include "proxy/fallback.h"
+#include "proxy/forwarded.h"
 
 static unsigned latency_bucket(uint64_t ns)
 {
@@ -117,12 +118,15 @@ static enum reason reason_of(const struct exchange *x)
 static void log_request(struct exchange *x, uint64_t took_ns)
 {
     struct access_log_buffer *b = x->w->log;
-    char when[32];
+    char when[32], client[INET6_ADDRSTRLEN];
 
+    forwarded_format(&x->client, client);
     log_line_begin(b);
     log_line_str(b, "time", str_of(clock_format(clock_wall_ms(), when)));
     log_line_str(b, "id", str_of(x->request_id));
-    log_line_str(b, "client", str_of(x->peer));
+    log_line_str(b, "client", str_of(client));
+    if (!IN6_ARE_ADDR_EQUAL(&x->client, &x->conn->peer))
+        log_line_str(b, "peer", str_of(x->peer));
     log_line_str(b, "method", x->head_bytes ? x->req.method_name : STR(""));
     log_line_str(b, "host", x->head_bytes ? x->req.host : STR(""));
     log_line_str(b, "path", x->head_bytes ? x->req.path : STR(""));

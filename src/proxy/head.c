@@ -2,6 +2,7 @@
 #include "proxy/head.h"
 #include "proxy/access.h"
 #include "proxy/fallback.h"
+#include "proxy/forwarded.h"
 
 #include <stdio.h>
 #include <strings.h>
@@ -41,37 +42,6 @@ void writer_field(struct writer *w, struct str name, struct str value)
     writer_lit(w, "\r\n");
 }
 
-static bool is_trusted(const struct config *c, const struct in6_addr *peer)
-{
-    for (size_t i = 0; i < c->ntrusted_proxies; i++) {
-        const struct cidr *t = &c->trusted_proxies[i];
-        unsigned whole = t->bits / 8, rest = t->bits % 8;
-        unsigned char mask = (unsigned char)(0xff00 >> rest);
-
-        if (memcmp(peer->s6_addr, t->addr, whole) == 0 &&
-            (rest == 0 || ((peer->s6_addr[whole] ^ t->addr[whole]) & mask) == 0))
-            return true;
-    }
-    return false;
-}
-
-/* Fields about where a request came from: whoever is not a trusted proxy cannot bring them. */
-static bool is_provenance(uint8_t id)
-{
-    switch ((enum header_id)id) {
-    case HEADER_FORWARDED:
-    case HEADER_X_FORWARDED_FOR:
-    case HEADER_X_FORWARDED_PROTO:
-    case HEADER_X_FORWARDED_HOST:
-    case HEADER_X_FORWARDED_PORT:
-    case HEADER_X_FORWARDED_PREFIX:
-    case HEADER_X_REAL_IP:
-        return true;
-    default:
-        return false;
-    }
-}
-
 static bool is_changed(const struct header_change *changes, size_t n, struct str name)
 {
     for (size_t i = 0; i < n; i++)
@@ -94,11 +64,12 @@ static void write_client_fields(struct exchange *x, struct writer *w, bool trust
     for (unsigned i = 0; i < x->req.nheaders; i++) {
         const struct header *h = &x->req.headers[i];
 
-        if (h->hop || h->id == HEADER_HOST || h->id == HEADER_CONTENT_LENGTH ||
-            h->id == HEADER_EXPECT || h->id == HEADER_X_REQUEST_ID || h->id == HEADER_VIA)
+        if (h->id == HEADER_HOST || h->id == HEADER_CONTENT_LENGTH || h->id == HEADER_EXPECT ||
+            h->id == HEADER_X_REQUEST_ID || h->id == HEADER_VIA)
             continue;
-        if (is_provenance(h->id) &&
-            (!trusted || h->id == HEADER_X_FORWARDED_FOR || h->id == HEADER_FORWARDED))
+        if (forwarded_is_provenance(h->id)
+                ? !trusted || h->id == HEADER_X_FORWARDED_FOR || h->id == HEADER_FORWARDED
+                : h->hop)
             continue;
         if (route->nrequest_headers > 0 &&
             is_changed(route->request_headers, route->nrequest_headers, h->name))
@@ -110,56 +81,6 @@ static void write_client_fields(struct exchange *x, struct writer *w, bool trust
     write_changes(w, route->request_headers, route->nrequest_headers);
     if (x->access)
         access_write_request_fields(x, w);
-}
-
-/* All fields of one kind as one comma-separated list, the gateway's own element at the end. */
-static void write_list(struct exchange *x, struct writer *w, enum header_id id, const char *name,
-                       bool keep, struct str version, struct str own)
-{
-    writer_str(w, str_of(name));
-    writer_lit(w, ": ");
-    for (unsigned i = 0; keep && i < x->req.nheaders; i++) {
-        if (x->req.headers[i].id != id || x->req.headers[i].hop)
-            continue;
-        writer_str(w, x->req.headers[i].value);
-        writer_lit(w, ", ");
-    }
-    writer_str(w, version);
-    writer_str(w, own);
-    writer_lit(w, "\r\n");
-}
-
-/* RFC 7239: IPv6 addresses are quoted and bracketed, and so is a host with a port. */
-static void write_forwarded(struct exchange *x, struct writer *w, bool trusted)
-{
-    char own[512];
-    bool v6 = strchr(x->peer, ':') != NULL;
-    int n = snprintf(own, sizeof own, "for=%s%s%s;proto=http;host=\"%.*s\"", v6 ? "\"[" : "",
-                     x->peer, v6 ? "]\"" : "", STR_FMT(x->req.host));
-
-    if (n > 0 && (size_t)n < sizeof own)
-        write_list(x, w, HEADER_FORWARDED, "Forwarded", trusted, STR(""),
-                   (struct str){own, (size_t)n});
-}
-
-static void write_provenance(struct exchange *x, struct writer *w, bool trusted)
-{
-    const struct config *c = exchange_config(x);
-    const struct route_conf *route = x->match.route->conf;
-
-    write_list(x, w, HEADER_X_FORWARDED_FOR, "X-Forwarded-For", trusted, STR(""), str_of(x->peer));
-    if (!trusted || !request_header(&x->req, HEADER_X_FORWARDED_PROTO))
-        writer_lit(w, "X-Forwarded-Proto: http\r\n");
-    if (x->req.host.n > 0 && (!trusted || !request_header(&x->req, HEADER_X_FORWARDED_HOST)))
-        writer_field(w, STR("X-Forwarded-Host"), x->req.host);
-    if (route->strip && (!trusted || !request_header(&x->req, HEADER_X_FORWARDED_PREFIX)))
-        writer_field(w, STR("X-Forwarded-Prefix"), str_of(route->strip));
-    writer_field(w, STR("X-Request-Id"), str_of(x->request_id));
-    if (c->forwarded_header)
-        write_forwarded(x, w, trusted);
-    if (c->via[0])
-        write_list(x, w, HEADER_VIA, "Via", true, x->req.minor ? STR("1.1 ") : STR("1.0 "),
-                   str_of(c->via));
 }
 
 static void write_host(struct exchange *x, struct writer *w)
@@ -226,7 +147,7 @@ int head_write_request(struct exchange *x)
 {
     struct attempt *a = x->attempt;
     struct writer w = {a->up_head, false};
-    bool trusted = is_trusted(exchange_config(x), &x->conn->peer);
+    bool trusted = forwarded_peer_is_trusted(x);
 
     a->up_head->start = a->up_head->end = 0;
     writer_str(&w, x->req.method_name);
@@ -236,7 +157,7 @@ int head_write_request(struct exchange *x)
     writer_lit(&w, " HTTP/1.1\r\n");
     write_host(x, &w);
     write_client_fields(x, &w, trusted);
-    write_provenance(x, &w, trusted);
+    forwarded_write(x, &w, trusted);
     write_request_framing(x, &w);
     writer_lit(&w, "\r\n");
     return w.overflow ? -1 : 0;

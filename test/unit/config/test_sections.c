@@ -36,7 +36,7 @@ static void defaults_are_as_documented(void **state)
     assert_int_equal(c->limits.keepalive_timeout_ms, 75000);
     assert_int_equal(c->limits.keepalive_requests, 0);
     assert_int_equal(c->limits.max_connections, 20000);
-    assert_int_equal(c->nservices + c->nroutes + c->ntrusted_proxies, 0);
+    assert_int_equal(c->nservices + c->nroutes + c->trusted_proxies.n, 0);
     assert_false(c->forwarded_header);
     assert_string_equal(c->via, "frontdesk");
     assert_null(c->access_log);
@@ -82,8 +82,8 @@ static void every_key_arrives(void **state)
     assert_int_equal(c->limits.keepalive_timeout_ms, 4);
     assert_int_equal(c->limits.keepalive_requests, 5);
     assert_int_equal(c->limits.max_connections, 6);
-    assert_int_equal(c->ntrusted_proxies, 2);
-    assert_int_equal(c->trusted_proxies[0].bits, 104);
+    assert_int_equal(c->trusted_proxies.n, 2);
+    assert_int_equal(c->trusted_proxies.items[1].bits, 104);
     assert_true(c->forwarded_header);
     assert_string_equal(c->via, "");
     assert_string_equal(c->access_log, "/var/log/x.log");

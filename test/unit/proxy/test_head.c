@@ -73,8 +73,7 @@ static void apply(const struct setting *s)
     assert_int_equal(inet_pton(AF_INET6, mapped, &conn.peer), 1);
     snprintf(x.peer, sizeof x.peer, "%s", peer);
     strcpy(x.request_id, "id-1");
-    config = (struct config){.trusted_proxies = trusted,
-                             .ntrusted_proxies = 2,
+    config = (struct config){.trusted_proxies = {trusted, 2},
                              .forwarded_header = s->forwarded,
                              .via = s->via ? s->via : ""};
     route_conf = (struct route_conf){.path = "/",
