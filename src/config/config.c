@@ -155,6 +155,8 @@ static int fill_in(struct reader *r, const struct node *root)
     if (c->fleet.enabled && !c->consul.enabled)
         return node_error(node_get(root, "fleet"), r->err,
                           "the gateways meet in Consul: needs consul");
+    if (rate_limits_finish(r, root) < 0)
+        return -1;
     if (services && services_read(r, services) < 0)
         return -1;
     return routes ? routes_read(r, routes) : 0;

@@ -11,6 +11,7 @@
 #include "base/macros.h"
 #include "base/reason.h"
 #include "base/str.h"
+#include "config/rate_limits_conf.h"
 #include "config/upstream_tls_conf.h"
 
 #include <stdbool.h>
@@ -272,6 +273,7 @@ struct route_conf {
     enum importance importance;
     const char *auth; /* a policy's name; one that does not exist denies (403) */
     const struct fallback_list *fallback; /* NULL = the service's; in the configuration's arena */
+    const struct limit_plan *limits;      /* NULL = those for all routes (limit_plan_of()) */
 };
 
 struct limits_conf {
@@ -284,6 +286,8 @@ struct limits_conf {
     uint64_t keepalive_timeout_ms; /* silence between requests */
     unsigned keepalive_requests;   /* requests on one connection, then close; 0 = no limit */
     unsigned max_connections;      /* in all, shared by the workers */
+    unsigned max_clients;          /* of a rate limit, see limits/limit_table.h */
+    struct redis_conf redis;
 };
 
 /* When the gateway is saturated: see circuit/shed.h. */
@@ -314,6 +318,9 @@ struct config {
     struct limits_conf limits;
     struct overload_conf overload;
     struct fallback_cache_conf fallback_cache;
+    struct rate_limit_conf *rate_limits;
+    size_t nrate_limits;
+    struct limit_plan limit_plan; /* for all routes */
     struct service_conf defaults; /* what a service without an entry gets */
     struct service_conf *services;
     size_t nservices;
@@ -366,3 +373,5 @@ void fallback_each_service(const struct config *c, void (*fn)(void *arg, const c
  * they get the failure itself. */
 const char *fallback_kind(const struct route_conf *r, const struct service_conf *s,
                           enum reason why);
+/* What limits the requests of this route. */
+const struct limit_plan *limit_plan_of(const struct config *c, const struct route_conf *route);

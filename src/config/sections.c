@@ -171,6 +171,16 @@ static const struct field limits_fields[] = {
              "Requests on one connection before it is closed; 0 = no limit."),
     UNSIGNED("connections", limits_conf, max_connections, 1, 10000000, "20000",
              "Client connections in all."),
+    UNSIGNED("max_clients", limits_conf, max_clients, 8, 100000000, "131072",
+             "Clients that a rate limit counts at once, 16 bytes each; beyond it the one that is "
+             "nearest to being even is forgotten."),
+    {.key = "redis",
+     .type = FIELD_SECTION,
+     .offset = offsetof(struct limits_conf, redis),
+     .section = &redis_section,
+     .read = redis_finish,
+     .shown = "none",
+     .help = "Where rate limits with `shared: true` are counted together with other gateways."},
 };
 static const struct section limits_section = {limits_fields, ARRAY_LEN(limits_fields)};
 
@@ -276,6 +286,12 @@ static const struct field top_fields[] = {
      .section = &fallback_cache_section,
      .read = fallback_cache_check,
      .help = "Memory for the last good answers that fallbacks may use."},
+    {.key = "rate_limits",
+     .type = FIELD_CUSTOM,
+     .section = &rate_limit_section,
+     .read = rate_limits_read,
+     .kind = "map of maps",
+     .help = "How often and how much clients may ask, by name."},
     {.key = "defaults",
      .type = FIELD_CUSTOM,
      .section = &service_section,

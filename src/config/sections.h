@@ -45,6 +45,17 @@ extern const struct section webhook_section; /* into a struct webhook_conf */
 /* The whole list of `webhooks:`; `at` is the struct config. */
 int webhooks_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 
+extern const struct section rate_limit_section; /* into a draft of rate_limits.c */
+/* The whole map of `rate_limits:`; and when the other sections are there: what they say together. */
+int rate_limits_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+int rate_limits_finish(struct reader *r, const struct node *root) MUST_CHECK;
+/* `rate_limits:` and `concurrency_per_client:` of a route; `at` is a const struct limit_plan *. */
+int route_limits_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+int route_concurrency_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+extern const struct section redis_section; /* into a struct redis_conf */
+/* After its keys were read. */
+int redis_finish(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+
 /* One `services:` entry or the `defaults:`: what it does not say stays as it is in *s. */
 int service_read(struct reader *r, const struct node *n, struct service_conf *s) MUST_CHECK;
 /* One entry of `routes:`; `at` is a struct route_conf. */
