@@ -10,6 +10,7 @@
 #include "notify.h"
 #include "proxy/proxy.h"
 #include "snapshot/builder.h"
+#include "snapshot/service_tls.h"
 #include "webhook/webhook.h"
 
 #include <errno.h>
@@ -297,6 +298,8 @@ static int apply(struct control *c, struct config *next, struct err *e)
     struct admin *admin = NULL;
     bool same_fleet = control_fleet_same(c->config, next);
 
+    if (service_tls_check(c->registry, next, e) < 0)
+        return -1;
     if (!same_text(next->access_log, c->config->access_log))
         log_warn("control", "access_log: takes effect with the next restart");
     if (workers_of(next) != c->nworkers)
@@ -479,6 +482,8 @@ static int start(struct control *c, struct err *e)
     c->base = event_base_new();
     c->registry = registry_new(c->nworkers);
     c->builder = builder_new(c->registry);
+    if (service_tls_check(c->registry, c->config, e) < 0)
+        return -1;
     c->discovery = control_discovery_new(c->base, c->config, on_catalog_changed, c, e);
     if (!c->base || !c->discovery)
         return -1;

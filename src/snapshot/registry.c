@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "snapshot/tell.h"
+#include "tls/client.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@ const double latency_bounds[LATENCY_BUCKETS - 1] = {
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30};
 
 static const uint64_t keep_absent_ns = 600 * NS_PER_S;
+static const uint64_t look_at_files_ns = 2 * NS_PER_S;
 
 struct service_entry {
     struct service_state state;
@@ -27,6 +29,8 @@ struct instance_entry {
 struct registry {
     unsigned nworkers;
     struct journal *journal;          /* owned */
+    struct tls_clients *tls;          /* owned */
+    uint64_t files_due_ns;            /* when its files are looked at next */
     struct list services_ticking;     /* service_state.ticking of those that are forced */
     struct list instances_ticking;    /* instance_state.ticking of those that are held */
     struct service_entry *services;   /* hash by name; owned */
@@ -43,6 +47,7 @@ struct registry *registry_new(unsigned nworkers)
 
     r->nworkers = nworkers;
     r->journal = journal_new();
+    r->tls = tls_clients_new();
     list_init(&r->services_ticking);
     list_init(&r->instances_ticking);
     return r;
@@ -88,6 +93,7 @@ void registry_free(struct registry *r)
         service_entry_free(s);
     }
     journal_free(r->journal);
+    tls_clients_free(r->tls);
     free(r->free_slots);
     free(r);
 }
@@ -252,6 +258,22 @@ uint32_t registry_slots(const struct registry *r)
     return r->nservice_slots;
 }
 
+struct tls_clients *registry_tls(struct registry *r)
+{
+    return r->tls;
+}
+
+bool instance_state_error(struct instance_state *i, const char *text)
+{
+    bool other;
+
+    pthread_mutex_lock(&i->history.lock);
+    other = strncmp(i->last_error, text, sizeof i->last_error - 1) != 0;
+    tell_copy(i->last_error, sizeof i->last_error, text);
+    pthread_mutex_unlock(&i->history.lock);
+    return other;
+}
+
 struct journal *registry_journal(struct registry *r)
 {
     return r->journal;
@@ -344,6 +366,10 @@ void registry_tick(struct registry *r, uint64_t now_ns)
         tick_service(CONTAINER_OF(at, struct service_state, ticking), now_ns);
     list_each_safe(at, next, &r->instances_ticking)
         tick_instance(CONTAINER_OF(at, struct instance_state, ticking), now_ns);
+    if (now_ns < r->files_due_ns)
+        return;
+    r->files_due_ns = now_ns + look_at_files_ns;
+    tls_clients_refresh(r->tls);
 }
 
 void registry_sweep(struct registry *r, uint64_t now_ns)

@@ -21,7 +21,9 @@
 #include "config/config.h"
 #include "snapshot/journal.h"
 
-enum { LATENCY_BUCKETS = 16 };
+struct tls_clients;
+
+enum { LATENCY_BUCKETS = 16, LAST_ERROR_MAX = 160 };
 
 /* Upper bounds in seconds, as the metrics page gives them; the last bucket is +Inf. */
 extern const double latency_bounds[LATENCY_BUCKETS - 1];
@@ -88,9 +90,10 @@ struct instance_state {
     struct instance_load load;
     struct outlier outlier;
     struct history history;
-    struct forced forced; /* guarded by history.lock */
-    struct list ticking;  /* control thread: in the registry's list while it is held */
-    _Atomic bool present; /* in the newest snapshot */
+    struct forced forced;            /* guarded by history.lock */
+    char last_error[LAST_ERROR_MAX]; /* words to its last failure; guarded by history.lock */
+    struct list ticking;             /* control thread: in the registry's list while it is held */
+    _Atomic bool present;            /* in the newest snapshot */
     _Atomic uint64_t requests, failures;
     _Atomic uint64_t last_failure_ms; /* wall clock */
     _Atomic int last_reason;          /* enum reason of the last failure */
@@ -115,9 +118,15 @@ uint32_t registry_slots(const struct registry *r);
 /* NULL when there is no such service. */
 struct service_state *registry_find(struct registry *r, const char *name);
 
+/* The TLS settings of all services. Never NULL. */
+struct tls_clients *registry_tls(struct registry *r);
+/* Remembers in a person's words why the instance failed. True when they are others than the last
+ * time. Any thread. */
+bool instance_state_error(struct instance_state *i, const char *text);
 /* Never NULL. */
 struct journal *registry_journal(struct registry *r);
-/* Ends forced states whose time is over and tells of it. Call it a few times a second. */
+/* Ends forced states whose time is over and tells of it; reads the files of upstream TLS again when
+ * they have changed. Call it a few times a second. */
 void registry_tick(struct registry *r, uint64_t now_ns);
 /* Puts one that is forced among those that registry_tick() looks at. */
 void registry_watch_service(struct service_state *s);

@@ -2,6 +2,8 @@
 #include "snapshot/service_view.h"
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "snapshot/service_tls.h"
+#include "tls/client.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +103,7 @@ struct service_view *service_view_new(struct registry *r, struct service_state *
     v->balancer = make_balancer(v, targets);
     mark_failures(v);
     find_fallbacks(r, v);
+    service_tls_fill(r, v);
     free(targets);
     return v;
 }
@@ -123,6 +126,8 @@ void service_view_unref(struct service_view **vp)
     balancer_free(v->balancer);
     instance_set_unref(&v->set);
     config_unref(&v->config);
+    tls_client_unref(&v->tls);
+    free(v->transports);
     free(v->states);
     free(v);
 }

@@ -12,6 +12,8 @@
 #include "route/route.h"
 #include "snapshot/registry.h"
 
+struct tls_client;
+
 /* One service at one moment. Shared by all snapshots in which it is the same. */
 struct service_view {
     _Atomic int refs;
@@ -21,6 +23,8 @@ struct service_view {
     struct instance_set *set;               /* ref; NULL = not in the catalog */
     unsigned n;                             /* instances, in the order of set->items */
     struct instance_state **states;         /* refs */
+    struct transport *transports;           /* [n]: how each is spoken to; owned */
+    struct tls_client *tls;                 /* ref; NULL = no instance is spoken to over TLS */
     struct balancer *balancer;              /* owned; its index is the index here */
     uint32_t fallback_slots[MAX_FALLBACKS]; /* of the services in conf->fallback */
     uint64_t failure_statuses[10]; /* bit set of 0..599: which answers the breaker counts */
