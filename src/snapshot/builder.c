@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "snapshot/builder.h"
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "route/tags.h"
@@ -24,6 +25,7 @@ struct builder {
     struct registry *registry; /* borrowed */
     struct known *known;       /* hash by name; owned */
     struct snapshot *last;     /* ref */
+    struct limits *limits;     /* owned */
     unsigned builds;
     struct arena *problem_arena; /* owned: `problems` */
     struct route_problem *problems;
@@ -38,6 +40,7 @@ struct builder *builder_new(struct registry *r)
         abort();
     b->registry = r;
     b->problem_arena = arena_new();
+    b->limits = limits_new();
     return b;
 }
 
@@ -61,6 +64,7 @@ void builder_free(struct builder *b)
         known_free(k);
     }
     snapshot_unref(&b->last);
+    limits_free(&b->limits);
     arena_free(b->problem_arena);
     free(b->problems);
     free(b);
@@ -291,6 +295,13 @@ static void place_services(struct builder *b, struct snapshot *s, const struct d
             retire_missing(b, b->last->services[i]);
 }
 
+static struct limit_set *apply_limits(struct builder *b, const struct config *c, uint64_t now_ns)
+{
+    struct limit_clock clock = {.now_ns = now_ns, .wall_s = clock_wall_ms() / 1000};
+
+    return limits_apply(b->limits, c, &clock);
+}
+
 struct snapshot *builder_build(struct builder *b, struct config *c, const struct discovery *d,
                                uint64_t now_ns)
 {
@@ -310,6 +321,7 @@ struct snapshot *builder_build(struct builder *b, struct config *c, const struct
     s->complete = discovery_ready(d);
     s->config = config_ref(c);
     s->routes = routes_changed ? compile_routes(b, c) : route_table_ref(b->last->routes);
+    s->limits = config_changed ? apply_limits(b, c, now_ns) : limit_set_ref(b->last->limits);
     place_services(b, s, d, now_ns);
     snapshot_unref(&b->last);
     b->last = snapshot_ref(s);

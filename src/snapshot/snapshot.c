@@ -20,6 +20,7 @@ void snapshot_unref(struct snapshot **sp)
     for (uint32_t i = 0; i < s->nslots; i++)
         service_view_unref(&s->services[i]);
     route_table_unref(&s->routes);
+    limit_set_unref(&s->limits);
     config_unref(&s->config);
     free(s->services);
     free(s);

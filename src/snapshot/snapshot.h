@@ -9,6 +9,7 @@
 #include "balancer/balancer.h"
 #include "base/instance.h"
 #include "config/config.h"
+#include "limits/limits.h"
 #include "route/route.h"
 #include "snapshot/registry.h"
 
@@ -41,6 +42,7 @@ struct snapshot {
     bool complete;    /* every service in use was heard of: no route means that there is none */
     struct config *config;      /* ref */
     struct route_table *routes; /* ref */
+    struct limit_set *limits;   /* ref: the counts of config->rate_limits, by index */
     uint32_t nslots;
     struct service_view **services; /* [nslots] by slot, NULL = nobody uses it; refs */
 };
