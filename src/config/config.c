@@ -157,6 +157,8 @@ static int fill_in(struct reader *r, const struct node *root)
                           "the gateways meet in Consul: needs consul");
     if (rate_limits_finish(r, root) < 0)
         return -1;
+    if (policies_finish(r, root) < 0)
+        return -1;
     if (services && services_read(r, services) < 0)
         return -1;
     return routes ? routes_read(r, routes) : 0;
@@ -181,6 +183,7 @@ static struct config *finish(struct tree *t, const char *dir, struct err *e)
         config_unref(&c);
         return NULL;
     }
+    policies_warn(c);
     warn_services(c);
     warn_routes(c);
     warn_admin(c);

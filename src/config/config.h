@@ -11,6 +11,7 @@
 #include "base/macros.h"
 #include "base/reason.h"
 #include "base/str.h"
+#include "config/policies_conf.h"
 #include "config/rate_limits_conf.h"
 #include "config/upstream_tls_conf.h"
 
@@ -321,6 +322,13 @@ struct config {
     struct rate_limit_conf *rate_limits;
     size_t nrate_limits;
     struct limit_plan limit_plan; /* for all routes */
+    struct api_keys_conf *api_keys;
+    size_t napi_keys;
+    struct basic_conf *basic;
+    size_t nbasic;
+    struct policy_conf *policies; /* sorted by name: config_policy() */
+    size_t npolicies;
+    struct guarded_fields guarded; /* request fields that only the gateway sets */
     struct service_conf defaults; /* what a service without an entry gets */
     struct service_conf *services;
     size_t nservices;
@@ -373,5 +381,7 @@ void fallback_each_service(const struct config *c, void (*fn)(void *arg, const c
  * they get the failure itself. */
 const char *fallback_kind(const struct route_conf *r, const struct service_conf *s,
                           enum reason why);
+/* NULL when there is no policy of that name. */
+const struct policy_conf *config_policy(const struct config *c, const char *name);
 /* What limits the requests of this route. */
 const struct limit_plan *limit_plan_of(const struct config *c, const struct route_conf *route);

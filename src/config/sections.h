@@ -56,6 +56,23 @@ extern const struct section redis_section; /* into a struct redis_conf */
 /* After its keys were read. */
 int redis_finish(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 
+extern const struct section api_keys_section, basic_section;
+/* The whole map of `api_keys:`, of `basic:`. */
+int api_keys_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+int basic_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+extern const struct section policy_section, policy_claim_section; /* into drafts of policies.c */
+extern const struct section mechanism_section, certificate_section;
+/* The whole map of `policies:`; and when all that they name is there. */
+int policies_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+int policies_finish(struct reader *r, const struct node *root) MUST_CHECK;
+/* Routes whose policy can never allow anything. */
+void policies_warn(const struct config *c);
+/* One entry of `authenticate:`; `at` is a struct mechanism_conf. Then: finds what it names. */
+int mechanism_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+int mechanism_link(struct reader *r, const struct node *n, struct mechanism_conf *m) MUST_CHECK;
+/* One more field that is taken off requests from outside; the name lives as long as the arena. */
+void guarded_add(struct arena *a, struct guarded_fields *g, const char *name);
+
 /* One `services:` entry or the `defaults:`: what it does not say stays as it is in *s. */
 int service_read(struct reader *r, const struct node *n, struct service_conf *s) MUST_CHECK;
 /* One entry of `routes:`; `at` is a struct route_conf. */
