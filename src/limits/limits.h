@@ -38,7 +38,8 @@ struct limit_redis_status {
     _Atomic uint64_t decided;   /* requests that Redis let pass or refused */
     _Atomic uint64_t local;     /* shared limits that were decided here, because it was away */
     _Atomic uint64_t late;      /* answers that did not come in time */
-    _Atomic uint64_t failures;  /* connections that could not be made or broke, error answers */
+    _Atomic uint64_t failures;  /* connections that could not be made, broke or were given up */
+    _Atomic bool told;          /* it was logged that it is away */
 };
 
 struct limit_set {
