@@ -122,23 +122,12 @@ static int by_read(struct reader *r, const struct node *n, void *at)
                          "{header: NAME}");
 }
 
-static int network_read(struct reader *r, const struct node *n, void *at)
-{
-    const char *problem;
-
-    if (n->kind != NODE_TEXT || node_is_null(n))
-        return node_expected(n, r->err, "an IP address or network such as 10.0.0.0/8");
-    problem = value_cidr_problem(n->text, at);
-    return problem ? node_error(n, r->err, "\"%.60s\" %s", n->text, problem) : 0;
-}
-
 static int except_read(struct reader *r, const struct node *n, void *at)
 {
     struct rate_limit_conf *c = &((struct limit_draft *)at)->conf;
 
-    c->except = list_read(r, n, "a list of addresses and networks", MAX_PROXIES, sizeof *c->except,
-                          network_read, &c->nexcept);
-    return c->except ? 0 : -1;
+    c->except = ARENA_NEW(r->arena, struct cidr_list);
+    return cidr_list_read(r, n, c->except);
 }
 
 static const char *const apply_words[] = {"routes", "all", NULL};
@@ -225,6 +214,20 @@ static int burst_finish(struct reader *r, const struct node *n, struct rate_limi
     return 0;
 }
 
+/* A burst that is larger than the number of the rate is what may come in a time that is longer than
+ * its period. */
+static void tell(struct rate_limit_conf *c)
+{
+    uint64_t seconds = seconds_of(c->period);
+
+    c->told = c->amount;
+    if (c->kind == LIMIT_RATE && c->burst > c->amount) {
+        c->told = c->burst;
+        seconds = (seconds * c->burst + c->amount - 1) / c->amount;
+    }
+    c->told_in_s = (unsigned)seconds;
+}
+
 static int limit_read(struct reader *r, const struct node *n, struct rate_limit_conf *ret)
 {
     struct limit_draft d = {.kinds = 0};
@@ -244,6 +247,7 @@ static int limit_read(struct reader *r, const struct node *n, struct rate_limit_
     if (burst_finish(r, n, &d.conf) < 0)
         return -1;
     d.conf.name = arena_strdup(r->arena, n->key);
+    tell(&d.conf);
     *ret = d.conf;
     return 0;
 }

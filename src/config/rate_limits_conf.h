@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct cidr;
+struct cidr_list;
 
 enum rate_limit_kind { LIMIT_RATE, LIMIT_QUOTA, LIMIT_CONCURRENCY };
 
@@ -40,10 +40,11 @@ struct rate_limit_conf {
     bool shadow;    /* counts, and refuses nothing */
     bool shared;    /* counted in Redis */
     enum rate_limit_fields fields;
-    struct cidr *except; /* addresses that it is not for */
-    size_t nexcept;
+    struct cidr_list *except; /* addresses that it is not for; NULL = none */
     unsigned max_clients;
     unsigned ipv4_prefix, ipv6_prefix;
+    unsigned told;      /* what clients are told that they may send ... */
+    unsigned told_in_s; /* ... in so many seconds */
 };
 
 enum { MAX_RATE_LIMITS = 256, MAX_ROUTE_LIMITS = 8 };

@@ -19,7 +19,7 @@ static void defaults(void **state)
     assert_int_equal(l->period, PERIOD_SECOND);
     assert_int_equal(l->fields, FIELDS_BOTH);
     assert_false(l->all || l->per_route || l->shadow || l->shared);
-    assert_int_equal(l->nexcept, 0);
+    assert_null(l->except);
     assert_int_equal(l->ipv4_prefix, 32);
     assert_int_equal(l->ipv6_prefix, 64);
     assert_int_equal(l->max_clients, 131072);
@@ -59,7 +59,7 @@ static void every_key(void **state)
     assert_int_equal(l->period, PERIOD_MINUTE);
     assert_int_equal(l->burst, 3);
     assert_true(l->all && l->per_route && l->shadow && l->shared);
-    assert_int_equal(l->nexcept, 3);
+    assert_int_equal(l->except->n, 2); /* one lies in another */
     assert_int_equal(l->fields, FIELDS_LEGACY);
     assert_int_equal(l->ipv4_prefix, 24);
     assert_int_equal(l->ipv6_prefix, 56);
@@ -104,6 +104,33 @@ static void kinds_and_keys(void **state)
         assert_int_equal(c->rate_limits->amount, rows[i].amount);
         assert_int_equal(c->rate_limits->period, rows[i].period);
         assert_int_equal(c->rate_limits->by, rows[i].by);
+        config_unref(&c);
+    }
+}
+
+static void what_clients_are_told(void **state)
+{
+    static const struct {
+        const char *text;
+        unsigned told, in_s;
+    } rows[] = {
+        {"rate: 100/s", 100, 1},
+        {"rate: 100/s, burst: 20", 100, 1},
+        {"rate: 100/s, burst: 150", 150, 2},
+        {"rate: 1/m, burst: 5", 5, 300},
+        {"quota: 9/h", 9, 3600},
+        {"quota: 9/month", 9, 2592000},
+    };
+    char text[200];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct config *c;
+
+        snprintf(text, sizeof text, "rate_limits: {a: {%s}}\n", rows[i].text);
+        c = parse_ok(text);
+        assert_int_equal(c->rate_limits->told, rows[i].told);
+        assert_int_equal(c->rate_limits->told_in_s, rows[i].in_s);
         config_unref(&c);
     }
 }
@@ -231,9 +258,10 @@ static void refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),          cmocka_unit_test(every_key),
-        cmocka_unit_test(kinds_and_keys),    cmocka_unit_test(plans_of_routes),
-        cmocka_unit_test(a_socket_of_redis), cmocka_unit_test(refused),
+        cmocka_unit_test(defaults),        cmocka_unit_test(every_key),
+        cmocka_unit_test(kinds_and_keys),  cmocka_unit_test(what_clients_are_told),
+        cmocka_unit_test(plans_of_routes), cmocka_unit_test(a_socket_of_redis),
+        cmocka_unit_test(refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
