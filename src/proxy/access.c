@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/access.h"
+#include "policy/identity.h"
+#include "proxy/access_limits.h"
 #include "proxy/head.h"
+#include "proxy/limit_fields.h"
 
 #include <stdlib.h>
 
@@ -15,7 +18,7 @@ static enum verdict check_policy(struct exchange *x)
     return exchange_refuse(x, REASON_FORBIDDEN);
 }
 
-static access_check_fn *const checks[] = {check_policy};
+static access_check_fn *const checks[] = {access_limits_before, check_policy, access_limits_after};
 
 struct access *access_of(struct exchange *x)
 {
@@ -42,11 +45,14 @@ enum verdict access_run(struct exchange *x)
 
 void access_end(struct exchange *x)
 {
-    (void)x;
+    access_limits_end(x);
 }
 
 void access_free(struct exchange *x)
 {
+    if (!x->access)
+        return;
+    identity_unref(&x->access->identity);
     free(x->access);
     x->access = NULL;
 }
@@ -66,13 +72,11 @@ bool access_removes_request_field(const struct exchange *x, struct str name)
 
 void access_write_response_fields(struct exchange *x, struct writer *w)
 {
-    (void)x;
-    (void)w;
+    if (x->access)
+        limit_fields_write(x, &x->access->limits, w);
 }
 
 bool access_replaces_response_field(const struct exchange *x, struct str name)
 {
-    (void)x;
-    (void)name;
-    return false;
+    return x->access && limit_fields_replace(&x->access->limits, name);
 }

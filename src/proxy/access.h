@@ -5,14 +5,18 @@
  * The step between route and admit: an ordered list of checks, each in a file of its own. What they
  * find out is in x->access, which a request gets when the first check needs it; a route that asks
  * for nothing costs some comparisons. */
+#include "proxy/access_limits.h"
 #include "proxy/exchange.h"
 
+struct identity;
 struct writer;
 
 /* Belongs to one exchange. Each check keeps what it needs in a struct named after its file. */
 struct access {
     unsigned at;    /* the check that goes on after a wait */
     bool timed_out; /* the wait that exchange_wait() bounded took too long; the check clears it */
+    struct identity *identity; /* who asks; ref, NULL = nobody has said */
+    struct access_limits limits;
 };
 
 /* V_NEXT: let in. V_WAIT: a check waits for something: whoever brings it calls conn_run(x->conn)

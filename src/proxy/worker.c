@@ -2,6 +2,7 @@
 #include "proxy/worker.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "proxy/access_limits.h"
 #include "proxy/conn.h"
 #include "proxy/exchange.h"
 #include "proxy/listener.h"
@@ -119,6 +120,7 @@ static void take_snapshot(struct worker *w)
 {
     struct snapshot *s = atomic_exchange_explicit(&w->shared.next, NULL, memory_order_acq_rel);
     struct held_snapshot *old = w->held, *h;
+    const struct config *old_config = old ? old->snapshot->config : NULL;
 
     if (!s)
         return;
@@ -132,6 +134,8 @@ static void take_snapshot(struct worker *w)
         old->current = false;
         drop_if_unused(old);
     }
+    if (!old_config || old_config != s->config)
+        access_limits_configure(w);
     pools_prune(w);
 }
 
@@ -244,6 +248,7 @@ static void close_everything(struct worker *w)
     listeners_drop(w);
     while (!list_empty(&w->conns))
         conn_close(CONTAINER_OF(w->conns.next, struct conn, node));
+    limit_redis_free(&w->limit_redis);
     pools_free(w);
 }
 

@@ -19,6 +19,7 @@
 
 struct exchange;
 struct listener_settings;
+struct limit_redis;
 struct pool;
 
 /* A snapshot in use here. Requests count themselves with a plain integer; the atomic reference is
@@ -81,8 +82,9 @@ struct worker {
     struct event accept_pause;
     bool draining, stopping;
     struct overload overload;
-    struct access_log_buffer *log; /* owned; NULL = off */
-    char date[40];                 /* Date field value */
+    struct limit_redis *limit_redis; /* owned; NULL = no Redis was ever configured */
+    struct access_log_buffer *log;   /* owned; NULL = off */
+    char date[40];                   /* Date field value */
     int64_t date_s;
     struct worker_counters counters;
     struct event wake;
