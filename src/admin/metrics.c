@@ -197,6 +197,17 @@ static void write_failures(const struct scrape *s, const struct metric *m)
             }
 }
 
+/* Only of services that gRPC calls have gone to. */
+static void write_grpc(const struct scrape *s, const struct metric *m)
+{
+    for (size_t i = 0; i < s->nrows; i++)
+        for (unsigned c = 0; c < GRPC_CODES; c++)
+            if (s->rows[i].grpc[c]) {
+                begin_sample(s, m->name, &s->rows[i], "status", grpc_code_name(c));
+                end_sample(s, s->rows[i].grpc[c]);
+            }
+}
+
 static void write_fallbacks(const struct scrape *s, const struct metric *m)
 {
     for (size_t i = 0; i < s->nrows; i++)
@@ -274,6 +285,7 @@ static const struct metric metrics[] = {
     {"shed_total", "counter", "Requests refused because the gateway was saturated, by the importance of their route.", write_shed, 0},
     {"requests_total", "counter", "Requests finished, by class of the answer's status; none = no answer could be given.", write_classes, 0},
     {"failures_total", "counter", "Requests that ended badly or that the gateway answered itself, by reason.", write_failures, 0},
+    {"grpc_calls_total", "counter", "gRPC calls that ended with a status, by status.", write_grpc, 0},
     {"fallbacks_total", "counter", "Requests that something else answered because the service could not, by kind.", write_fallbacks, 0},
     {"fallback_cache_bytes", "gauge", "Memory of the store for last good answers, its table included.", WORKER(stored_bytes)},
     {"fallback_cache_answers", "gauge", "Answers in that store.", WORKER(stored_answers)},

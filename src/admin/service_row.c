@@ -17,6 +17,8 @@ static void add_stats(struct service_row *row, const struct service_stats *s)
         row->by_class[i] += GET(s->by_class[i]);
     for (size_t i = 0; i < REASON_COUNT; i++)
         row->reasons[i] += GET(s->reasons[i]);
+    for (size_t i = 0; i < GRPC_CODES; i++)
+        row->grpc[i] += GET(s->grpc[i]);
     for (size_t i = 0; i < FALLBACK_KINDS; i++) {
         uint64_t n = GET(s->fallbacks[i]);
 

@@ -9,6 +9,7 @@ struct service_row {
     uint64_t requests, retries, hedges, hedges_won;
     uint64_t by_class[6];
     uint64_t reasons[REASON_COUNT];
+    uint64_t grpc[GRPC_CODES];
     uint64_t fallbacks; /* answers that stood in for this service's, of any kind */
     uint64_t fallbacks_by[FALLBACK_KINDS];
     uint64_t latency_ns_sum, latency_count;

@@ -105,8 +105,18 @@ static void add_traffic(json_t *doc, struct instance_state *state)
     json_object_set_new(doc, "last_failure", json_wall_time(last_failure_ms));
 }
 
+static json_t *last_error(struct instance_state *state)
+{
+    char text[LAST_ERROR_MAX];
+
+    pthread_mutex_lock(&state->history.lock);
+    memcpy(text, state->last_error, sizeof text);
+    pthread_mutex_unlock(&state->history.lock);
+    return text[0] ? json_text(text) : json_null();
+}
+
 static json_t *instance_part(const struct look *l, const struct instance *i,
-                             struct instance_state *state)
+                             const struct transport *t, struct instance_state *state)
 {
     json_t *doc =
         json_pack("{s:o,s:o,s:o,s:i,s:b,s:s,s:o,s:I,s:o,s:b}", "id", json_text(i->id), "node",
@@ -116,6 +126,9 @@ static json_t *instance_part(const struct look *l, const struct instance *i,
                   "available", instance_available(i, &state->load, l->now_ns));
 
     if (doc) {
+        json_object_set_new(doc, "protocol", json_string(transport_http_name(t->http)));
+        json_object_set_new(doc, "tls", json_boolean(t->tls));
+        json_object_set_new(doc, "last_error", last_error(state));
         add_ejection(l, doc, state);
         add_traffic(doc, state);
     }
@@ -127,8 +140,28 @@ static json_t *instances_part(const struct look *l, const struct service_view *v
     json_t *list = json_array();
 
     for (unsigned i = 0; i < v->n; i++)
-        json_array_append_new(list, instance_part(l, &v->set->items[i], v->states[i]));
+        json_array_append_new(list,
+                              instance_part(l, &v->set->items[i], &v->transports[i], v->states[i]));
     return list;
+}
+
+/* Of its first instance; without any, what the configuration says alone. */
+static struct transport transport_part(const struct service_view *v)
+{
+    return v->n ? v->transports[0] : transport_of(v->conf, CATALOG_SILENT, false);
+}
+
+/* null when it is spoken to in the clear. */
+static json_t *tls_part(const struct service_view *v)
+{
+    const struct upstream_tls_conf *c = &v->conf->tls;
+    struct transport t = transport_part(v);
+
+    if (!t.tls)
+        return json_null();
+    return json_pack("{s:b,s:o,s:b,s:s}", "verify", t.verify, "server_name",
+                     c->server_name ? json_text(c->server_name) : json_null(), "client_certificate",
+                     c->cert != NULL, "min_version", c->tls13 ? "1.3" : "1.2");
 }
 
 /* How long a first try may take before a second is sent; null while nobody can say. */
@@ -175,7 +208,7 @@ static json_t *service_part(const struct look *l, const struct service_row *row)
 
     return json_pack(
         "{s:o,s:o,s:o,s:I,s:s,s:I,s:o,s:o,s:o,s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:I,s:b,"
-        "s:o}",
+        "s:s,s:o,s:o}",
         "name", json_text(row->name), "breaker", breaker_summary(l, row), "data_age_ms",
         watch.is_static ? json_null() : look_age_ms(l, watch.answered_ns), "index",
         (json_int_t)watch.index, "watch", word, "requests", (json_int_t)row->requests, "responses",
@@ -185,8 +218,9 @@ static json_t *service_part(const struct look *l, const struct service_row *row)
         (json_int_t)row->in_flight, "limit", (json_int_t)row->limit, "waiting",
         (json_int_t)row->waiting, "rejected_overload", (json_int_t)GET(state->limit.rejected),
         "adaptive", adaptive_part(l, state), "latency_ms", latency_part(row), "retry_budget",
-        budget, "available", (json_int_t)row->available, "panic", row->panic, "instances",
-        instances_part(l, row->view));
+        budget, "available", (json_int_t)row->available, "panic", row->panic, "protocol",
+        transport_http_name(transport_part(row->view).http), "tls", tls_part(row->view),
+        "instances", instances_part(l, row->view));
 }
 
 static json_t *bounds_ms(void)

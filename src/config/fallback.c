@@ -28,6 +28,7 @@ bool fallback_covers(enum reason why)
     case REASON_OVERLOADED:
     case REASON_CONNECT_FAILED:
     case REASON_CONNECT_TIMEOUT:
+    case REASON_UPSTREAM_TLS:
     case REASON_UPSTREAM_RESET:
     case REASON_UPSTREAM_TIMEOUT:
     case REASON_UPSTREAM_INVALID:
@@ -93,7 +94,8 @@ static int word_refused(struct reader *r, const struct node *n, enum reason why)
     return node_error(n, r->err,
                       "expected any, a status, shed, or a reason that blames the service "
                       "(breaker_open, no_healthy_instance, overloaded, connect_failed, "
-                      "connect_timeout, upstream_reset, upstream_timeout, upstream_invalid), found "
+                      "connect_timeout, upstream_tls_failed, upstream_reset, upstream_timeout, "
+                      "upstream_invalid), found "
                       "\"%.40s\"%s%s%s",
                       n->text, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }

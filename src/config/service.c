@@ -180,7 +180,8 @@ static int retry_word_read(struct reader *r, const struct node *n, struct retrie
     near = nearest_word(n->text, words, nwords, sizeof *words);
     return node_error(n, r->err,
                       "expected a status or a reason that can be retried (connect_failed, "
-                      "connect_timeout, upstream_reset, upstream_timeout, upstream_invalid), found "
+                      "connect_timeout, upstream_tls_failed, upstream_reset, upstream_timeout, "
+                      "upstream_invalid), found "
                       "\"%.40s\"%s%s%s",
                       n->text, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
@@ -219,13 +220,14 @@ static const struct field retries_fields[] = {
              "Tries in all, the first included; 1 = no retry. No instance is tried twice."),
     {.key = "on",
      .type = FIELD_CUSTOM,
-     .dflt = "[connect_failed, connect_timeout, upstream_reset, upstream_timeout, "
-             "upstream_invalid, \"502\", \"503\", \"504\"]",
+     .dflt = "[connect_failed, connect_timeout, upstream_tls_failed, upstream_reset, "
+             "upstream_timeout, upstream_invalid, \"502\", \"503\", \"504\"]",
      .read = retry_on_read,
      .kind = "list of reasons and statuses",
      .help =
-         "What is tried again. `connect_failed` and `connect_timeout` for every request; the "
-         "others only for idempotent methods. At most 7 statuses. `grpc:14`: a gRPC answer that "
+         "What is tried again. `connect_failed`, `connect_timeout` and `upstream_tls_failed` for "
+         "every request; the others only for idempotent methods. At most 7 statuses. `grpc:14`: a "
+         "gRPC answer that "
          "is nothing but this status."},
     BOOLEAN("non_idempotent", retries_conf, non_idempotent, "false",
             "Also repeat POST and PATCH after the service may have seen them."),

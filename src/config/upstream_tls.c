@@ -110,17 +110,17 @@ int upstream_check(struct reader *r, const struct node *n, const struct service_
 struct transport transport_of(const struct service_conf *s, enum catalog_protocol said,
                               bool skip_verify)
 {
-    struct transport t = {TRANSPORT_HTTP1, s->tls.enabled, s->tls.verify};
+    struct transport t = {.tls = s->tls.enabled, .verify = s->tls.verify};
 
     switch (s->protocol) {
     case PROTOCOL_HTTP1:
         return t;
     case PROTOCOL_H2:
-        return (struct transport){TRANSPORT_H2, true, t.verify};
+        return (struct transport){.http = TRANSPORT_H2, .tls = true, .verify = t.verify};
     case PROTOCOL_AUTO:
-        return (struct transport){TRANSPORT_EITHER, true, t.verify};
+        return (struct transport){.http = TRANSPORT_EITHER, .tls = true, .verify = t.verify};
     case PROTOCOL_H2C:
-        return (struct transport){TRANSPORT_H2, false, t.verify};
+        return (struct transport){.http = TRANSPORT_H2, .verify = t.verify};
     case PROTOCOL_CATALOG:
         break;
     }

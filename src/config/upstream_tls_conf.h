@@ -36,6 +36,7 @@ enum transport_http { TRANSPORT_HTTP1, TRANSPORT_H2, TRANSPORT_EITHER };
 struct transport {
     enum transport_http http; /* EITHER is chosen by ALPN */
     bool tls, verify;
+    uint64_t signature; /* of all that a connection is made with; 0 = nothing but TCP */
 };
 
 /* The configuration's word, and where it has none the catalog's; never TLS less than it asks for.

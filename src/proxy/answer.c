@@ -37,6 +37,8 @@ static enum verdict judge_head(struct exchange *x)
     x->step_deadline_ns = 0;
     if (!a->first_byte_ns)
         a->first_byte_ns = x->w->now_ns;
+    if (x->grpc.is)
+        grpc_look_at_head(x);
     if (hedge_running(x) && attempt_retryable(x, REASON_UPSTREAM_STATUS))
         return exchange_attempt_failed(x, REASON_UPSTREAM_STATUS);
     if (attempt_may_retry(x, REASON_UPSTREAM_STATUS)) {

@@ -41,8 +41,8 @@ static void prepare_query(struct exchange *x)
     x->query.rng = &x->w->rng;
     x->query.cursor = &x->service->state->cursor;
     if (x->attempts == 0)
-        x->query.has_hash = route_hash(c->hash_source, c->hash_name, &x->req, &x->match,
-                                       &x->client, &x->query.hash);
+        x->query.has_hash = route_hash(c->hash_source, c->hash_name, &x->req, &x->match, &x->client,
+                                       &x->query.hash);
 }
 
 static enum reason verdict_reason(struct exchange *x, enum balance_verdict v)
@@ -304,6 +304,8 @@ bool attempt_retryable(const struct exchange *x, enum reason why)
 
     if (reason_info(why)->retry == RETRY_NEVER)
         return false;
+    if (why == REASON_UPSTREAM_STATUS && grpc_may_retry(x))
+        return repeatable(x) && !x->resp_started;
     if (reason_info(why)->retry == RETRY_UNSENT)
         safe = true;
     return listed(c, why, x->attempt->resp.status) && safe && repeatable(x) && !x->resp_started;
@@ -332,7 +334,8 @@ void request_settle(struct exchange *x)
     if (!x->has_ticket)
         return;
     x->has_ticket = false;
-    failed = reason_blames_service(x->fail) || service_view_is_failure(x->service, x->status);
+    failed = reason_blames_service(x->fail) || service_view_is_failure(x->service, x->status) ||
+             (x->fail == REASON_NONE && grpc_is_failure(x));
     if (x->attempts > 0 && (x->fail == REASON_NONE || failed))
         breaker_report(s->breaker, x->ticket, x->w->now_ns, &x->w->rng, failed,
                        x->w->now_ns - x->admit_ns);

@@ -16,6 +16,7 @@
 #include "proxy/request_body.h"
 #include "proxy/request_id.h"
 #include "proxy/response_body.h"
+#include "proxy/upstream_open.h"
 
 #include <assert.h>
 
@@ -174,6 +175,7 @@ static enum verdict step_route(struct exchange *x)
     route = x->match.route->conf;
     if (!route->redirect_status)
         x->service = s->services[attempt_choose_target(x)];
+    grpc_look_at_request(x);
     if (x->service)
         x->fallbacks = route->fallback ? route->fallback : x->service->conf->fallback;
     return overload_refuses(&x->w->overload, &x->w->rng, route->importance)
@@ -225,6 +227,7 @@ static enum verdict step_pick(struct exchange *x)
     enum reason why = attempt_begin(x);
 
     x->attempt->fresh_only = false;
+    x->grpc.ended = false;
     x->attempt->upload_started = false;
     interim_drop(x);
     if (why != REASON_NONE)
@@ -236,27 +239,30 @@ static enum verdict step_pick(struct exchange *x)
 static enum verdict step_connect(struct exchange *x)
 {
     struct attempt *a = x->attempt;
-    const struct instance *where = &x->service->set->items[a->index];
-    int e = 0;
+    enum reason why;
 
     if (!a->up) {
-        a->up = upstream_get(x->w, a->instance, where, a->fresh_only, x, &e);
+        struct proxy_addresses on_behalf;
+        struct upstream_target to = upstream_target_of(x, &on_behalf);
+
+        a->up = upstream_get(x->w, &to, a->fresh_only, x, &why);
         if (!a->up)
-            return exchange_attempt_failed(x, upstream_reason(e));
+            return exchange_attempt_failed(x, why);
         /* A request that cannot be repeated does not go out on a connection that may be gone. */
         if (a->up->reused && !method_idempotent(x->req.method) &&
             sock_peek(&a->up->sock) != IO_AGAIN)
             return reconnect(x);
-        if (a->up->connecting)
+        if (a->up->stage != UPSTREAM_READY)
             exchange_wait(x, x->service->conf->connect_timeout_ms, REASON_CONNECT_TIMEOUT);
     }
-    if (!a->up->connecting)
-        return V_NEXT;
-    if (!a->up->sock.writable && !a->up->sock.readable)
+    switch (upstream_open(a->up, &why)) {
+    case IO_AGAIN:
         return V_WAIT;
-    e = upstream_connected(a->up);
-    if (e)
-        return exchange_attempt_failed(x, upstream_reason(e));
+    case IO_OK:
+        break;
+    default:
+        return exchange_attempt_failed(x, why);
+    }
     x->step_deadline_ns = 0;
     return V_NEXT;
 }
@@ -349,7 +355,8 @@ static void settle(struct exchange *x)
     x->deadline_ns = x->step_deadline_ns = 0;
     if (x->service && x->queued)
         queue_leave(x);
-    if (x->fail == REASON_NONE && x->service && service_view_is_failure(x->service, x->status))
+    if (x->fail == REASON_NONE && x->service &&
+        (service_view_is_failure(x->service, x->status) || grpc_is_failure(x)))
         attempt = REASON_UPSTREAM_STATUS;
     if (x->capture)
         capture_end(x);
@@ -511,6 +518,9 @@ static enum reason who_is_late(const struct exchange *x)
 {
     if (x->queued)
         return REASON_OVERLOADED;
+    /* Its own deadline: nobody else's fault. */
+    if (x->grpc.deadline_ns && x->w->now_ns >= x->grpc.deadline_ns)
+        return REASON_CLIENT_GONE;
     if (x->step == STEP_relay && x->download.nout > 0)
         return REASON_CLIENT_STALLED;
     if (x->step == STEP_await_head && !x->attempt->upload_done && x->attempt->upload.nout == 0)

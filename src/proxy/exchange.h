@@ -16,6 +16,7 @@
 #include "base/list.h"
 #include "http/message.h"
 #include "proxy/conn.h"
+#include "proxy/grpc_status.h"
 #include "proxy/pump.h"
 #include "proxy/upstream.h"
 #include "proxy/worker.h"
@@ -80,6 +81,8 @@ struct exchange {
     uint64_t max_body;
     struct route_match match;
     struct access *access; /* who asks, and what was found out about it; owned, NULL = nothing */
+
+    struct grpc_call grpc;
 
     /* The request's body: in memory as a whole (and so repeatable), or pumped. */
     bool body_buffered;
@@ -158,14 +161,18 @@ static inline const struct in6_addr *exchange_client_address(const struct exchan
     return &x->client;
 }
 
-/* When the time that its route and service give the request is over; 0 = never. */
+/* When the time that its route, service and (gRPC) client give the request is over; 0 = never. */
 static inline uint64_t exchange_time_limit(const struct exchange *x)
 {
-    uint64_t timeout = x->match.route->conf->timeout_ms;
+    uint64_t timeout = x->match.route->conf->timeout_ms, limit;
+    bool client_is_first;
 
     if (!timeout)
         timeout = x->service->conf->timeout_ms;
     if (x->req.upgrade_websocket)
         timeout = 0;
-    return timeout ? x->begin_ns + timeout * NS_PER_MS : 0;
+    limit = timeout ? x->begin_ns + timeout * NS_PER_MS : 0;
+    client_is_first = x->grpc.deadline_ns && (limit == 0 || x->grpc.deadline_ns < limit);
+
+    return client_is_first ? x->grpc.deadline_ns : limit;
 }

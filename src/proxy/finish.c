@@ -81,6 +81,8 @@ static void count(struct exchange *x, uint64_t took_ns)
         finish_count_hedge(x);
     if (x->fallback)
         count_fallback(x, took_ns);
+    if (x->grpc.ended)
+        stat_add(&s->grpc[x->grpc.status], 1);
     stat_add(&s->bytes_in, x->attempt->upload.payload_bytes + x->body.n);
     stat_add(&s->bytes_out, x->download.wire_bytes);
 }
@@ -132,6 +134,8 @@ static void log_request(struct exchange *x, uint64_t took_ns)
     log_line_str(b, "path", x->head_bytes ? x->req.path : STR(""));
     log_line_num(b, "status", x->status);
     log_line_str(b, "reason", str_of(reason_info(reason_of(x))->word));
+    if (x->grpc.ended)
+        log_line_num(b, "grpc_status", x->grpc.status);
     if (x->match.route)
         log_line_str(b, "route", str_of(x->match.route->conf->name));
     log_upstream(x, b);

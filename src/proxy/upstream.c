@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/upstream.h"
 #include "proxy/exchange.h"
+#include "proxy/upstream_open.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -43,6 +44,7 @@ static void pool_drop_if_done(struct worker *w, struct pool *p)
         return;
     w->pools[p->instance->slot] = NULL;
     instance_state_unref(&p->instance);
+    tls_memory_release(&p->tls);
     free(p);
 }
 
@@ -67,6 +69,7 @@ void upstream_close(struct upstream **up)
     if (!u->x)
         unlink_idle(u);
     sock_close(&u->sock);
+    SSL_free(u->ssl);
     bufpool_put(&w->bufs, &u->in);
     free(u);
     p->nopen--;
@@ -80,6 +83,14 @@ static void on_idle_timeout(struct wheel_timer *t)
     upstream_close(&u);
 }
 
+/* Over TLS, what has arrived may be for TLS alone, as a ticket. */
+static bool is_quiet(struct upstream *u)
+{
+    if (u->sock.hung_up)
+        return false;
+    return u->sock.ops && u->sock.readable ? sock_peek(&u->sock) == IO_AGAIN : !u->sock.readable;
+}
+
 static void on_event(evutil_socket_t fd, short events, void *arg)
 {
     struct upstream *u = arg;
@@ -89,8 +100,30 @@ static void on_event(evutil_socket_t fd, short events, void *arg)
     sock_note(&u->sock, events);
     if (u->x)
         exchange_upstream_event(u->x);
-    else if (u->sock.readable || u->sock.hung_up)
+    else if (!is_quiet(u))
         upstream_close(&u);
+}
+
+static void close_idle(struct pool *p)
+{
+    unsigned n = p->nidle;
+
+    /* Closing the last connection may free the pool: count instead of asking it. */
+    while (n-- > 0) {
+        struct upstream *u = CONTAINER_OF(p->idle.next, struct upstream, node);
+        upstream_close(&u);
+    }
+}
+
+/* After a reload that asks for another transport, the connections of the old one are of no use. */
+static void check_transport(struct pool *p, uint64_t signature)
+{
+    if (p->signature == signature)
+        return;
+    p->signature = signature;
+    p->nopen++;
+    close_idle(p);
+    p->nopen--;
 }
 
 static struct upstream *take_idle(struct worker *w, struct pool *p, struct exchange *x)
@@ -117,34 +150,43 @@ static int open_socket(const struct instance *where)
     return fd;
 }
 
+/* Connects and registers the socket: after connect(), as before it epoll would report a hang-up. */
+static enum reason start(struct upstream *u, const struct instance *where)
+{
+    int fd = open_socket(where);
+
+    if (fd < 0)
+        return upstream_reason(errno);
+    if (connect(fd, (const struct sockaddr *)&where->sockaddr, where->sockaddr_len) < 0 &&
+        errno != EINPROGRESS) {
+        enum reason why = upstream_reason(errno);
+
+        close(fd);
+        return why;
+    }
+    return sock_open(&u->sock, u->w->base, fd, on_event, u) < 0 ? REASON_INTERNAL : REASON_NONE;
+}
+
 static struct upstream *start_connect(struct worker *w, struct pool *p,
-                                      const struct instance *where, struct exchange *x,
-                                      int *ret_errno)
+                                      const struct upstream_target *to, struct exchange *x,
+                                      enum reason *ret_why)
 {
     struct upstream *u = calloc(1, sizeof *u);
-    int fd = u ? open_socket(where) : -1;
 
-    if (fd < 0) {
-        *ret_errno = u ? errno : ENOMEM;
-        free(u);
+    *ret_why = REASON_INTERNAL;
+    if (!u)
         return NULL;
-    }
     u->w = w;
     u->pool = p;
     u->x = x;
-    u->connecting = true;
+    u->signature = to->transport.signature;
     list_init(&u->node);
     wheel_timer_init(&u->timer, on_idle_timeout);
-    /* The socket is registered after connect(): before it, epoll would report a hang-up. */
-    if (connect(fd, (const struct sockaddr *)&where->sockaddr, where->sockaddr_len) < 0 &&
-        errno != EINPROGRESS) {
-        *ret_errno = errno;
-        close(fd);
-        free(u);
-        return NULL;
-    }
-    if (sock_open(&u->sock, w->base, fd, on_event, u) < 0) {
-        *ret_errno = ENOMEM;
+    *ret_why = upstream_prepare(u, to);
+    if (*ret_why == REASON_NONE)
+        *ret_why = start(u, to->where);
+    if (*ret_why != REASON_NONE) {
+        SSL_free(u->ssl);
         free(u);
         return NULL;
     }
@@ -153,47 +195,19 @@ static struct upstream *start_connect(struct worker *w, struct pool *p,
     return u;
 }
 
-struct upstream *upstream_get(struct worker *w, struct instance_state *i,
-                              const struct instance *where, bool fresh, struct exchange *x,
-                              int *ret_errno)
+struct upstream *upstream_get(struct worker *w, const struct upstream_target *to, bool fresh,
+                              struct exchange *x, enum reason *ret_why)
 {
-    struct pool *p = pool_of(w, i);
+    struct pool *p = pool_of(w, to->instance);
     struct upstream *u;
 
     if (!p) {
-        *ret_errno = ENOMEM;
+        *ret_why = REASON_INTERNAL;
         return NULL;
     }
+    check_transport(p, to->transport.signature);
     u = fresh ? NULL : take_idle(w, p, x);
-    return u ? u : start_connect(w, p, where, x, ret_errno);
-}
-
-enum reason upstream_reason(int e)
-{
-    switch (e) {
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:
-    case ENOBUFS:
-    case EADDRNOTAVAIL:
-        return REASON_INTERNAL;
-    case ETIMEDOUT:
-        return REASON_CONNECT_TIMEOUT;
-    default:
-        return REASON_CONNECT_FAILED;
-    }
-}
-
-int upstream_connected(struct upstream *u)
-{
-    int e = 0;
-    socklen_t n = sizeof e;
-
-    if (getsockopt(u->sock.fd, SOL_SOCKET, SO_ERROR, &e, &n) < 0)
-        e = errno;
-    if (e == 0)
-        u->connecting = false;
-    return e;
+    return u ? u : start_connect(w, p, to, x, ret_why);
 }
 
 void upstream_keep(struct upstream **up, unsigned max_idle, uint64_t idle_ns)
@@ -201,7 +215,7 @@ void upstream_keep(struct upstream **up, unsigned max_idle, uint64_t idle_ns)
     struct upstream *u = *up;
     struct pool *p = u->pool;
 
-    if (p->nidle >= max_idle || u->sock.readable || u->sock.hung_up ||
+    if (p->nidle >= max_idle || u->one_client || u->signature != p->signature || !is_quiet(u) ||
         !atomic_load_explicit(&p->instance->present, memory_order_relaxed)) {
         upstream_close(up);
         return;
@@ -212,17 +226,6 @@ void upstream_keep(struct upstream **up, unsigned max_idle, uint64_t idle_ns)
     p->nidle++;
     list_push_front(&p->idle, &u->node);
     worker_set_deadline(u->w, &u->timer, u->w->now_ns + idle_ns);
-}
-
-static void close_idle(struct pool *p)
-{
-    unsigned n = p->nidle;
-
-    /* Closing the last connection may free the pool: count instead of asking it. */
-    while (n-- > 0) {
-        struct upstream *u = CONTAINER_OF(p->idle.next, struct upstream, node);
-        upstream_close(&u);
-    }
 }
 
 void pools_prune(struct worker *w)

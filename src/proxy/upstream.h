@@ -8,13 +8,29 @@
 #include "base/bufpool.h"
 #include "base/list.h"
 #include "base/wheel.h"
+#include "http/proxy_protocol.h"
 #include "proxy/sock.h"
 #include "proxy/worker.h"
+#include "tls/client.h"
 
 struct pool {
     struct instance_state *instance; /* ref */
     struct list idle;
     unsigned nidle, nopen;
+    uint64_t signature;    /* of the transport that the idle ones were made with */
+    struct tls_memory tls; /* the session that the next connection begins with */
+};
+
+/* How far a connection is on its way to its first request (upstream_open.h). */
+enum upstream_stage { UPSTREAM_CONNECT, UPSTREAM_PREAMBLE, UPSTREAM_HANDSHAKE, UPSTREAM_READY };
+
+/* Where to, and how. */
+struct upstream_target {
+    struct instance_state *instance;
+    const struct instance *where;
+    struct transport transport;
+    const struct service_view *service;      /* may be NULL when the transport is plain */
+    const struct proxy_addresses *on_behalf; /* whom a PROXY protocol header names; NULL = none */
 };
 
 struct upstream {
@@ -25,20 +41,23 @@ struct upstream {
     struct wheel_timer timer; /* idle timeout */
     struct exchange *x;       /* who uses it; NULL = idle */
     struct buf *in;           /* while in use */
-    bool connecting, reused;
+    enum upstream_stage stage;
+    bool reused;
     bool is_stream; /* of an HTTP/2 connection: for one request */
+    bool over_tls;
+    bool one_client;    /* began with a PROXY protocol header: nobody else may use it */
+    uint64_t signature; /* of its transport */
+    SSL *ssl;           /* until its handshake begins; owned */
+    struct {
+        char text[PROXY_V1_MAX + 1];
+        uint8_t n, sent;
+    } preamble;
 };
 
-/* An idle connection, or a new one on its way (connecting). `fresh` never takes an idle one. NULL
- * when the attempt fails at once: *ret_errno says why. */
-struct upstream *upstream_get(struct worker *w, struct instance_state *i,
-                              const struct instance *where, bool fresh, struct exchange *x,
-                              int *ret_errno) MUST_CHECK;
-/* Outcome of connecting, once writable: 0 or an errno value. */
-int upstream_connected(struct upstream *u);
-/* What a failed connect means. Our own shortage (descriptors, memory) says nothing about the
- * instance: REASON_INTERNAL. */
-enum reason upstream_reason(int e);
+/* An idle connection, or a new one on its way. `fresh` never takes an idle one. NULL when the
+ * attempt fails at once: *ret_why. */
+struct upstream *upstream_get(struct worker *w, const struct upstream_target *to, bool fresh,
+                              struct exchange *x, enum reason *ret_why) MUST_CHECK;
 /* Back to the pool (if it has room), ready for another request. Clears the caller's pointer. */
 void upstream_keep(struct upstream **u, unsigned max_idle, uint64_t idle_ns);
 void upstream_close(struct upstream **u);

@@ -8,6 +8,7 @@
  * locks itself. A catalog change or a reload never resets one; an instance that left the catalog
  * keeps its state for ten minutes, in case it comes back.
  */
+#include "base/grpc_code.h"
 #include "base/instance.h"
 #include "base/instance_load.h"
 #include "base/list.h"
@@ -36,6 +37,7 @@ struct service_stats {
     _Atomic uint64_t hedges, hedges_won;        /* second tries sent; answers that were theirs */
     _Atomic uint64_t by_class[6]; /* 0 = no answer given, 1..5 = 1xx..5xx to the client */
     _Atomic uint64_t reasons[REASON_COUNT];
+    _Atomic uint64_t grpc[GRPC_CODES]; /* how calls of gRPC ended, by status */
     _Atomic uint64_t latency_ns_sum;
     _Atomic uint64_t latency[LATENCY_BUCKETS];
     _Atomic uint64_t bytes_in, bytes_out;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "snapshot/service_tls.h"
 #include "base/alloc.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "route/tags_protocol.h"
 #include "tls/client.h"
@@ -29,6 +30,22 @@ int service_tls_check(struct registry *r, const struct config *c, struct err *e)
     return 0;
 }
 
+static uint64_t add_text(uint64_t h, const char *text)
+{
+    return hash_str(str_of(text ? text : ""), h);
+}
+
+static uint64_t signature_of(const struct service_conf *s, const struct transport *t)
+{
+    uint64_t h = hash_mix((uint64_t)t->http << 8 | (uint64_t)s->send_proxy_protocol << 4 |
+                          (uint64_t)t->tls << 2 | (uint64_t)t->verify << 1 | s->tls.tls13);
+
+    if (t->http == TRANSPORT_HTTP1 && !t->tls && s->send_proxy_protocol == SEND_PROXY_OFF)
+        return 0;
+    h = add_text(add_text(h, s->tls.ca), s->tls.server_name);
+    return add_text(add_text(h, s->tls.cert), s->tls.key) | 1;
+}
+
 void service_tls_fill(struct registry *r, struct service_view *v)
 {
     bool needed = false, skip;
@@ -39,6 +56,7 @@ void service_tls_fill(struct registry *r, struct service_view *v)
         enum catalog_protocol said = tags_protocol(&v->set->items[i], &v->config->consul, &skip);
 
         v->transports[i] = transport_of(v->conf, said, skip);
+        v->transports[i].signature = signature_of(v->conf, &v->transports[i]);
         needed |= v->transports[i].tls;
     }
     if (!needed)

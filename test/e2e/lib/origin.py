@@ -9,6 +9,8 @@
     origin.refuse(); origin.listen()                   # nothing listens / listens again, same port
     origin.kill()                                      # refuse, and reset every open connection
     origin.healthy = False                             # /health (a Consul check) answers 503
+    Origin(tls=origin_context(cert))     # over TLS (authority.py makes certificates); an ssl.SSLContext
+    origin.sessions[-1].reused, .version, .subject, .sni      # of each handshake that went well
 
 What an origin can do with a request (each is a function of (request, connection)):
 
@@ -32,6 +34,7 @@ early(...), which is called as soon as the head is there.
 """
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -71,6 +74,31 @@ class Request:
 
     def __repr__(self):
         return "<%s %s, %d body bytes>" % (self.method, self.target, len(self.body))
+
+
+class Session:
+    """What a handshake agreed on: version, reused (a session was resumed), subject (of the client's
+    certificate; "" without one), sni, alpn."""
+
+    def __init__(self, sock):
+        cert = sock.getpeercert() or {}
+        self.version, self.reused = sock.version(), sock.session_reused
+        self.subject = "/".join("=".join(item) for part in cert.get("subject", ()) for item in part)
+        self.sni = getattr(sock, "asked_for", None)
+        self.alpn = sock.selected_alpn_protocol()
+
+
+def origin_context(certificate, client_ca=None, versions=None):
+    """An ssl.SSLContext for Origin(tls=...). `versions`: (lowest, highest) ssl.TLSVersion."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.cert, certificate.key)
+    context.set_alpn_protocols(["http/1.1"])
+    if versions:
+        context.minimum_version, context.maximum_version = versions
+    if client_ca:
+        context.load_verify_locations(client_ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
 
 
 class Connection:
@@ -309,13 +337,16 @@ def _echo(request, connection):
 class Origin:
     """Listens at once. `stop()` (or the Scenario it was made in) ends it."""
 
-    def __init__(self, name="origin", port=None, host="127.0.0.1"):
+    def __init__(self, name="origin", port=None, host="127.0.0.1", tls=None):
         self.name, self.host = name, host
         self.port = port or free_port(host)
         self.address = "%s:%d" % (host, self.port)
         self.healthy = True
         self.requests = []
         self.accepted = 0
+        self.tls = tls
+        self.sessions = []
+        self.failed_handshakes = 0
         self.busy = self.peak = 0
         self._paths = {}
         self._default = _echo
@@ -423,8 +454,19 @@ class Origin:
                 self._connections.add(connection)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
+    def _handshake(self, connection):
+        self.tls.sni_callback = lambda sock, name, context: setattr(sock, "asked_for", name)
+        try:
+            connection.sock = self.tls.wrap_socket(connection.sock, server_side=True)
+        except (OSError, ValueError):
+            self.failed_handshakes += 1
+            raise
+        self.sessions.append(Session(connection.sock))
+
     def _serve(self, connection):
         try:
+            if self.tls is not None:
+                self._handshake(connection)
             while connection.open and self._one(connection):
                 pass
         except (OSError, ValueError):

@@ -18,6 +18,7 @@ import atexit
 import threading
 import unittest
 
+from .authority import Authority, have_openssl
 from .consul import Consul, find_consul
 from .gateway import Gateway
 from .load import Load
@@ -54,6 +55,14 @@ class Scenario(unittest.TestCase):
         agent = Consul(**options)
         self.addCleanup(agent.close)
         return agent
+
+    def authority(self, name="test authority"):
+        """A certificate authority (authority.py); without the openssl command the case is skipped."""
+        if not have_openssl():
+            self.skipTest("no openssl command here")
+        authority = Authority(name)
+        self.addCleanup(authority.close)
+        return authority
 
     def origin(self, name="origin", **options):
         origin = Origin(name, **options)

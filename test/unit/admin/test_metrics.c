@@ -81,6 +81,7 @@ static void values_come_from_where_they_should(void **state)
     stat_add(&s->stats[0].by_class[2], 5);
     stat_add(&s->stats[2].by_class[2], 1);
     stat_add(&s->stats[1].reasons[REASON_CONNECT_FAILED], 3);
+    stat_add(&s->stats[1].grpc[14], 2);
     stat_add(&s->stats[0].latency[0], 4);
     stat_add(&s->stats[0].latency[2], 1);
     stat_add(&s->stats[0].latency[LATENCY_BUCKETS - 1], 1);
@@ -103,6 +104,7 @@ static void values_come_from_where_they_should(void **state)
     has_line(text, "frontdesk_requests_total{service=\"orders\",code=\"2xx\"} 6");
     has_line(text, "frontdesk_requests_total{service=\"web\",code=\"5xx\"} 0");
     has_line(text, "frontdesk_failures_total{service=\"orders\",reason=\"connect_failed\"} 3");
+    has_line(text, "frontdesk_grpc_calls_total{service=\"orders\",status=\"unavailable\"} 2");
     has_line(text, "frontdesk_breaker_state{service=\"orders\",state=\"open\"} 1");
     has_line(text, "frontdesk_breaker_state{service=\"orders\",state=\"closed\"} 0");
     has_line(text, "frontdesk_breaker_trips_total{service=\"orders\"} 1");

@@ -17,8 +17,9 @@ static void defaults_are_as_documented(void **state)
     assert_int_equal(s->retries.attempts, 2);
     assert_int_equal(s->retries.reasons,
                      1u << REASON_CONNECT_FAILED | 1u << REASON_CONNECT_TIMEOUT |
-                         1u << REASON_UPSTREAM_RESET | 1u << REASON_UPSTREAM_TIMEOUT |
-                         1u << REASON_UPSTREAM_INVALID | 1u << REASON_UPSTREAM_STATUS);
+                         1u << REASON_UPSTREAM_TLS | 1u << REASON_UPSTREAM_RESET |
+                         1u << REASON_UPSTREAM_TIMEOUT | 1u << REASON_UPSTREAM_INVALID |
+                         1u << REASON_UPSTREAM_STATUS);
     assert_int_equal(s->retries.statuses[0], 502);
     assert_int_equal(s->retries.statuses[1], 503);
     assert_int_equal(s->retries.statuses[2], 504);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/exchange.h"
 #include "proxy/proxy.h"
-#include "proxy/upstream.h"
+#include "proxy/upstream_open.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -61,20 +61,28 @@ static int end(void **state)
     return 0;
 }
 
-static struct upstream *get(bool fresh)
+static struct upstream *get_as(bool fresh, uint64_t signature)
 {
-    int e = 0;
-    struct upstream *u = upstream_get(w, state_of, &where, fresh, &exchange, &e);
+    struct upstream_target to = {
+        .instance = state_of, .where = &where, .transport.signature = signature};
+    enum reason why;
+    struct upstream *u = upstream_get(w, &to, fresh, &exchange, &why);
 
     assert_non_null(u);
-    if (u->connecting) {
+    if (u->stage != UPSTREAM_READY) {
         struct pollfd p = {.fd = u->sock.fd, .events = POLLOUT};
 
         assert_int_equal(poll(&p, 1, 5000), 1);
-        assert_int_equal(upstream_connected(u), 0);
+        u->sock.writable = true;
+        assert_int_equal(upstream_open(u, &why), IO_OK);
     }
     assert_ptr_equal(u->x, &exchange);
     return u;
+}
+
+static struct upstream *get(bool fresh)
+{
+    return get_as(fresh, 0);
 }
 
 static void keep(struct upstream *u)
@@ -233,20 +241,21 @@ static void no_idle_timeout_while_in_use(void **state)
 static void refused(void **state)
 {
     struct pollfd p = {.events = POLLOUT};
+    struct upstream_target to = {.instance = state_of, .where = &where};
+    enum reason why = REASON_NONE;
     struct upstream *u;
-    int e = 0;
 
     (void)state;
     close(server);
-    u = upstream_get(w, state_of, &where, false, &exchange, &e);
+    u = upstream_get(w, &to, false, &exchange, &why);
     if (u) {
         p.fd = u->sock.fd;
         assert_int_equal(poll(&p, 1, 5000), 1);
-        e = upstream_connected(u);
-        assert_true(u->connecting);
+        u->sock.writable = true;
+        assert_int_equal(upstream_open(u, &why), IO_ERROR);
         upstream_close(&u);
     }
-    assert_int_equal(e, ECONNREFUSED);
+    assert_int_equal(why, REASON_CONNECT_FAILED);
     assert_int_equal(pool()->nopen, 0);
     server = socket(AF_INET, SOCK_STREAM, 0);
 }
@@ -282,15 +291,43 @@ static void an_empty_pool_is_pruned(void **state)
     assert_null(pool());
 }
 
+/* A reload asks for TLS, say: what was made before is of no use. */
+static void another_transport_takes_no_idle_one(void **state)
+{
+    struct upstream *a, *b;
+
+    (void)state;
+    keep(get_as(true, 0));
+    a = get_as(false, 7);
+    assert_false(a->reused);
+    assert_int_equal(pool()->nidle, 0);
+    b = get_as(false, 9);
+    keep(a); /* the pool has gone on */
+    assert_int_equal(pool()->nidle, 0);
+    keep(b);
+    assert_int_equal(pool()->nidle, 1);
+}
+
+static void one_that_names_a_client_is_not_kept(void **state)
+{
+    struct upstream *u = get(false);
+
+    (void)state;
+    u->one_client = true;
+    keep(u);
+    assert_int_equal(pool()->nopen, 0);
+}
+
 static void slots_may_be_large(void **state)
 {
     struct instance_state far = {.refs = 1, .slot = 1000, .present = true};
+    struct upstream_target to = {.instance = &far, .where = &where};
     struct upstream *u;
-    int e;
+    enum reason why;
 
     (void)state;
     keep(get(false));
-    u = upstream_get(w, &far, &where, false, &exchange, &e);
+    u = upstream_get(w, &to, false, &exchange, &why);
     assert_non_null(u);
     assert_false(u->reused); /* another slot is another pool */
     assert_true(w->npools > 1000);
@@ -319,6 +356,8 @@ int main(void)
         T(refused),
         T(pruned_when_the_instance_is_gone),
         T(an_empty_pool_is_pruned),
+        T(another_transport_takes_no_idle_one),
+        T(one_that_names_a_client_is_not_kept),
         T(slots_may_be_large),
     };
 #undef T
