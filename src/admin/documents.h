@@ -13,6 +13,10 @@ json_t *status_document(const struct look *l);
 /* The same from rows that are there already, in any order: what the event stream does. */
 json_t *status_document_of(const struct look *l, const struct service_row *rows, size_t n);
 
+/* Each of `rate_limits`; and the Redis that shared ones are counted in, or null. */
+json_t *limits_part(const struct look *l);
+json_t *limits_redis_part(const struct look *l);
+
 json_t *services_document(const struct look *l);
 json_t *service_document(const struct look *l, const char *name);
 /* What of its configuration one wants to know when it fails. */

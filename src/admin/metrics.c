@@ -154,6 +154,75 @@ static void write_shed(const struct scrape *s, const struct metric *m)
                             s->look->workers.overload.refused[i]);
 }
 
+static void limit_sample(const struct scrape *s, const struct metric *m,
+                         const struct limit_entry *e, uint64_t value)
+{
+    evbuffer_add_printf(s->out, "frontdesk_%s{limit=\"", m->name);
+    metrics_label(s->out, e->conf->name);
+    evbuffer_add_printf(s->out, "\"} %" PRIu64 "\n", value);
+}
+
+/* Of the limiter, at the metric's offset. */
+static void write_limit_counter(const struct scrape *s, const struct metric *m)
+{
+    const struct limit_set *set = s->look->snapshot ? s->look->snapshot->limits : NULL;
+
+    for (size_t i = 0; set && i < set->n; i++)
+        limit_sample(
+            s, m, &set->at[i],
+            atomic_load_explicit((_Atomic uint64_t *)((char *)set->at[i].limiter + m->offset),
+                                 memory_order_relaxed));
+}
+
+/* Of its table, at the metric's offset. */
+static void write_limit_table(const struct scrape *s, const struct metric *m)
+{
+    const struct limit_set *set = s->look->snapshot ? s->look->snapshot->limits : NULL;
+    struct limit_clock clock = {s->look->now_ns, s->look->wall_ms / 1000};
+    struct limit_table_usage u;
+    uint64_t value;
+
+    for (size_t i = 0; set && i < set->n; i++) {
+        limit_table_usage(set->at[i].limiter->table, &set->at[i].rule, &clock, &u);
+        memcpy(&value, (char *)&u + m->offset, sizeof value);
+        limit_sample(s, m, &set->at[i], value);
+    }
+}
+
+static const struct limit_redis_status *redis_of(const struct scrape *s)
+{
+    const struct snapshot *snapshot = s->look->snapshot;
+
+    return snapshot && snapshot->config->limits.redis.address ? snapshot->limits->redis : NULL;
+}
+
+static void write_redis_up(const struct scrape *s, const struct metric *m)
+{
+    const struct limit_redis_status *r = redis_of(s);
+
+    if (r)
+        plain_sample(s, m, r->workers > 0 && r->connected == r->workers);
+}
+
+static void write_redis_decisions(const struct scrape *s, const struct metric *m)
+{
+    const struct limit_redis_status *r = redis_of(s);
+
+    if (r)
+        evbuffer_add_printf(s->out,
+                            "frontdesk_%s{by=\"redis\"} %" PRIu64 "\n"
+                            "frontdesk_%s{by=\"gateway\"} %" PRIu64 "\n",
+                            m->name, (uint64_t)r->decided, m->name, (uint64_t)r->local);
+}
+
+static void write_redis_counter(const struct scrape *s, const struct metric *m)
+{
+    const struct limit_redis_status *r = redis_of(s);
+
+    if (r)
+        plain_sample(s, m, *(const _Atomic uint64_t *)((const char *)r + m->offset));
+}
+
 static void write_service64(const struct scrape *s, const struct metric *m)
 {
     for (size_t i = 0; i < s->nrows; i++) {
@@ -266,6 +335,9 @@ static void write_health(const struct scrape *s, const struct metric *m)
         }
 }
 
+#define LIMITER(field) write_limit_counter, offsetof(struct limiter, field)
+#define TABLE(field)   write_limit_table, offsetof(struct limit_table_usage, field)
+#define REDIS(field)   write_redis_counter, offsetof(struct limit_redis_status, field)
 #define WORKER(field)  write_worker, offsetof(struct admin_workers, field)
 #define SERVICE(field) write_service64, offsetof(struct service_row, field)
 #define SMALL(field)   write_service32, offsetof(struct service_row, field)
@@ -283,6 +355,15 @@ static const struct metric metrics[] = {
     {"bad_requests_total", "counter", "Requests refused before a route was looked for.", WORKER(bad_requests)},
     {"shed_level", "gauge", "How many classes of importance a saturated worker refuses requests of; 0 = it has time for all.", write_shed_levels, 0},
     {"shed_total", "counter", "Requests refused because the gateway was saturated, by the importance of their route.", write_shed, 0},
+    {"rate_limited_total", "counter", "Requests refused because their client had sent as many as it may, by limit.", LIMITER(refused)},
+    {"rate_limit_would_refuse_total", "counter", "Requests that a limit in shadow mode would have refused.", LIMITER(would_refuse)},
+    {"rate_limit_clients", "gauge", "Clients that a limit counts at the moment, estimated.", TABLE(live)},
+    {"rate_limit_max_clients", "gauge", "Clients that it has room for.", TABLE(places)},
+    {"rate_limit_evicted_total", "counter", "Clients that it forgot to make room for others.", TABLE(evicted)},
+    {"redis_up", "gauge", "1 while every worker has a connection to the Redis of shared limits.", write_redis_up, 0},
+    {"redis_decisions_total", "counter", "Requests with shared limits, by who decided: redis, or the gateway because it was away.", write_redis_decisions, 0},
+    {"redis_late_total", "counter", "Answers of Redis that did not come in time.", REDIS(late)},
+    {"redis_failures_total", "counter", "Connections to Redis that could not be made, broke or were given up.", REDIS(failures)},
     {"requests_total", "counter", "Requests finished, by class of the answer's status; none = no answer could be given.", write_classes, 0},
     {"failures_total", "counter", "Requests that ended badly or that the gateway answered itself, by reason.", write_failures, 0},
     {"grpc_calls_total", "counter", "gRPC calls that ended with a status, by status.", write_grpc, 0},

@@ -38,8 +38,8 @@ void limit_table_raise(struct limit_table *t, uint64_t key, const struct limit_r
 uint64_t limit_table_look(const struct limit_table *t, uint64_t key);
 
 struct limit_table_usage {
-    size_t places;
-    size_t live;      /* estimated from a part of the table */
+    uint64_t places;
+    uint64_t live;    /* estimated from a part of the table */
     uint64_t evicted; /* places taken from clients who were still counted */
 };
 void limit_table_usage(const struct limit_table *t, const struct limit_rule *r,

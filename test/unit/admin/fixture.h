@@ -43,6 +43,7 @@ static const char gateway_yaml[] =
     "services:\n"
     "  orders: { instances: [\"127.0.0.1:7001\", \"127.0.0.1:7002\"] }\n"
     "  web: { instances: [\"127.0.0.1:7003\"] }\n"
+    "rate_limits: { address: { rate: 5/s, apply: all, max_clients: 64 } }\n"
     "routes:\n"
     "  - { path: /orders/, service: orders, methods: [GET], prepend: /v2 }\n"
     "  - { host: shop.example, path: /, service: web }\n"

@@ -90,7 +90,13 @@ static void values_come_from_where_they_should(void **state)
     g.sources.reloads = 2;
     g.workers.overload = (struct proxy_overload){
         .nworkers = 2, .workers = {{.level = 0}, {.level = 2}}, .refused = {70, 8, 0}};
+    g.snapshot->limits->at[0].limiter->refused = 9;
+    g.snapshot->limits->at[0].limiter->would_refuse = 4;
     text = scrape(&g);
+    has_line(text, "frontdesk_rate_limited_total{limit=\"address\"} 9");
+    has_line(text, "frontdesk_rate_limit_would_refuse_total{limit=\"address\"} 4");
+    has_line(text, "frontdesk_rate_limit_clients{limit=\"address\"} 0");
+    has_line(text, "frontdesk_rate_limit_max_clients{limit=\"address\"} 64");
     has_line(text, "frontdesk_build_info{version=\"1.2.3\"} 1");
     has_line(text, "frontdesk_ready 1");
     has_line(text, "frontdesk_accepted_total 12");
