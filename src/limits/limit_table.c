@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { WAYS = 8, VERSION_BITS = 4, LINE = 64, SAMPLE_SETS = 8192, SPINS = 64 };
+enum { WAYS = 8, VERSION_BITS = 4, LINE = 64, SAMPLE_SETS = 16384, SPINS = 64 };
 
 /* A word is value << VERSION_BITS | version. BUSY is no value: the place changes hands. */
 #define VERSION(word) ((word) & ((1u << VERSION_BITS) - 1))
