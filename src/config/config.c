@@ -187,6 +187,7 @@ static struct config *finish(struct tree *t, const char *dir, struct err *e)
     warn_services(c);
     warn_routes(c);
     warn_admin(c);
+    tls_warn(c);
     return c;
 }
 

@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "config/policies_conf.h"
 #include "config/rate_limits_conf.h"
+#include "config/tls_conf.h"
 #include "config/upstream_tls_conf.h"
 
 #include <stdbool.h>
@@ -22,6 +23,9 @@ struct listener_conf {
     const char *address; /* "0.0.0.0:8080", "[::]:8080" as written */
     const char *host;    /* "0.0.0.0", "::" */
     uint16_t port;
+    struct tls_conf tls;
+    struct hsts_conf hsts;
+    unsigned redirect_https; /* port of the TLS listener that requests are sent to; 0 = none */
 };
 
 struct admin_conf {
@@ -272,6 +276,7 @@ struct route_conf {
     int64_t max_body;    /* -1 = the listener's limit; INT64_MAX = unlimited */
     enum route_hedge hedge;
     enum importance importance;
+    bool client_certificate; /* required of whoever asks */
     const char *auth; /* a policy's name; one that does not exist denies (403) */
     const struct fallback_list *fallback; /* NULL = the service's; in the configuration's arena */
     const struct limit_plan *limits;      /* NULL = those for all routes (limit_plan_of()) */

@@ -42,9 +42,29 @@ static const struct field listener_fields[] = {
      .shown = "required",
      .help = "Where to listen: `0.0.0.0:8080`, `[::]:8080`; `:8080` is every IPv4 address."},
     {.key = "tls",
-     .type = FIELD_REFUSED,
-     .help = "TLS listeners are not available in this version; let a TLS terminator in front of "
-             "frontdesk forward plain HTTP to it"},
+     .type = FIELD_SECTION,
+     .offset = offsetof(struct listener_conf, tls),
+     .section = &tls_section,
+     .read = tls_finish,
+     .shown = "off",
+     .help = "Speaks TLS to clients."},
+    {.key = "hsts",
+     .type = FIELD_SECTION,
+     .offset = offsetof(struct listener_conf, hsts),
+     .section = &hsts_section,
+     .read = hsts_finish,
+     .read_text = hsts_switch_read,
+     .kind = "map, `true` or `false`",
+     .shown = "on with `tls`",
+     .help = "Answers carry `Strict-Transport-Security`; a service's own is replaced."},
+    {.key = "redirect_https",
+     .type = FIELD_CUSTOM,
+     .offset = FIELD_AT(listener_conf, redirect_https, unsigned),
+     .read = redirect_https_read,
+     .kind = "`true`, `false` or a port",
+     .shown = "`false`",
+     .help = "Answers every request with a redirect (308) to the same address by `https:`; "
+             "`true` = port 443."},
 };
 const struct section listener_section = {listener_fields, ARRAY_LEN(listener_fields)};
 
@@ -54,9 +74,12 @@ static int listener_read(struct reader *r, const struct node *n, void *at)
 
     if (n->kind != NODE_MAP)
         return node_expected(n, r->err, "a map such as { address: 0.0.0.0:8080 }");
+    section_defaults(r, &listener_section, l);
     if (section_read(r, &listener_section, n, l) < 0)
         return -1;
-    return l->address ? 0 : node_error(n, r->err, "a listener needs an address");
+    if (!l->address)
+        return node_error(n, r->err, "a listener needs an address");
+    return listener_tls_check(r, n, l);
 }
 
 int listeners_read(struct reader *r, const struct node *n, void *at)

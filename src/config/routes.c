@@ -320,6 +320,7 @@ static int response_headers_read(struct reader *r, const struct node *n, void *a
     return changes_read(r, n, &c->response_headers, &c->nresponse_headers);
 }
 
+static const char *const client_certificate_words[] = {"any", "required", NULL};
 static const char *const match_words[] = {"prefix", "exact", "pattern", NULL};
 
 static const char *any_path_problem(const char *text)
@@ -437,6 +438,13 @@ static const struct field route_fields[] = {
      .read = importance_read,
      .kind = "`low`, `normal`, `high`, `critical`",
      .help = "Which routes give way first while the gateway is saturated; `critical` never does."},
+    {.key = "client_certificate",
+     .type = FIELD_BOOL,
+     .offset = FIELD_AT(route_draft, conf.client_certificate, bool),
+     .words = client_certificate_words,
+     .dflt = "any",
+     .help = "`required`: refuses who has shown no verified client certificate (403). Its listener "
+             "asks for one with `tls.client_certificates`."},
     STRING("auth", route_draft, conf.auth, NULL, value_name_problem,
            "Name of a policy that must allow the request. One that does not exist denies (403)."),
     {.key = "rate_limits",

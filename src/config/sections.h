@@ -6,6 +6,18 @@
 
 extern const struct section top_section; /* into struct config; holds all others */
 extern const struct section listener_section;
+/* TLS of a listener (tls.c); each after its keys were read, then as a word. */
+extern const struct section tls_section, tls_certificate_section; /* into a struct tls_conf */
+extern const struct section hsts_section;                         /* into a struct hsts_conf */
+int tls_finish(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+int hsts_finish(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+int hsts_switch_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+/* `redirect_https:`; `at` is the port. */
+int redirect_https_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+/* What those keys of a listener say together; n is the listener. */
+int listener_tls_check(struct reader *r, const struct node *n, struct listener_conf *l) MUST_CHECK;
+/* Routes that ask for a client certificate which no listener asks for. */
+void tls_warn(const struct config *c);
 extern const struct section admin_section; /* into a struct admin_conf */
 extern const struct section service_section;
 extern const struct section route_section; /* into a draft of routes.c */

@@ -4,6 +4,7 @@
 #include "proxy/access_limits.h"
 #include "proxy/head.h"
 #include "proxy/limit_fields.h"
+#include "proxy/secure.h"
 
 #include <stdlib.h>
 
@@ -18,7 +19,8 @@ static enum verdict check_policy(struct exchange *x)
     return exchange_refuse(x, REASON_FORBIDDEN);
 }
 
-static access_check_fn *const checks[] = {access_limits_before, check_policy, access_limits_after};
+static access_check_fn *const checks[] = {secure_check, access_limits_before, check_policy,
+                                          access_limits_after};
 
 struct access *access_of(struct exchange *x)
 {
@@ -72,11 +74,13 @@ bool access_removes_request_field(const struct exchange *x, struct str name)
 
 void access_write_response_fields(struct exchange *x, struct writer *w)
 {
+    secure_write_response_fields(x, w);
     if (x->access)
         limit_fields_write(x, &x->access->limits, w);
 }
 
 bool access_replaces_response_field(const struct exchange *x, struct str name)
 {
-    return x->access && limit_fields_replace(&x->access->limits, name);
+    return secure_replaces_response_field(x, name) ||
+           (x->access && limit_fields_replace(&x->access->limits, name));
 }

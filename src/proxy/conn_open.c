@@ -1,18 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/conn_open.h"
+#include "proxy/sock_tls.h"
+#include "tls/server.h"
 
 enum conn_stage conn_open_first(const struct listener_settings *l)
 {
-    (void)l;
-    return CONN_HTTP;
+    return l->tls ? CONN_HANDSHAKE : CONN_HTTP;
+}
+
+static enum io shake_hands(struct conn *c)
+{
+    enum io io;
+
+    if (!sock_tls_ssl(&c->sock)) {
+        SSL *ssl = tls_server_session(c->listener->tls);
+
+        if (!ssl || sock_tls_start(&c->sock, ssl, true) < 0)
+            return IO_ERROR;
+        conn_set_deadline(c,
+                          c->w->now_ns + c->listener->conf->tls.handshake_timeout_ms * NS_PER_MS);
+    }
+    io = sock_tls_handshake(&c->sock);
+    if (io != IO_OK)
+        return io;
+    c->secure = true;
+    c->stage = CONN_HTTP;
+    conn_set_deadline(c, c->w->now_ns +
+                             c->w->held->snapshot->config->limits.header_timeout_ms * NS_PER_MS);
+    return IO_OK;
 }
 
 /* IO_OK: the stage is over and c->stage is the next one. */
 static enum io run_stage(struct conn *c)
 {
     switch (c->stage) {
-    case CONN_PROXY_HEADER:
     case CONN_HANDSHAKE:
+        return shake_hands(c);
+    case CONN_PROXY_HEADER:
     case CONN_HTTP:
         break;
     }

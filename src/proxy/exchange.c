@@ -16,6 +16,7 @@
 #include "proxy/request_body.h"
 #include "proxy/request_id.h"
 #include "proxy/response_body.h"
+#include "proxy/secure.h"
 #include "proxy/upstream_open.h"
 
 #include <assert.h>
@@ -166,7 +167,7 @@ static enum verdict step_route(struct exchange *x)
     if (x->match.route)
         set_body_limit(x);
     x->fail = request_body_prepare(x);
-    if (x->fail != REASON_NONE)
+    if (x->fail != REASON_NONE || secure_redirects(x))
         return V_FINISH;
     if (!x->match.route)
         return exchange_refuse(x, x->match.allow ? REASON_METHOD_NOT_ALLOWED

@@ -9,10 +9,13 @@
 
 #include <stdatomic.h>
 
+struct tls_server;
+
 struct listener_settings {
     _Atomic int refs;
     struct config *config; /* ref: owner of conf */
     const struct listener_conf *conf;
+    struct tls_server *tls; /* ref; NULL = plain */
 };
 
 /* `before` is what the listener at that address had until now; NULL = it is new. Control thread. */

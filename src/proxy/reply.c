@@ -5,6 +5,7 @@
 #include "proxy/fallback.h"
 #include "proxy/interim.h"
 #include "proxy/request_body.h"
+#include "proxy/secure.h"
 
 #include <stdio.h>
 
@@ -131,14 +132,17 @@ static void redirect_reply(struct exchange *x)
     struct writer w = {x->out, false};
     char location[8192];
     size_t n;
+    bool secure = secure_redirects(x);
 
-    if (route_redirect_location(x->match.route, &x->match, &x->req, "http", location,
-                                sizeof location, &n) < 0) {
-        x->fail = REASON_URI_TOO_LONG;
+    if ((secure ? secure_location(x, location, sizeof location, &n)
+                : route_redirect_location(x->match.route, &x->match, &x->req,
+                                          x->conn->secure ? "https" : "http", location,
+                                          sizeof location, &n)) < 0) {
+        x->fail = secure && x->req.host.n == 0 ? REASON_BAD_REQUEST : REASON_URI_TOO_LONG;
         reply_failure(x);
         return;
     }
-    x->status = x->match.route->conf->redirect_status;
+    x->status = secure ? 308 : x->match.route->conf->redirect_status;
     write_head(x, &w, 0);
     writer_field(&w, STR("Location"), (struct str){location, n});
     writer_lit(&w, "\r\n");

@@ -76,8 +76,10 @@ static void check_tables(const struct section *s)
         assert_true(f->type != FIELD_CUSTOM || (f->read && f->kind));
         assert_true(f->type != FIELD_SECTION || f->section);
         assert_true((f->type != FIELD_CHOICE && f->type != FIELD_WORD) || f->words);
-        if (f->type == FIELD_UNSIGNED || f->type == FIELD_INT || f->type == FIELD_DURATION)
+        if (f->type == FIELD_UNSIGNED || f->type == FIELD_INT)
             assert_true(f->max > 0 && f->max <= INT32_MAX && f->min <= f->max);
+        if (f->type == FIELD_DURATION)
+            assert_true(f->max > 0 && f->max <= 3650ll * 24 * HOURS && f->min <= f->max);
         for (const struct field *other = s->fields; other < f; other++)
             assert_string_not_equal(f->key, other->key);
         if (f->section)

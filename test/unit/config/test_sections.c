@@ -208,7 +208,7 @@ static void mistakes_are_named(void **state)
         {"listeners: [{}]", "a listener needs an address"},
         {"listeners: [{address: \":80\"}, {address: \"0.0.0.0:80\"}]", "is there twice"},
         {"listeners:\n  - address: \":443\"\n    tls: {certificates: []}",
-         "t.yaml:3: listeners[0].tls: TLS listeners are not available in this version"},
+         "t.yaml:3: listeners[0].tls: tls needs certificates"},
         {"admin: true", "or false, found \"true\""},
         {"admin: {adress: \":1\"}", "did you mean address?"},
         {"consul: true", "consul: expected keys and values"},
