@@ -14,6 +14,7 @@
 #include "config/policies_conf.h"
 #include "config/rate_limits_conf.h"
 #include "config/tls_conf.h"
+#include "config/edge_conf.h"
 #include "config/upstream_tls_conf.h"
 
 #include <stdbool.h>
@@ -26,6 +27,8 @@ struct listener_conf {
     struct tls_conf tls;
     struct hsts_conf hsts;
     unsigned redirect_https; /* port of the TLS listener that requests are sent to; 0 = none */
+    struct address_rules addresses;
+    const struct proxy_protocol_conf *proxy_protocol; /* NULL = connections begin at once */
 };
 
 struct admin_conf {
@@ -280,6 +283,7 @@ struct route_conf {
     const char *auth; /* a policy's name; one that does not exist denies (403) */
     const struct fallback_list *fallback; /* NULL = the service's; in the configuration's arena */
     const struct limit_plan *limits;      /* NULL = those for all routes (limit_plan_of()) */
+    struct route_edge_conf edge;          /* what it points to is there, too */
 };
 
 struct limits_conf {
@@ -300,16 +304,6 @@ struct limits_conf {
 struct overload_conf {
     bool enabled;
     uint64_t target_ms, interval_ms;
-};
-
-struct cidr {
-    unsigned char addr[16]; /* IPv4 as v4-mapped IPv6 */
-    unsigned bits;          /* 0..128 */
-};
-
-struct cidr_list {
-    struct cidr *items; /* sorted, none in another one (cidr.h) */
-    size_t n;
 };
 
 struct config {
@@ -340,6 +334,10 @@ struct config {
     struct route_conf *routes;
     size_t nroutes;
     struct cidr_list trusted_proxies; /* whose X-Forwarded-* are believed */
+    struct address_rules addresses;   /* for all listeners and routes */
+    struct cors_conf *cors;
+    size_t ncors;
+    const struct security_headers_conf *security_headers; /* NULL = none */
     bool forwarded_header;   /* also send Forwarded (RFC 7239) */
     const char *via;         /* pseudonym in Via; "" = no Via */
     const char *access_log;  /* path, "stdout", or NULL = off */
@@ -361,6 +359,8 @@ struct config *config_parse(const char *name, const char *text, size_t n, struct
 struct config *config_ref(struct config *c);
 void config_unref(struct config **c);
 
+/* The policy of that name in `cors:`; NULL when there is none. */
+const struct cors_conf *config_cors(const struct config *c, const char *name);
 /* The settings of a service: its own entry or the defaults. Never NULL. */
 const struct service_conf *config_service(const struct config *c, const char *name);
 /* "low" "normal" "high" "critical": as in the configuration, metrics and documents. */

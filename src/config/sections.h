@@ -44,6 +44,21 @@ extern const struct section overload_section; /* into a struct overload_conf */
 
 /* A list of addresses and networks; `at` is a struct cidr_list. */
 int cidr_list_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+
+extern const struct section cors_section; /* into a struct cors_conf */
+/* The whole map of `cors:`; `at` is the struct config. */
+int cors_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+/* `cors:` of a route; `at` is a const struct cors_conf *. */
+int cors_read_route(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+/* `content_types:` of a route; `at` is its struct route_edge_conf. */
+int content_types_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+extern const struct section security_section; /* into a draft of edge.c */
+/* `security_headers:`; `at` is a const struct security_headers_conf *. */
+int security_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+extern const struct section proxy_protocol_section; /* into a draft of edge.c */
+/* `proxy_protocol:` of a listener; `at` is a const struct proxy_protocol_conf *. */
+int listener_proxy_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+
 /* The whole list of `listeners:`; `at` is the struct config. */
 int listeners_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 /* `admin: false`. */
@@ -89,6 +104,10 @@ void guarded_add(struct arena *a, struct guarded_fields *g, const char *name);
 int service_read(struct reader *r, const struct node *n, struct service_conf *s) MUST_CHECK;
 /* One entry of `routes:`; `at` is a struct route_conf. */
 int route_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+extern const struct section change_section; /* into a draft of header_changes.c */
+/* `request_headers:` and `response_headers:` of a route; `at` is the struct route_conf. */
+int request_headers_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+int response_headers_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 /* `hedge: p95` of a service; `at` is its struct hedge_conf. */
 int hedge_read_after(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 /* `hedge:` of a route; `at` is its enum route_hedge. */
@@ -109,6 +128,8 @@ enum {
     MAX_ROUTES = 200000,
     MAX_PROXIES = 4096,
     MAX_NETWORKS = 65536,
+    MAX_CORS_WORDS = 256,
+    MAX_CONTENT_TYPES = 64,
     MAX_TARGETS = 16,
     MAX_CONDITIONS = 16,
     MAX_METHODS = 32,

@@ -97,9 +97,8 @@ static void write_forwarded(struct exchange *x, struct writer *w, bool trusted)
 {
     char own[512];
     bool v6 = strchr(x->peer, ':') != NULL;
-    int n =
-        snprintf(own, sizeof own, "for=%s%s%s;proto=%s;host=\"%.*s\"", v6 ? "\"[" : "", x->peer,
-                 v6 ? "]\"" : "", scheme_of(x), STR_FMT(x->req.host));
+    int n = snprintf(own, sizeof own, "for=%s%s%s;proto=%s;host=\"%.*s\"", v6 ? "\"[" : "", x->peer,
+                     v6 ? "]\"" : "", scheme_of(x), STR_FMT(x->req.host));
 
     if (n > 0 && (size_t)n < sizeof own)
         write_list(x, w, HEADER_FORWARDED, "Forwarded", trusted, STR(""),

@@ -5,7 +5,6 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -322,24 +321,6 @@ static void a_connection_that_breaks(void **state)
     assert_int_equal(t.status.connected, 1);
 }
 
-/* However many waited: those of a connection that broke are no longer under way. */
-static void many_calls(void **state)
-{
-    unsigned n = 0;
-
-    (void)state;
-    connect_and_greet();
-    while (n < 10000 && ask(false))
-        n++;
-    assert_in_range(n, 100, 9999);
-    close_peer();
-    assert_int_equal(t.answers, n);
-    wait_once();
-    assert_true(accepted());
-    say(SHA);
-    assert_non_null(ask(false));
-}
-
 /* The worker ends while somebody waits. */
 static void freed_with_calls(void **state)
 {
@@ -442,13 +423,11 @@ int main(void)
         CASE(answers_that_are_always_late),
         CASE(now_and_then_late_is_all_right),
         CASE(a_connection_that_breaks),
-        CASE(many_calls),
         CASE(freed_with_calls),
         CASE(greetings),
         CASE(another_configuration),
         CASE(nobody_listens),
     };
 
-    signal(SIGPIPE, SIG_IGN); /* as the gateway does */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

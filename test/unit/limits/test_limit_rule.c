@@ -123,7 +123,6 @@ static void no_more_than_the_rate(void **state)
     uint64_t passed = 0, value = 0, now;
 
     (void)state;
-    assert_int_equal(r.interval_ns, 333333334);
     for (now = 0; now < 1000 * S; now += 10 * MS) {
         struct limit_clock c = {.now_ns = 5 * S + now};
 

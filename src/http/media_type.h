@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* media_type.h - the value of Content-Type (RFC 9110 section 8.3.1), read strictly. Pure. */
+#include "base/macros.h"
+#include "base/str.h"
+
+/* type/subtype of a well-formed value, without its parameters. */
+bool media_type_read(struct str value, struct str *ret_type) MUST_CHECK;
+
+/* "application/json", "image/" "*" for any subtype, "application/" "*+json" for those with that
+ * suffix, "*" "/" "*" for all. Whatever the case. */
+bool media_type_matches(struct str pattern, struct str type);
