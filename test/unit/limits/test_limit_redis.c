@@ -5,6 +5,7 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -321,6 +322,29 @@ static void a_connection_that_breaks(void **state)
     assert_int_equal(t.status.connected, 1);
 }
 
+/* However many waited: those of a connection that was given up are no longer under way. */
+static void many_calls(void **state)
+{
+    struct limit_redis_call *calls[10000];
+    unsigned n = 0;
+
+    (void)state;
+    connect_and_greet();
+    while (n < ARRAY_LEN(calls) && (calls[n] = ask(false)))
+        n++;
+    assert_in_range(n, 100, 9999);
+    for (int i = 0; i < 5; i++)
+        limit_redis_give_up(&calls[i], true);
+    turn();
+    assert_int_equal(t.status.connected, 0);
+    assert_int_equal(t.answers, n - 5);
+    close_peer();
+    wait_once();
+    assert_true(accepted());
+    say(SHA);
+    assert_non_null(ask(false));
+}
+
 /* The worker ends while somebody waits. */
 static void freed_with_calls(void **state)
 {
@@ -423,11 +447,13 @@ int main(void)
         CASE(answers_that_are_always_late),
         CASE(now_and_then_late_is_all_right),
         CASE(a_connection_that_breaks),
+        CASE(many_calls),
         CASE(freed_with_calls),
         CASE(greetings),
         CASE(another_configuration),
         CASE(nobody_listens),
     };
 
+    signal(SIGPIPE, SIG_IGN); /* as the gateway does */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -123,6 +123,7 @@ static void no_more_than_the_rate(void **state)
     uint64_t passed = 0, value = 0, now;
 
     (void)state;
+    assert_int_equal(r.interval_ns, 333333334);
     for (now = 0; now < 1000 * S; now += 10 * MS) {
         struct limit_clock c = {.now_ns = 5 * S + now};
 
@@ -295,7 +296,7 @@ static void numbers_are_ordered_by_what_they_remember(void **state)
 {
     struct limit_rule r = rate(1, PERIOD_MINUTE, 10), q = other(LIMIT_QUOTA, 10, PERIOD_DAY);
     struct limit_clock c = {.now_ns = 50 * S, .wall_s = 86400 * 100}, later = c;
-    uint64_t one, two, old;
+    uint64_t one = 0, two = 0, old;
 
     (void)state;
     later.wall_s += 86400;

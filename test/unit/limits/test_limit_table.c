@@ -217,6 +217,33 @@ static void exact_between_threads(void **state)
     }
 }
 
+static void *take_each_once(void *arg)
+{
+    struct race *r = arg;
+    uint64_t passed = 0;
+
+    pthread_barrier_wait(&r->begin);
+    for (uint64_t k = 1; k <= r->keys; k++)
+        passed += take(r->table, hash_mix(k), &r->rule);
+    atomic_fetch_add(&r->passed, passed);
+    return NULL;
+}
+
+/* All threads bring the same new clients in the same order: each gets one place, not two. */
+static void a_new_client_gets_one_place(void **state)
+{
+    struct race r = {
+        .table = limit_table_new(1 << 21), .rule = rate(1, PERIOD_HOUR, 1), .keys = 150000};
+    struct limit_table_usage u;
+
+    (void)state;
+    race(&r, take_each_once);
+    limit_table_usage(r.table, &r.rule, &at_start, &u);
+    assert_int_equal(u.evicted, 0);
+    assert_int_equal(r.passed, r.keys);
+    limit_table_free(&r.table);
+}
+
 static void *take_in_moving_time(void *arg)
 {
     struct race *r = arg;
@@ -315,6 +342,7 @@ int main(void)
         cmocka_unit_test(who_is_even_gives_way_silently),
         cmocka_unit_test(a_million_clients),
         cmocka_unit_test(exact_between_threads),
+        cmocka_unit_test(a_new_client_gets_one_place),
         cmocka_unit_test(exact_while_time_goes_on),
         cmocka_unit_test(exact_while_places_change_hands),
         cmocka_unit_test(concurrency_between_threads),
