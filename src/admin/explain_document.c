@@ -135,7 +135,7 @@ static struct explain_outcome route_outcome(const struct explained *x)
             .kind = "refuse",
             .reason = REASON_FORBIDDEN,
             .certain = true,
-            .detail = "the route names a policy that this gateway does not have"};
+            .detail = "the route names a policy, and this gateway cannot decide policies"};
     if (r->conf->redirect_status)
         return (struct explain_outcome){.kind = "redirect", .certain = true};
     return (struct explain_outcome){.kind = "forward", .certain = true};

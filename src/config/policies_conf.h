@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* policies_conf.h - `policies:`, `api_keys:` and `basic:`: who may ask, and how he is known. What
- * the rules mean is in policy/policy.h and docs/authorization.md. */
+ * the rules mean is in policy/policy.h. */
 #include "base/str.h"
 
 #include <stdbool.h>

@@ -10,12 +10,12 @@
 
 typedef enum verdict access_check_fn(struct exchange *x);
 
-/* A route may name a policy; none can be defined yet. */
+/* Policies are read from the configuration but not decided yet: whoever names one is refused. */
 static enum verdict check_policy(struct exchange *x)
 {
     if (!x->match.route->conf->auth)
         return V_NEXT;
-    x->detail = "the route names a policy that this gateway does not have";
+    x->detail = "the route names a policy, and this gateway cannot decide policies";
     return exchange_refuse(x, REASON_FORBIDDEN);
 }
 
