@@ -155,6 +155,7 @@ static void give_workers(void *arg, struct admin_workers *ret)
         .upstream_connects = n.upstream_connects,
         .upstream_reuses = n.upstream_reuses,
         .accept_errors = n.accept_errors,
+        .bad_proxy_headers = n.bad_proxy_headers,
         .unrouted = n.unrouted,
         .bad_requests = n.bad_requests,
         .access_log_dropped = n.access_log_dropped,

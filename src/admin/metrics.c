@@ -351,6 +351,7 @@ static const struct metric metrics[] = {
     {"accepted_total", "counter", "Client connections accepted.", WORKER(accepted)},
     {"refused_connections_total", "counter", "Client connections closed at once because there were too many.", WORKER(refused_connections)},
     {"accept_errors_total", "counter", "Times that accepting a connection failed.", WORKER(accept_errors)},
+    {"proxy_header_errors_total", "counter", "Connections closed because their PROXY protocol header was missing, wrong or not of a sender that may send one.", WORKER(bad_proxy_headers)},
     {"unrouted_total", "counter", "Requests that no route matched.", WORKER(unrouted)},
     {"bad_requests_total", "counter", "Requests refused before a route was looked for.", WORKER(bad_requests)},
     {"shed_level", "gauge", "How many classes of importance a saturated worker refuses requests of; 0 = it has time for all.", write_shed_levels, 0},

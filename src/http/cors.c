@@ -139,7 +139,8 @@ bool cors_origin_allowed(const char *const *patterns, struct str origin)
     for (; *patterns; patterns++) {
         struct str pattern = str_of(*patterns);
 
-        if (null ? str_eq(pattern, origin) : str_eq(pattern, STR("*")) || matches(pattern, &parts))
+        if (str_eq(pattern, STR("*")) ||
+            (null ? str_eq(pattern, origin) : matches(pattern, &parts)))
             return true;
     }
     return false;

@@ -16,7 +16,7 @@ bool cors_origin_is_valid(struct str origin);
 
 /* Is it one of these? "https://shop.example", "null";
  * "https://" "*.shop.example": one label in place of the star, "**": one or more of them;
- * "http://localhost:*": any port or none; "*" alone: every origin but "null". */
+ * "http://localhost:*": any port or none; "*" alone: every origin, "null" too. */
 bool cors_origin_allowed(const char *const *patterns, struct str origin);
 
 /* Does the origin name the authority (host[:port], lower case) that the request was sent to? */

@@ -2,6 +2,7 @@
 #include "proxy/access.h"
 #include "policy/identity.h"
 #include "proxy/access_limits.h"
+#include "proxy/access_rules.h"
 #include "proxy/head.h"
 #include "proxy/limit_fields.h"
 #include "proxy/secure.h"
@@ -19,8 +20,8 @@ static enum verdict check_policy(struct exchange *x)
     return exchange_refuse(x, REASON_FORBIDDEN);
 }
 
-static access_check_fn *const checks[] = {secure_check, access_limits_before, check_policy,
-                                          access_limits_after};
+static access_check_fn *const checks[] = {access_rules_check, secure_check, access_limits_before,
+                                          check_policy, access_limits_after};
 
 struct access *access_of(struct exchange *x)
 {
@@ -75,6 +76,7 @@ bool access_removes_request_field(const struct exchange *x, struct str name)
 void access_write_response_fields(struct exchange *x, struct writer *w)
 {
     secure_write_response_fields(x, w);
+    access_rules_write_response_fields(x, w);
     if (x->access)
         limit_fields_write(x, &x->access->limits, w);
 }
@@ -82,5 +84,6 @@ void access_write_response_fields(struct exchange *x, struct writer *w)
 bool access_replaces_response_field(const struct exchange *x, struct str name)
 {
     return secure_replaces_response_field(x, name) ||
+           access_rules_replace_response_field(x, name) ||
            (x->access && limit_fields_replace(&x->access->limits, name));
 }

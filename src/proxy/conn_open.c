@@ -1,11 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/conn_open.h"
+#include "proxy/proxy_header.h"
 #include "proxy/sock_tls.h"
 #include "tls/server.h"
 
-enum conn_stage conn_open_first(const struct listener_settings *l)
+static enum conn_stage after_proxy_header(const struct listener_settings *l)
 {
     return l->tls ? CONN_HANDSHAKE : CONN_HTTP;
+}
+
+enum conn_stage conn_open_first(const struct listener_settings *l)
+{
+    return l->conf->proxy_protocol ? CONN_PROXY_HEADER : after_proxy_header(l);
+}
+
+static enum io read_proxy_header(struct conn *c)
+{
+    enum io io = proxy_header_run(c);
+
+    if (io == IO_OK)
+        c->stage = after_proxy_header(c->listener);
+    return io;
 }
 
 static enum io shake_hands(struct conn *c)
@@ -34,9 +49,10 @@ static enum io shake_hands(struct conn *c)
 static enum io run_stage(struct conn *c)
 {
     switch (c->stage) {
+    case CONN_PROXY_HEADER:
+        return read_proxy_header(c);
     case CONN_HANDSHAKE:
         return shake_hands(c);
-    case CONN_PROXY_HEADER:
     case CONN_HTTP:
         break;
     }

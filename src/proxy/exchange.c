@@ -2,9 +2,11 @@
 #include "proxy/exchange.h"
 #include "http/h1_parse.h"
 #include "proxy/access.h"
+#include "proxy/access_rules.h"
 #include "proxy/answer.h"
 #include "proxy/attempt.h"
 #include "proxy/capture.h"
+#include "proxy/cors.h"
 #include "proxy/fallback.h"
 #include "proxy/finish.h"
 #include "proxy/forwarded.h"
@@ -161,12 +163,14 @@ static enum verdict step_route(struct exchange *x)
     x->close_client =
         !x->req.keep_alive || x->w->draining || x->conn->half_closed ||
         (c->limits.keepalive_requests > 0 && x->conn->requests >= c->limits.keepalive_requests);
-    route_find(s->routes, &x->req, &x->match);
+    cors_find_route(x);
     /* Even a request that goes nowhere has a body, which must be out of the way of the next one. */
     x->max_body = UINT64_MAX;
     if (x->match.route)
         set_body_limit(x);
     x->fail = request_body_prepare(x);
+    if (x->fail == REASON_NONE && access_rules_keep_out(x))
+        return exchange_refuse(x, REASON_ADDRESS_DENIED);
     if (x->fail != REASON_NONE || secure_redirects(x))
         return V_FINISH;
     if (!x->match.route)
@@ -174,7 +178,7 @@ static enum verdict step_route(struct exchange *x)
                                   : s->complete  ? REASON_NO_ROUTE
                                                  : REASON_CATALOG_UNKNOWN);
     route = x->match.route->conf;
-    if (!route->redirect_status)
+    if (!route->redirect_status && !x->preflight)
         x->service = s->services[attempt_choose_target(x)];
     grpc_look_at_request(x);
     if (x->service)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/access.h"
 #include "proxy/fallback.h"
 #include "proxy/reply.h"
 
@@ -29,7 +30,8 @@ static struct str static_reply(struct exchange *x, struct writer *w)
     for (size_t i = 0; i < item->answer.nheaders; i++) {
         const struct header_conf *h = &item->answer.headers[i];
 
-        if (!head_is_changed(x, str_of(h->name)))
+        if (!head_is_changed(x, str_of(h->name)) &&
+            !access_replaces_response_field(x, str_of(h->name)))
             writer_field(w, str_of(h->name), str_of(h->value));
     }
     reply_end(x, w, item->answer.body.n);
@@ -74,6 +76,7 @@ static struct str cache_reply(struct exchange *x, struct writer *w)
         const struct header *h = &e->headers[i];
 
         if (h->id == HEADER_X_REQUEST_ID || head_is_changed(x, h->name) ||
+            access_replaces_response_field(x, h->name) ||
             (x->status == 304 && !goes_with_304(h->name)))
             continue;
         has_date |= h->id == HEADER_DATE;

@@ -288,6 +288,7 @@ void proxy_counters(const struct proxy *p, struct proxy_counters *ret)
         SUM(upstream_connects);
         SUM(upstream_reuses);
         SUM(accept_errors);
+        SUM(bad_proxy_headers);
         SUM(unrouted);
         SUM(bad_requests);
 #undef SUM

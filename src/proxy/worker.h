@@ -56,7 +56,7 @@ enum worker_command {
 
 struct worker_counters { /* written here, read by the control thread */
     _Atomic uint64_t accepted, connections, refused_connections, requests, upstream_connects,
-        upstream_reuses, accept_errors, unrouted, bad_requests;
+        upstream_reuses, accept_errors, bad_proxy_headers, unrouted, bad_requests;
     _Atomic uint64_t beat; /* loop turns of the watchdog timer */
 };
 
