@@ -390,3 +390,5 @@ const char *fallback_kind(const struct route_conf *r, const struct service_conf 
 const struct policy_conf *config_policy(const struct config *c, const char *name);
 /* What limits the requests of this route. */
 const struct limit_plan *limit_plan_of(const struct config *c, const struct route_conf *route);
+/* NULL when there is none of that name. */
+const struct rate_limit_conf *rate_limit_find(const struct config *c, const char *name);

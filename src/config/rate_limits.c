@@ -329,7 +329,7 @@ int rate_limits_finish(struct reader *r, const struct node *root)
     return 0;
 }
 
-static const struct rate_limit_conf *find_limit(const struct config *c, const char *name)
+const struct rate_limit_conf *rate_limit_find(const struct config *c, const char *name)
 {
     for (size_t i = 0; i < c->nrate_limits; i++)
         if (strcmp(c->rate_limits[i].name, name) == 0)
@@ -361,7 +361,7 @@ int route_limits_read(struct reader *r, const struct node *n, void *at)
     node_each(it, n)
     {
         const char *name = text_read(r, it, "a name out of rate_limits", NULL);
-        const struct rate_limit_conf *c = name ? find_limit(r->config, name) : NULL;
+        const struct rate_limit_conf *c = name ? rate_limit_find(r->config, name) : NULL;
 
         if (!name)
             return -1;
@@ -377,7 +377,7 @@ int route_limits_read(struct reader *r, const struct node *n, void *at)
 static const struct rate_limit_conf *client_limit(struct reader *r, unsigned amount)
 {
     const char *name = arena_printf(r->scratch, "concurrency_per_client=%u", amount);
-    const struct rate_limit_conf *found = find_limit(r->config, name);
+    const struct rate_limit_conf *found = rate_limit_find(r->config, name);
     struct rate_limit_conf *c = found ? NULL : add_limit(r);
 
     if (!c)

@@ -47,7 +47,12 @@ struct rate_limit_conf {
     unsigned told_in_s; /* ... in so many seconds */
 };
 
-enum { MAX_RATE_LIMITS = 256, MAX_ROUTE_LIMITS = 8 };
+enum {
+    MAX_RATE_LIMITS = 256,
+    MAX_ROUTE_LIMITS = 8,
+    MAX_KEY_LIMITS = 4, /* that an API key brings along */
+    MAX_REQUEST_LIMITS = MAX_ROUTE_LIMITS + MAX_KEY_LIMITS
+};
 
 /* The limits of a route in the order in which they are asked: first `nbefore` that need not know
  * who is asking, then the others. */

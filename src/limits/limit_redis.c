@@ -46,12 +46,12 @@ struct limit_redis_call {
     unsigned n;
     bool whole_script; /* it went along with the call */
     struct limit_clock clock;
-    enum rate_limit_kind kinds[MAX_ROUTE_LIMITS];
-    uint64_t windows[MAX_ROUTE_LIMITS];
-    size_t lengths[MAX_ROUTE_LIMITS];
-    char keys[MAX_ROUTE_LIMITS][KEY_MAX];
-    char numbers[MAX_ROUTE_LIMITS][2][NUMBER_MAX];
-    bool shadow[MAX_ROUTE_LIMITS];
+    enum rate_limit_kind kinds[MAX_REQUEST_LIMITS];
+    uint64_t windows[MAX_REQUEST_LIMITS];
+    size_t lengths[MAX_REQUEST_LIMITS];
+    char keys[MAX_REQUEST_LIMITS][KEY_MAX];
+    char numbers[MAX_REQUEST_LIMITS][2][NUMBER_MAX];
+    bool shadow[MAX_REQUEST_LIMITS];
 };
 
 static bool is_up(const struct limit_redis *r)
@@ -349,7 +349,7 @@ static void on_answer(redisAsyncContext *c, void *answer, void *arg);
 
 static int send_call(struct limit_redis_call *call)
 {
-    const char *argv[3 + MAX_ROUTE_LIMITS * 5];
+    const char *argv[3 + MAX_REQUEST_LIMITS * 5];
     size_t lengths[ARRAY_LEN(argv)];
     char count[NUMBER_MAX];
     int argc = 3;

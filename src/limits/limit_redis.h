@@ -29,8 +29,8 @@ struct limit_redis_ask {
 struct limit_redis_answer {
     bool decided; /* false: it could not be asked */
     bool passes;
-    bool each[MAX_ROUTE_LIMITS]; /* would this one let it pass? */
-    uint64_t values[MAX_ROUTE_LIMITS];
+    bool each[MAX_REQUEST_LIMITS]; /* would this one let it pass? */
+    uint64_t values[MAX_REQUEST_LIMITS];
 };
 
 typedef void limit_redis_done_fn(void *arg, const struct limit_redis_answer *a);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/access_limits.h"
 #include "base/clock.h"
+#include "policy/identity.h"
 #include "proxy/access.h"
 #include "proxy/limit_key.h"
 
@@ -191,7 +192,7 @@ static unsigned gather(struct exchange *x, struct access_limits *l,
     struct limit_key k;
 
     l->begin = l->n;
-    for (unsigned i = 0; i < n && l->n < MAX_LIMIT_USES; i++) {
+    for (unsigned i = 0; i < n && l->n < MAX_REQUEST_LIMITS; i++) {
         const struct limit_entry *e = &set->at[limits[i]->index];
 
         if (!limit_key_of(x, x->access->identity, limits[i], &k))
@@ -208,7 +209,7 @@ static unsigned gather(struct exchange *x, struct access_limits *l,
 static enum verdict check(struct exchange *x, const struct rate_limit_conf *const *limits,
                           unsigned n)
 {
-    struct limit_redis_ask asks[MAX_LIMIT_USES];
+    struct limit_redis_ask asks[MAX_REQUEST_LIMITS];
     struct access *a = access_of(x);
     struct limit_use *refusal;
     unsigned shared;
@@ -231,10 +232,71 @@ enum verdict access_limits_before(struct exchange *x)
     return p->nbefore > 0 ? check(x, p->limits, p->nbefore) : V_NEXT;
 }
 
+/* The limits of the second check: those of the route, then those that the API key names. */
+struct named {
+    const struct config *config;
+    const struct limit_plan *plan;
+    const struct rate_limit_conf *limits[MAX_REQUEST_LIMITS];
+    unsigned n;
+};
+
+static bool is_asked(const struct named *l, const struct rate_limit_conf *c)
+{
+    for (unsigned i = 0; i < l->plan->n; i++)
+        if (l->plan->limits[i] == c)
+            return true;
+    for (unsigned i = 0; i < l->n; i++)
+        if (l->limits[i] == c)
+            return true;
+    return false;
+}
+
+/* False when the name means nothing here. */
+static bool add_named(struct named *l, const json_t *name)
+{
+    const char *text = json_string_value(name);
+    const struct rate_limit_conf *found = text ? rate_limit_find(l->config, text) : NULL;
+
+    if (found && !is_asked(l, found))
+        l->limits[l->n++] = found;
+    return found != NULL;
+}
+
+/* `rate_limits` of the key: a name, or a few. */
+static bool add_those_of_key(struct named *l, const struct identity *key)
+{
+    const json_t *names = identity_claim(key, "rate_limits");
+    size_t n = json_array_size(names);
+
+    if (!names || !json_is_array(names))
+        return !names || add_named(l, names);
+    if (n > MAX_KEY_LIMITS)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!add_named(l, json_array_get(names, i)))
+            return false;
+    return true;
+}
+
+static enum verdict check_key(struct exchange *x, const struct limit_plan *p)
+{
+    struct named l = {.config = exchange_config(x), .plan = p, .n = p->n - p->nbefore};
+
+    memcpy(l.limits, p->limits + p->nbefore, l.n * sizeof l.limits[0]);
+    if (!add_those_of_key(&l, x->access->identity)) {
+        x->detail = "the API key names a limit that this gateway does not have";
+        return exchange_refuse(x, REASON_FORBIDDEN);
+    }
+    return l.n > 0 ? check(x, l.limits, l.n) : V_NEXT;
+}
+
 enum verdict access_limits_after(struct exchange *x)
 {
     const struct limit_plan *p = limit_plan_of(exchange_config(x), x->match.route->conf);
+    const struct identity *who = x->access ? x->access->identity : NULL;
 
+    if (who && who->kind == IDENTITY_API_KEY)
+        return check_key(x, p);
     return p->n > p->nbefore ? check(x, p->limits + p->nbefore, p->n - p->nbefore) : V_NEXT;
 }
 

@@ -6,7 +6,9 @@
  * The first asks the limits that need not know who is asking, so that nobody can try passwords
  * faster than those allow; the second, behind authentication, those by identity. Within one check
  * all limits let the request pass and count it, or none counts it. What the first has counted stays
- * counted when the second, or a policy, refuses.
+ * counted when the second, or a policy, refuses. An API key can bring limits of its own along:
+ * claim `rate_limits`, a name or a list of names; one that does not exist refuses the request
+ * (403).
  *
  * Limits that are shared with other gateways are asked of Redis, behind the local ones; while it is
  * away, and when its answer takes too long, this gateway's own count decides. */
@@ -25,11 +27,9 @@ struct limit_use {
     bool refused;                    /* it would not let the request pass */
 };
 
-enum { MAX_LIMIT_USES = MAX_ROUTE_LIMITS };
-
 struct access_limits {
     unsigned n, begin; /* of all uses; the first of the present check */
-    struct limit_use uses[MAX_LIMIT_USES];
+    struct limit_use uses[MAX_REQUEST_LIMITS];
     const struct limit_use *refusal; /* which one refuses the request; NULL = none */
     struct limit_redis_call *call;   /* Redis is being asked */
     bool answered;

@@ -97,7 +97,7 @@ static bool has_quota(const struct access_limits *l)
 
 void limit_fields_write(const struct exchange *x, const struct access_limits *l, struct writer *w)
 {
-    struct told told[MAX_LIMIT_USES], refusal;
+    struct told told[MAX_REQUEST_LIMITS], refusal;
     struct limit_clock clock;
     unsigned n, least = 0;
 

@@ -28,8 +28,8 @@ struct asked {
 /* The fields, with '|' for each CRLF. */
 static const char *written(const struct asked *asked, size_t n, struct access_limits *l)
 {
-    static struct rate_limit_conf confs[MAX_LIMIT_USES];
-    static struct limit_entry entries[MAX_LIMIT_USES];
+    static struct rate_limit_conf confs[MAX_REQUEST_LIMITS];
+    static struct limit_entry entries[MAX_REQUEST_LIMITS];
     struct buf *b = bufpool_get(&pool);
     struct writer w = {b, false};
     size_t k = 0;
