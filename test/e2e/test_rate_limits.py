@@ -4,7 +4,7 @@ hour's or a day's, so that a slow machine gives nobody a token back; what happen
 the unit tests' part."""
 import threading
 
-from lib import RawClient, Scenario, build, reply, wait_for
+from lib import RawClient, Scenario, build, head, reply, wait_for
 from lib import origin as behave
 
 FIELDS = ("RateLimit-Policy", "RateLimit", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset",
@@ -213,6 +213,18 @@ class RateLimits(Scenario):
                 one.read_to_end() if target == "/cut" else one.read_answer()
             wait_for(lambda: front.get("/").status == 200, what="a free place after " + target)
         self.assertEqual(self.limit(front, "c")["clients"], 0)
+
+    def test_a_websocket_is_under_way_until_it_is_closed(self):
+        upgrade = [("Connection", "Upgrade"), ("Upgrade", "websocket")]
+        self.web.on("/ws", lambda request, connection:
+                    (connection.send(head(101, upgrade)), connection.read()))
+        front = self.front({}, {"concurrency_per_client": 1})
+        with RawClient(front.port) as one:
+            one.send(build("GET", "/ws", upgrade + [("Sec-WebSocket-Version", "13"),
+                                                    ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")]))
+            self.assertEqual(one.read_head().status, 101)
+            self.assertEqual(self.statuses(front, 2), [429, 429])
+        wait_for(lambda: front.get("/").status == 200, what="a free place")
 
     def test_a_table_that_is_full(self):
         """Far more clients than it has room for: one at his limit stays there."""
