@@ -101,9 +101,6 @@ int upstream_check(struct reader *r, const struct node *n, const struct service_
         return node_error(n, r->err,
                           "send_proxy_protocol needs protocol: http1: an HTTP/2 connection carries "
                           "requests of many clients");
-    if (by_alpn(s) || s->protocol == PROTOCOL_H2C)
-        log_warn("config", "services: %s: HTTP/2 to instances is not spoken by this version yet",
-                 s->name ? s->name : "defaults");
     if (tls && !s->tls.verify)
         log_warn("config", "services: %s: tls.verify is false: anybody can pose as the service",
                  s->name ? s->name : "defaults");

@@ -3,6 +3,7 @@
 #include "http/h1_parse.h"
 #include "proxy/attempt.h"
 #include "proxy/fallback.h"
+#include "proxy/h2_request.h"
 #include "proxy/hedge.h"
 #include "proxy/interim.h"
 
@@ -25,6 +26,20 @@ static enum verdict pass_interim(struct exchange *x)
     return V_NEXT;
 }
 
+/* A stream that ended with its head has no body, whatever HTTP/1.1 would make of the head. */
+static void fit_framing(struct exchange *x)
+{
+    struct attempt *a = x->attempt;
+    struct response *r = &a->resp;
+
+    if (r->framing != FRAMING_CLOSE || buf_len(a->up->in) > a->resp_head_bytes ||
+        !h2_request_is_bare(&a->up->sock))
+        return;
+    r->framing = FRAMING_NONE;
+    r->content_length = 0;
+    r->has_content_length = !x->conn->is_stream;
+}
+
 static enum verdict judge_head(struct exchange *x)
 {
     struct attempt *a = x->attempt;
@@ -35,6 +50,8 @@ static enum verdict judge_head(struct exchange *x)
     if (a->resp.status < 200 && a->resp.status != 101)
         return pass_interim(x);
     x->step_deadline_ns = 0;
+    if (a->up->is_stream)
+        fit_framing(x);
     if (!a->first_byte_ns)
         a->first_byte_ns = x->w->now_ns;
     if (x->grpc.is)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/attempt.h"
 #include "base/clock.h"
+#include "proxy/h2_request.h"
 #include "proxy/queue.h"
 #include "route/route_split.h"
 
@@ -261,10 +262,16 @@ static bool listed(const struct retries_conf *c, enum reason why, unsigned statu
     return false;
 }
 
+bool attempt_unprocessed(const struct attempt *a)
+{
+    return a->up && a->up->is_stream && h2_request_is_unprocessed(&a->up->sock);
+}
+
 /* Nothing that the instance could have acted on was sent. */
 static bool nothing_sent(const struct exchange *x)
 {
-    return !x->attempt->upload_started || x->attempt->upload.wire_bytes == 0;
+    return attempt_unprocessed(x->attempt) || !x->attempt->upload_started ||
+           x->attempt->upload.wire_bytes == 0;
 }
 
 static bool elsewhere_possible(struct exchange *x)
@@ -279,7 +286,7 @@ static bool elsewhere_possible(struct exchange *x)
 }
 
 /* What was read of the body and is not in memory cannot be sent again. */
-static bool repeatable(const struct exchange *x)
+bool attempt_repeatable(const struct exchange *x)
 {
     const struct attempt *a = x->attempt;
 
@@ -294,7 +301,7 @@ static bool safe_to_repeat(const struct exchange *x)
 
 bool attempt_sendable(const struct exchange *x)
 {
-    return repeatable(x) && safe_to_repeat(x);
+    return attempt_repeatable(x) && safe_to_repeat(x);
 }
 
 bool attempt_retryable(const struct exchange *x, enum reason why)
@@ -305,10 +312,11 @@ bool attempt_retryable(const struct exchange *x, enum reason why)
     if (reason_info(why)->retry == RETRY_NEVER)
         return false;
     if (why == REASON_UPSTREAM_STATUS && grpc_may_retry(x))
-        return repeatable(x) && !x->resp_started;
+        return attempt_repeatable(x) && !x->resp_started;
     if (reason_info(why)->retry == RETRY_UNSENT)
         safe = true;
-    return listed(c, why, x->attempt->resp.status) && safe && repeatable(x) && !x->resp_started;
+    return listed(c, why, x->attempt->resp.status) && safe && attempt_repeatable(x) &&
+           !x->resp_started;
 }
 
 bool attempt_may_retry(struct exchange *x, enum reason why)

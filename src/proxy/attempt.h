@@ -17,6 +17,11 @@ void attempt_end(struct exchange *x, enum reason why);
 void attempt_cancel(struct exchange *x);
 /* The service slot that the route sends this request to: its weights, sticky when it says so. */
 uint32_t attempt_choose_target(struct exchange *x);
+/* The instance has not acted on the request, by its own word: it can be sent again, whatever it is.
+ */
+bool attempt_unprocessed(const struct attempt *a);
+/* Is all of the request's body still there? */
+bool attempt_repeatable(const struct exchange *x);
 /* Can the request still go out, and may it, given what an instance has seen of it? */
 bool attempt_sendable(const struct exchange *x);
 /* Is this failure of a kind that is tried again, whatever the budget and the number of tries? */

@@ -67,6 +67,9 @@ static bool is_stale_connection(const struct exchange *x)
     const struct attempt *a = x->attempt;
     bool safe = method_idempotent(x->req.method) || a->upload.wire_bytes == 0;
 
+    /* The instance says that it has not looked at it, or nobody has ever sent it. */
+    if (attempt_unprocessed(a))
+        return !a->fresh_only && attempt_repeatable(x);
     return a->up->reused && !a->fresh_only && a->interim == 0 &&
            (!a->up->in || buf_len(a->up->in) == 0) && safe &&
            (x->body_buffered || a->upload.payload_bytes == 0);
@@ -260,7 +263,7 @@ static enum verdict step_connect(struct exchange *x)
         if (a->up->stage != UPSTREAM_READY)
             exchange_wait(x, x->service->conf->connect_timeout_ms, REASON_CONNECT_TIMEOUT);
     }
-    switch (upstream_open(a->up, &why)) {
+    switch (upstream_open(&a->up, &why)) {
     case IO_AGAIN:
         return V_WAIT;
     case IO_OK:
@@ -343,9 +346,9 @@ static enum verdict step_relay(struct exchange *x)
 static void give_back_upstream(struct exchange *x)
 {
     struct attempt *a = x->attempt;
-    bool reusable = a->up && x->fail == REASON_NONE && x->resp_started && a->upload_done &&
-                    x->download.taken && a->resp.keep_alive && a->resp.framing != FRAMING_CLOSE &&
-                    !x->tunnel && buf_len(a->up->in) == 0;
+    bool reusable = a->up && !a->up->is_stream && x->fail == REASON_NONE && x->resp_started &&
+                    a->upload_done && x->download.taken && a->resp.keep_alive &&
+                    a->resp.framing != FRAMING_CLOSE && !x->tunnel && buf_len(a->up->in) == 0;
 
     if (reusable)
         upstream_keep(&a->up, x->service->conf->keepalive,

@@ -139,6 +139,8 @@ static void write_request_framing(struct exchange *x, struct writer *w)
     } else if (x->req.framing == FRAMING_CHUNKED) {
         writer_lit(w, "Transfer-Encoding: chunked\r\n");
     }
+    if (x->req.te_trailers && x->attempt->up && x->attempt->up->is_stream)
+        writer_lit(w, "TE: trailers\r\n");
     if (x->req.upgrade_websocket)
         writer_lit(w, "Connection: upgrade\r\nUpgrade: websocket\r\n");
 }

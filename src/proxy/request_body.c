@@ -121,8 +121,10 @@ enum reason request_body_run(struct exchange *x)
         send_continue(x);
     switch (pump_run(&a->upload, &x->conn->sock, &a->up->sock)) {
     case PUMP_DONE:
-        if (a->up->is_stream)
+        if (a->up->is_stream) {
+            sock_send_trailers(&a->up->sock, sock_trailers(&x->conn->sock));
             sock_finish(&a->up->sock);
+        }
         a->upload_done = true;
         a->sent_ns = x->w->now_ns;
         x->step_deadline_ns = 0;

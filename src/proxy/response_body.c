@@ -4,12 +4,22 @@
 #include "proxy/head.h"
 #include "proxy/request_body.h"
 
-/* A stream has no chunks: its end is that of the body (RFC 9113 section 8.1). */
+/* The end of a stream is that of the body (RFC 9113 section 8.1), and trailers may come before it.
+ * A length that it gives was checked on the way. */
 static enum framing source_framing(const struct exchange *x)
 {
     const struct attempt *a = x->attempt;
 
-    return a->up->is_stream && a->resp.framing == FRAMING_CHUNKED ? FRAMING_CLOSE : a->resp.framing;
+    return a->up->is_stream && a->resp.framing != FRAMING_NONE ? FRAMING_CLOSE : a->resp.framing;
+}
+
+static void pass_trailers(struct exchange *x)
+{
+    struct str text = sock_trailers(&x->attempt->up->sock);
+
+    if (x->grpc.is)
+        grpc_look_at_trailers(x, text);
+    sock_send_trailers(&x->conn->sock, text);
 }
 
 enum verdict response_body_start(struct exchange *x)
@@ -48,6 +58,7 @@ static enum verdict run_download(struct exchange *x)
 {
     switch (pump_run(&x->download, &x->attempt->up->sock, &x->conn->sock)) {
     case PUMP_DONE:
+        pass_trailers(x);
         if (x->conn->is_stream)
             sock_finish(&x->conn->sock);
         return V_NEXT;

@@ -76,6 +76,17 @@ void sock_finish(struct sock *s)
         shutdown(s->fd, SHUT_WR);
 }
 
+struct str sock_trailers(struct sock *s)
+{
+    return s->ops && s->ops->trailers ? s->ops->trailers(s) : STR_NULL;
+}
+
+void sock_send_trailers(struct sock *s, struct str text)
+{
+    if (text.n > 0 && s->ops && s->ops->send_trailers)
+        s->ops->send_trailers(s, text);
+}
+
 void sock_note(struct sock *s, short events)
 {
     if (events & EV_READ)

@@ -8,6 +8,7 @@
  * of a connection there is one epoll_ctl to add it. Reads and writes are tried at once; `readable`
  * and `writable` remember what the last edge said, and only a would-block clears them. */
 #include "base/macros.h"
+#include "base/str.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -27,6 +28,9 @@ struct sock_ops {
     void (*finish)(struct sock *s);
     void (*close)(struct sock *s); /* frees impl */
     void (*abort)(struct sock *s); /* frees impl */
+    /* NULL where there are none: */
+    struct str (*trailers)(struct sock *s);
+    void (*send_trailers)(struct sock *s, struct str text);
 };
 
 struct sock {
@@ -54,6 +58,13 @@ void sock_note(struct sock *s, short events);
 
 enum io sock_read(struct sock *s, void *p, size_t cap, size_t *ret_n) MUST_CHECK;
 enum io sock_write(struct sock *s, const struct iovec *iov, int n, size_t *ret_n) MUST_CHECK;
+
+/* The fields that came behind the payload, as lines "name: value\r\n", once IO_EOF was read. Empty
+ * where there are none. */
+struct str sock_trailers(struct sock *s);
+/* Fields to go out behind the payload, before sock_finish(). Ignored where there is no place for
+ * them. */
+void sock_send_trailers(struct sock *s, struct str text);
 
 /* Has the connection broken, or been shut by the peer? Takes no byte. */
 enum io sock_peek(struct sock *s);

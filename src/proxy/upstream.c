@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/upstream.h"
 #include "proxy/exchange.h"
+#include "proxy/h2_link.h"
+#include "proxy/h2_upstream.h"
 #include "proxy/upstream_open.h"
 
 #include <errno.h>
@@ -35,6 +37,7 @@ static struct pool *pool_of(struct worker *w, struct instance_state *i)
         return NULL;
     p->instance = instance_state_ref(i);
     list_init(&p->idle);
+    list_init(&p->links);
     return w->pools[i->slot] = p;
 }
 
@@ -66,8 +69,11 @@ void upstream_close(struct upstream **up)
         return;
     w = u->w;
     p = u->pool;
-    if (!u->x)
+    if (!u->x && !u->link)
         unlink_idle(u);
+    /* Of a stream, the event may have been activated and not have run yet. */
+    if (u->is_stream)
+        event_del(&u->sock.ev);
     sock_close(&u->sock);
     SSL_free(u->ssl);
     bufpool_put(&w->bufs, &u->in);
@@ -98,7 +104,9 @@ static void on_event(evutil_socket_t fd, short events, void *arg)
     (void)fd;
     worker_touch(u->w);
     sock_note(&u->sock, events);
-    if (u->x)
+    if (u->link)
+        h2_link_event(u->link);
+    else if (u->x)
         exchange_upstream_event(u->x);
     else if (!is_quiet(u))
         upstream_close(&u);
@@ -121,8 +129,10 @@ static void check_transport(struct pool *p, uint64_t signature)
     if (p->signature == signature)
         return;
     p->signature = signature;
+    p->http1 = false;
     p->nopen++;
     close_idle(p);
+    h2_upstream_retire(p, signature);
     p->nopen--;
 }
 
@@ -167,9 +177,9 @@ static enum reason start(struct upstream *u, const struct instance *where)
     return sock_open(&u->sock, u->w->base, fd, on_event, u) < 0 ? REASON_INTERNAL : REASON_NONE;
 }
 
-static struct upstream *start_connect(struct worker *w, struct pool *p,
-                                      const struct upstream_target *to, struct exchange *x,
-                                      enum reason *ret_why)
+struct upstream *upstream_connect(struct pool *p, struct worker *w,
+                                  const struct upstream_target *to, struct exchange *x,
+                                  enum reason *ret_why)
 {
     struct upstream *u = calloc(1, sizeof *u);
 
@@ -195,6 +205,27 @@ static struct upstream *start_connect(struct worker *w, struct pool *p,
     return u;
 }
 
+struct upstream *upstream_new_stream(struct pool *p, struct worker *w, struct exchange *x)
+{
+    struct upstream *u = calloc(1, sizeof *u);
+
+    if (!u)
+        return NULL;
+    u->w = w;
+    u->pool = p;
+    u->x = x;
+    u->is_stream = true;
+    u->sock.fd = -1;
+    list_init(&u->node);
+    wheel_timer_init(&u->timer, on_idle_timeout);
+    if (event_assign(&u->sock.ev, w->base, -1, EV_PERSIST, on_event, u) < 0) {
+        free(u);
+        return NULL;
+    }
+    p->nopen++;
+    return u;
+}
+
 struct upstream *upstream_get(struct worker *w, const struct upstream_target *to, bool fresh,
                               struct exchange *x, enum reason *ret_why)
 {
@@ -206,8 +237,10 @@ struct upstream *upstream_get(struct worker *w, const struct upstream_target *to
         return NULL;
     }
     check_transport(p, to->transport.signature);
+    if (to->transport.http == TRANSPORT_H2 || (to->transport.http == TRANSPORT_EITHER && !p->http1))
+        return h2_upstream_get(p, w, to, x, ret_why);
     u = fresh ? NULL : take_idle(w, p, x);
-    return u ? u : start_connect(w, p, to, x, ret_why);
+    return u ? u : upstream_connect(p, w, to, x, ret_why);
 }
 
 void upstream_keep(struct upstream **up, unsigned max_idle, uint64_t idle_ns)
@@ -235,10 +268,11 @@ void pools_prune(struct worker *w)
 
         if (!p || atomic_load_explicit(&p->instance->present, memory_order_relaxed))
             continue;
-        if (p->nopen == 0)
-            pool_drop_if_done(w, p);
-        else
-            close_idle(p);
+        p->nopen++;
+        close_idle(p);
+        h2_upstream_retire(p, 0);
+        p->nopen--;
+        pool_drop_if_done(w, p);
     }
 }
 
@@ -250,10 +284,11 @@ void pools_free(struct worker *w)
         if (!p)
             continue;
         atomic_store_explicit(&p->instance->present, false, memory_order_relaxed);
-        if (p->nidle > 0)
-            close_idle(p);
-        else
-            pool_drop_if_done(w, p);
+        p->nopen++;
+        close_idle(p);
+        h2_upstream_free(p);
+        p->nopen--;
+        pool_drop_if_done(w, p);
     }
     free(w->pools);
     w->pools = NULL;

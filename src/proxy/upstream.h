@@ -16,7 +16,10 @@
 struct pool {
     struct instance_state *instance; /* ref */
     struct list idle;
-    unsigned nidle, nopen;
+    unsigned nidle, nopen; /* nopen: streams too */
+    struct list links;     /* HTTP/2 connections (h2_link.h) */
+    unsigned capacity;     /* requests at once on one of them, as it said last; 0 = not yet */
+    bool http1;            /* asked to choose, the instance chose HTTP/1.1 */
     uint64_t signature;    /* of the transport that the idle ones were made with */
     struct tls_memory tls; /* the session that the next connection begins with */
 };
@@ -39,7 +42,8 @@ struct upstream {
     struct pool *pool;
     struct list node;         /* in pool->idle, while idle */
     struct wheel_timer timer; /* idle timeout */
-    struct exchange *x;       /* who uses it; NULL = idle */
+    struct exchange *x;       /* who uses it; NULL = idle, or a link's */
+    struct h2_link *link;     /* that lies over it; NULL = none */
     struct buf *in;           /* while in use */
     enum upstream_stage stage;
     bool reused;
@@ -61,6 +65,14 @@ struct upstream *upstream_get(struct worker *w, const struct upstream_target *to
 /* Back to the pool (if it has room), ready for another request. Clears the caller's pointer. */
 void upstream_keep(struct upstream **u, unsigned max_idle, uint64_t idle_ns);
 void upstream_close(struct upstream **u);
+
+/* For what lies over connections: a new one, in nobody's list of idle ones, and a stream that has
+ * its sock yet to be filled in. */
+struct upstream *upstream_connect(struct pool *p, struct worker *w,
+                                  const struct upstream_target *to, struct exchange *x,
+                                  enum reason *ret_why) MUST_CHECK;
+struct upstream *upstream_new_stream(struct pool *p, struct worker *w,
+                                     struct exchange *x) MUST_CHECK;
 
 /* Closes the pools of instances that are no longer present. */
 void pools_prune(struct worker *w);

@@ -2,6 +2,7 @@
 #include "proxy/upstream_open.h"
 #include "base/log.h"
 #include "proxy/exchange.h"
+#include "proxy/h2_upstream.h"
 #include "proxy/sock_tls.h"
 
 #include <errno.h>
@@ -24,8 +25,10 @@ enum reason upstream_reason(int e)
     }
 }
 
-static enum tls_alpn alpn_of(enum transport_http http)
+static enum tls_alpn alpn_of(const struct upstream *u, enum transport_http http)
 {
+    if (u->pool->http1)
+        return TLS_ALPN_HTTP1;
     switch (http) {
     case TRANSPORT_H2:
         return TLS_ALPN_H2;
@@ -42,7 +45,7 @@ static enum reason prepare_tls(struct upstream *u, const struct upstream_target 
     const struct service_view *v = to->service;
     char name[256];
     struct tls_peer_wanted wanted = {.verify = to->transport.verify,
-                                     .alpn = alpn_of(to->transport.http)};
+                                     .alpn = alpn_of(u, to->transport.http)};
 
     if (!v || !v->tls) {
         instance_state_error(to->instance, "its TLS files cannot be used");
@@ -101,18 +104,22 @@ static enum io send_preamble(struct upstream *u, enum reason *ret_why)
     return IO_OK;
 }
 
-/* OpenSSL's words, in the log when they are news. */
-static enum io tls_failed(struct upstream *u, const char *other, enum reason *ret_why)
+enum reason upstream_tls_failed(struct upstream *u, const char *text)
 {
     struct instance_state *i = u->pool->instance;
-    const SSL *ssl = sock_tls_ssl(&u->sock);
-    char text[LAST_ERROR_MAX];
 
-    tls_client_problem(ssl, other, text, sizeof text);
     if (instance_state_error(i, text))
         log_warn("tls", "service %s: instance %.300s: %s", i->service->name,
                  i->key + strlen(i->service->name) + 1, text);
-    return failed(REASON_UPSTREAM_TLS, ret_why);
+    return REASON_UPSTREAM_TLS;
+}
+
+static enum io tls_failed(struct upstream *u, const char *other, enum reason *ret_why)
+{
+    char text[LAST_ERROR_MAX];
+
+    tls_client_problem(sock_tls_ssl(&u->sock), other, text, sizeof text);
+    return failed(upstream_tls_failed(u, text), ret_why);
 }
 
 static enum io shake_hands(struct upstream *u, enum reason *ret_why)
@@ -137,8 +144,12 @@ static enum io shake_hands(struct upstream *u, enum reason *ret_why)
     return tls_failed(u, sock_tls_error(&u->sock), ret_why);
 }
 
-enum io upstream_open(struct upstream *u, enum reason *ret_why)
+enum io upstream_open(struct upstream **up, enum reason *ret_why)
 {
+    struct upstream *u = *up;
+
+    if (u->is_stream && u->stage != UPSTREAM_READY)
+        return h2_upstream_open(up, ret_why);
     while (u->stage != UPSTREAM_READY) {
         enum io io = IO_OK;
 

@@ -21,6 +21,7 @@ import unittest
 from .authority import Authority, have_openssl
 from .consul import Consul, find_consul
 from .gateway import Gateway
+from .h2_origin import H2Origin, have_node
 from .load import Load
 from .origin import Deaf, Origin
 
@@ -66,6 +67,14 @@ class Scenario(unittest.TestCase):
 
     def origin(self, name="origin", **options):
         origin = Origin(name, **options)
+        self.addCleanup(origin.stop)
+        return origin
+
+    def h2_origin(self, name="origin", **options):
+        """An instance that speaks HTTP/2 (h2_origin.py); without Node the case is skipped."""
+        if not have_node():
+            self.skipTest("no node here")
+        origin = H2Origin(name, **options)
         self.addCleanup(origin.stop)
         return origin
 

@@ -74,7 +74,7 @@ static struct upstream *get_as(bool fresh, uint64_t signature)
 
         assert_int_equal(poll(&p, 1, 5000), 1);
         u->sock.writable = true;
-        assert_int_equal(upstream_open(u, &why), IO_OK);
+        assert_int_equal(upstream_open(&u, &why), IO_OK);
     }
     assert_ptr_equal(u->x, &exchange);
     return u;
@@ -252,7 +252,7 @@ static void refused(void **state)
         p.fd = u->sock.fd;
         assert_int_equal(poll(&p, 1, 5000), 1);
         u->sock.writable = true;
-        assert_int_equal(upstream_open(u, &why), IO_ERROR);
+        assert_int_equal(upstream_open(&u, &why), IO_ERROR);
         upstream_close(&u);
     }
     assert_int_equal(why, REASON_CONNECT_FAILED);
