@@ -11,6 +11,7 @@
 #include "base/macros.h"
 #include "base/reason.h"
 #include "base/str.h"
+#include "config/issuers_conf.h"
 #include "config/policies_conf.h"
 #include "config/rate_limits_conf.h"
 #include "config/tls_conf.h"
@@ -321,6 +322,8 @@ struct config {
     struct rate_limit_conf *rate_limits;
     size_t nrate_limits;
     struct limit_plan limit_plan; /* for all routes */
+    struct issuer_conf *issuers;
+    size_t nissuers;
     struct api_keys_conf *api_keys;
     size_t napi_keys;
     struct basic_conf *basic;

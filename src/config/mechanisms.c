@@ -234,7 +234,7 @@ static struct named_list list_of(const struct config *c, enum mechanism_kind kin
     case MECHANISM_BASIC:
         return (struct named_list){"basic", c->basic, c->nbasic, sizeof *c->basic};
     case MECHANISM_ISSUER:
-        return (struct named_list){"issuers", NULL, 0, 1};
+        return (struct named_list){"issuers", c->issuers, c->nissuers, sizeof *c->issuers};
     case MECHANISM_INTROSPECTION:
         return (struct named_list){"introspection", NULL, 0, 1};
     case MECHANISM_FORWARD_AUTH:

@@ -85,6 +85,10 @@ extern const struct section redis_section; /* into a struct redis_conf */
 /* After its keys were read. */
 int redis_finish(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 
+extern const struct section issuer_section, issuer_keys_section, token_place_section;
+/* The whole map of `issuers:`. */
+int issuers_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+
 extern const struct section api_keys_section, basic_section;
 /* The whole map of `api_keys:`, of `basic:`. */
 int api_keys_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
