@@ -179,8 +179,7 @@ static struct config *finish(struct tree *t, const char *dir, struct err *e)
     c->arena = arena;
     c->refs = 1;
     c->dir = arena_strdup(arena, dir);
-    if (tree_merge(t, e) < 0 || fill_in(&r, &t->root) < 0 ||
-        (dir[0] && edge_refuse_unserved(c, e) < 0)) {
+    if (tree_merge(t, e) < 0 || fill_in(&r, &t->root) < 0) {
         config_unref(&c);
         return NULL;
     }

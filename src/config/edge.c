@@ -249,34 +249,3 @@ int security_read(struct reader *r, const struct node *n, void *at)
     *ret = security_make(r->arena, &d);
     return 0;
 }
-
-static bool has_rules(const struct address_rules *r)
-{
-    return r->allow.n > 0 || r->deny.n > 0;
-}
-
-static const char *unserved_of_route(const struct route_edge_conf *r)
-{
-    return has_rules(&r->addresses) ? "allow_from and deny_from"
-           : r->cors                ? "cors"
-           : r->content_types       ? "content_types"
-           : r->max_query           ? "max_query"
-           : r->security            ? "security_headers"
-                                    : NULL;
-}
-
-int edge_refuse_unserved(const struct config *c, struct err *e)
-{
-    const char *what = has_rules(&c->addresses) ? "allow_from and deny_from"
-                       : c->ncors > 0           ? "cors"
-                       : c->security_headers    ? "security_headers"
-                                                : NULL;
-
-    for (size_t i = 0; !what && i < c->nlisteners; i++)
-        what = c->listeners[i].proxy_protocol          ? "proxy_protocol"
-               : has_rules(&c->listeners[i].addresses) ? "allow_from and deny_from"
-                                                       : NULL;
-    for (size_t i = 0; !what && i < c->nroutes; i++)
-        what = unserved_of_route(&c->routes[i].edge);
-    return what ? err_set(e, "%s: %s cannot be acted upon by this version yet", c->dir, what) : 0;
-}

@@ -16,8 +16,6 @@ int hsts_switch_read(struct reader *r, const struct node *n, void *at) MUST_CHEC
 int redirect_https_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 /* What those keys of a listener say together; n is the listener. */
 int listener_tls_check(struct reader *r, const struct node *n, struct listener_conf *l) MUST_CHECK;
-/* What is read and checked but has no effect yet is refused when a gateway would run on it. */
-int edge_refuse_unserved(const struct config *c, struct err *e) MUST_CHECK;
 /* Routes that ask for a client certificate which no listener asks for. */
 void tls_warn(const struct config *c);
 extern const struct section admin_section; /* into a struct admin_conf */
