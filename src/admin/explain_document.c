@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin/documents.h"
 #include "admin/explain.h"
+#include "config/cidr.h"
 #include "route/route_split.h"
 #include "route/route_why.h"
 
@@ -116,12 +117,21 @@ static json_t *targets_part(const struct explained *x, struct explain_outcome *r
     return list;
 }
 
+/* As the workers judge it, but for the rules of a listener: which one it would be is not known. */
+static bool kept_out(const struct explained *x, const struct address_rules *rules)
+{
+    return address_rules_keep_out(rules, &x->client);
+}
+
 /* As far as the route alone decides it. */
 static struct explain_outcome route_outcome(const struct explained *x)
 {
     const struct route *r = x->match.route;
     const struct snapshot *s = x->look->snapshot;
 
+    if ((s && kept_out(x, &s->config->addresses)) || (r && kept_out(x, &r->conf->edge.addresses)))
+        return (struct explain_outcome){
+            .kind = "refuse", .reason = REASON_ADDRESS_DENIED, .certain = true};
     if (!r && x->match.allow)
         return (struct explain_outcome){
             .kind = "refuse", .reason = REASON_METHOD_NOT_ALLOWED, .certain = true};

@@ -141,6 +141,11 @@ static void put_routes(FILE *out, const struct term *t, const json_t *doc)
     json_array_foreach(get(doc, "others"), i, other) put_other(out, t, other);
     if (json_is_object(route))
         line(out, t, "auth", "%s", has(doc, "auth") ? doc_text(doc, "auth") : "no policy");
+    if (has(route, "cors"))
+        line(out, t, "cors", "%s",
+             doc_text(route, "cors")[0] ? doc_text(route, "cors") : "the route's own");
+    if (json_is_true(get(route, "by_address")))
+        line(out, t, "address", "has rules of its own");
     if (has(doc, "location"))
         line(out, t, "redirect", "%lld to %s", (long long)doc_int(get(route, "redirect"), "status"),
              doc_text(doc, "location"));

@@ -53,3 +53,9 @@ bool cidr_list_has(const struct cidr_list *list, const struct in6_addr *address)
     }
     return low > 0 && cidr_contains(&list->items[low - 1], address);
 }
+
+bool address_rules_keep_out(const struct address_rules *rules, const struct in6_addr *client)
+{
+    return cidr_list_has(&rules->deny, client) ||
+           (rules->allow.n > 0 && !cidr_list_has(&rules->allow, client));
+}

@@ -11,3 +11,5 @@ bool cidr_contains(const struct cidr *c, const struct in6_addr *address);
 void cidr_list_prepare(struct cidr_list *list);
 /* A binary search. */
 bool cidr_list_has(const struct cidr_list *list, const struct in6_addr *address);
+/* Do these rules refuse a client with that address? */
+bool address_rules_keep_out(const struct address_rules *rules, const struct in6_addr *client);

@@ -6,18 +6,12 @@
 #include "proxy/head.h"
 #include "proxy/security_headers.h"
 
-static bool keeps_out(const struct address_rules *rules, const struct in6_addr *client)
-{
-    return cidr_list_has(&rules->deny, client) ||
-           (rules->allow.n > 0 && !cidr_list_has(&rules->allow, client));
-}
-
 bool access_rules_keep_out(const struct exchange *x)
 {
     const struct in6_addr *client = exchange_client_address(x);
 
-    return keeps_out(&exchange_config(x)->addresses, client) ||
-           keeps_out(&x->conn->listener->conf->addresses, client);
+    return address_rules_keep_out(&exchange_config(x)->addresses, client) ||
+           address_rules_keep_out(&x->conn->listener->conf->addresses, client);
 }
 
 static bool has_body(const struct request *r)
@@ -49,7 +43,7 @@ enum verdict access_rules_check(struct exchange *x)
     const struct route_edge_conf *edge = &x->match.route->conf->edge;
     enum verdict v;
 
-    if (keeps_out(&edge->addresses, exchange_client_address(x)))
+    if (address_rules_keep_out(&edge->addresses, exchange_client_address(x)))
         return exchange_refuse(x, REASON_ADDRESS_DENIED);
     v = cors_check(x);
     if (v != V_NEXT)

@@ -6,15 +6,22 @@
 
 enum origin { ORIGIN_NONE, ORIGIN_OWN, ORIGIN_ALLOWED, ORIGIN_FOREIGN };
 
+/* Of a tag that names a policy which is not there: pages of other origins may nothing. */
+static const char *const nothing[] = {NULL};
+static const struct cors_conf no_policy = {
+    .origins = nothing, .methods = nothing, .headers = nothing};
+
 static const struct cors_conf *conf_of(const struct exchange *x)
 {
+    const struct cors_conf *named;
     const struct route_edge_conf *edge = x->match.route ? &x->match.route->conf->edge : NULL;
 
     if (!edge)
         return NULL;
     if (edge->cors || !edge->cors_name)
         return edge->cors;
-    return config_cors(exchange_config(x), edge->cors_name);
+    named = config_cors(exchange_config(x), edge->cors_name);
+    return named ? named : &no_policy;
 }
 
 /* The number of fields with that name; the value of the last one. */

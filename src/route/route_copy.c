@@ -76,6 +76,8 @@ struct route_conf *route_copy(struct arena *a, const struct route_conf *from)
     to->request_headers = copy_changes(a, from->request_headers, from->nrequest_headers);
     to->response_headers = copy_changes(a, from->response_headers, from->nresponse_headers);
     to->auth = copy_text(a, from->auth);
-    /* to->fallback stays with the configuration, which every snapshot that has this table holds. */
+    to->edge.cors_name = copy_text(a, from->edge.cors_name);
+    /* What else it points to stays with the configuration, which every snapshot that has this
+     * table holds. */
     return to;
 }

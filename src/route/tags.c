@@ -64,10 +64,10 @@ static const char *match_key(struct arena *a, const struct route_conf *c)
 }
 static const char *action_key(struct arena *a, const struct route_conf *c)
 {
-    return arena_printf(a, "%d\n%d\n%s\n%s\n%s\n%s\n%u\n%s\n%s", c->priority, (int)c->importance,
-                        or_none(c->strip), or_none(c->prepend), or_none(c->rewrite),
-                        or_none(c->set_host), c->redirect_status, or_none(c->redirect_to),
-                        or_none(c->auth));
+    return arena_printf(a, "%d\n%d\n%s\n%s\n%s\n%s\n%u\n%s\n%s\n%s", c->priority,
+                        (int)c->importance, or_none(c->strip), or_none(c->prepend),
+                        or_none(c->rewrite), or_none(c->set_host), c->redirect_status,
+                        or_none(c->redirect_to), or_none(c->auth), or_none(c->edge.cors_name));
 }
 
 void tags_add(struct tags_set *s, struct route_conf *conf, struct str tag)

@@ -18,6 +18,7 @@ enum key {
     KEY_REDIRECT,
     KEY_SET_HOST,
     KEY_IMPORTANCE,
+    KEY_CORS,
     KEY_COUNT
 };
 
@@ -26,6 +27,7 @@ static const char *const key_names[KEY_COUNT] = {
     [KEY_STRIP] = "strip",       [KEY_AUTH] = "auth",         [KEY_REWRITE] = "rewrite",
     [KEY_PREPEND] = "prepend",   [KEY_PRIORITY] = "priority", [KEY_MATCH] = "match",
     [KEY_REDIRECT] = "redirect", [KEY_SET_HOST] = "set_host", [KEY_IMPORTANCE] = "importance",
+    [KEY_CORS] = "cors",
 };
 
 /* What one instance says about one route. */
@@ -253,6 +255,9 @@ static const char *set_value(struct tags_set *s, struct route_conf *conf, enum k
         return importance_parse(value, &conf->importance)
                    ? NULL
                    : "importance is low, normal, high or critical";
+    case KEY_CORS:
+        conf->edge.cors_name = arena_strndup(s->arena, value.p, value.n);
+        return NULL;
     case KEY_COUNT:
         break;
     }

@@ -225,6 +225,18 @@ class Requests(Cors):
         answer = self.front({"allow_origins": ["null"]}).get("/", headers={"Origin": "null"})
         self.assertEqual(answer.header("Access-Control-Allow-Origin"), "null")
 
+    def test_a_tag_names_a_policy(self):
+        for name in ("shop", "gone"):
+            self.instance(name, name, tags=["frontdesk.path=/" + name, "frontdesk.cors=" + name],
+                          origin=self.web)
+        self.web.always(reply(headers=[("Access-Control-Allow-Origin", "*")]))
+        front = self.gateway({"cors": {"shop": self.POLICY}})
+        for name, allowed, status in (("shop", SHOP, 204), ("gone", None, 403)):
+            wait_for(lambda: front.get("/" + name).status == 200, what="the route")
+            answer = front.get("/" + name, headers={"Origin": SHOP})
+            self.assertEqual(answer.header("Access-Control-Allow-Origin"), allowed)
+            self.assertEqual(self.preflight(front, target="/" + name).status, status)
+
     def test_a_reload_changes_the_policy(self):
         front = self.front()
         config = {"cors": {"shop": {"allow_origins": ["https://new.example"]}},

@@ -59,6 +59,17 @@ class Addresses(Edge):
         self.assertEqual(self.ask(front, "127.0.0.2", inner).status, 200)
         self.assertDenied(self.ask(front, "127.0.0.1", inner))
 
+    def test_explain(self):
+        front = self.front({"deny_from": ["192.0.2.9"]}, allow_from=["192.0.2.0/24"])
+        for client, kind in (("192.0.2.1", "forward"), ("192.0.2.9", "refuse"), ("::1", "refuse")):
+            with self.subTest(client):
+                told = front.admin_json("/v1/explain?method=GET&url=/&client=" + client)
+                self.assertEqual(told["outcome"]["kind"], kind)
+                self.assertEqual(told["outcome"]["reason"],
+                                 "address_denied" if kind == "refuse" else None)
+                self.assertTrue(told["matched"]["by_address"])
+                self.assertIsNone(told["matched"]["cors"])
+
     def test_the_client_that_a_trusted_proxy_names(self):
         front = self.front({"trusted_proxies": ["127.0.0.0/30"], "access_log": "stdout"},
                            allow_from=["192.0.2.0/24", "2001:db8::/32"])

@@ -31,7 +31,8 @@ static const char *route_text(struct arena *a, const struct route_conf *c)
                   {"prepend", c->prepend},
                   {"rewrite", c->rewrite},
                   {"set_host", c->set_host},
-                  {"auth", c->auth}};
+                  {"auth", c->auth},
+                  {"cors", c->edge.cors_name}};
 
     for (size_t i = 0; i < ARRAY_LEN(extras); i++)
         if (extras[i].value)

@@ -15,7 +15,8 @@ static void test_everything_is_copied(void **state)
     struct route_conf *from = ARENA_NEW(old, struct route_conf);
     const char **texts[] = {&from->name,        &from->source,  &from->host,       &from->path,
                             &from->strip,       &from->prepend, &from->rewrite,    &from->set_host,
-                            &from->redirect_to, &from->auth,    &from->sticky_name};
+                            &from->redirect_to, &from->auth,    &from->sticky_name,
+                            &from->edge.cors_name};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
@@ -53,6 +54,7 @@ static void test_everything_is_copied(void **state)
     assert_string_equal(to->redirect_to, "text 8");
     assert_string_equal(to->auth, "text 9");
     assert_string_equal(to->sticky_name, "text 10");
+    assert_string_equal(to->edge.cors_name, "text 11");
     assert_string_equal(to->methods[0], "GET");
     assert_string_equal(to->methods[1], "PUT");
     assert_null(to->methods[2]);

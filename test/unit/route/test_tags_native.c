@@ -61,6 +61,7 @@ static void test_tags(void **state)
          {0},
          "/o /o prepend=/v1 set_host=dst auth=customer priority=-7",
          ""},
+        {"cors", {"frontdesk.path=/o", "frontdesk.cors=shop"}, {0}, "/o /o cors=shop", ""},
         {"importance",
          {"frontdesk.path=/o", "frontdesk.importance=critical"},
          {0},
