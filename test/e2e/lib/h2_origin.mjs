@@ -59,6 +59,21 @@ const answers = {
             stream.end("with trailers");
         });
     },
+    // /grpc/14/only: an answer that is nothing but the status; /grpc/0: a message, the status behind it.
+    // /grpc/14/only/a: of the origin of that name alone, the others are as /grpc/0.
+    grpc(stream, request) {
+        const mine = !request.words[3] || request.words[3] === options.name;
+        const status = mine ? request.words[1] : "0";
+        const head = { ":status": 200, "content-type": "application/grpc", "x-origin": options.name };
+        stream.resume();
+        if (mine && request.words[2] === "only") {
+            stream.respond({ ...head, "grpc-status": status }, { endStream: true });
+            return;
+        }
+        stream.respond(head, { waitForTrailers: true });
+        stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": status }));
+        stream.end(Buffer.from([0, 0, 0, 0, 2, 104, 105]));
+    },
     hints(stream) {
         stream.resume();
         stream.additionalHeaders({ ":status": 103, link: "</style.css>; rel=preload" });
@@ -152,5 +167,7 @@ server.on("error", () => {});
 server.on("sessionError", () => {});
 server.on("listening", () => tell({ event: "listening" }));
 server.listen(options.port, "127.0.0.1");
+// A stream that is gone when its answer is written is no reason to end.
+process.on("uncaughtException", () => {});
 process.stdin.on("end", () => process.exit(0));
 process.stdin.resume();

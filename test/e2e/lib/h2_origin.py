@@ -10,7 +10,7 @@
     origin.kill(); origin.stop()
 
 What it does with a request is the first part of its path: /ok (and all others): 200 with a JSON body
-{origin, session, headers, body, trailers}; /bare /status/503 /big/BYTES /trailers /hints /echo
+{origin, session, headers, body, trailers}; /bare /status/503 /big/BYTES /trailers /grpc/STATUS[/only[/NAME]] /hints /echo
 /slow/MS /hang /early /refuse /reset /cut /goaway /last /break. Those that go wrong do so the first
 time that their whole path is asked for, then they are as /ok (not /cut and /early).
 have_node() says whether Node is there.
