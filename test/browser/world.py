@@ -55,6 +55,10 @@ class World:
         self._gateway.start(timeout=60)
         return self._gateway.admin
 
+    def front(self):
+        """Where clients connect."""
+        return self._gateway.address
+
     def get(self, path):
         return self._gateway.admin_json(path)
 

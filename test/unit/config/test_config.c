@@ -269,16 +269,22 @@ static void the_commented_examples_load(void **state)
     put_uncommented(f, "a.yaml", "conf.d/20-services.yaml", "# services:", "services:\n");
     put_uncommented(f, "b.yaml", "conf.d/30-routes.yaml", "routes: []", "consul:\nroutes:\n");
     put_uncommented(f, "c.yaml", "conf.d/50-rate-limits.yaml", "# rate_limits:", "rate_limits:\n");
+    put_uncommented(f, "d.yaml", "conf.d/40-edge.yaml", "# deny_from:",
+                    "deny_from: [192.0.2.66, \"2001:db8:bad::/48\"]\n");
     c = config_load(f->path, &e);
     if (!c)
         fail_msg("%s", e.text);
+    assert_int_equal(c->addresses.deny.n, 2);
+    assert_int_equal(c->ncors, 2);
+    assert_non_null(c->security_headers);
+    assert_non_null(c->listeners[0].proxy_protocol);
     assert_int_equal(c->nrate_limits, 5);
     assert_int_equal(c->limit_plan.n, 1);
     assert_true(c->rate_limits[2].shared);
     assert_int_equal(c->nservices, 5);
     assert_true(config_service(c, "search")->adaptive.enabled);
     assert_int_equal(config_service(c, "products")->fallback->n, 2);
-    assert_int_equal(c->nroutes, 5);
+    assert_int_equal(c->nroutes, 8);
     config_unref(&c);
 }
 
