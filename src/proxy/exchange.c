@@ -172,7 +172,7 @@ static enum verdict step_route(struct exchange *x)
     if (x->match.route)
         set_body_limit(x);
     x->fail = request_body_prepare(x);
-    if (x->fail == REASON_NONE && access_rules_keep_out(x))
+    if (access_rules_keep_out(x))
         return exchange_refuse(x, REASON_ADDRESS_DENIED);
     if (x->fail != REASON_NONE || secure_redirects(x))
         return V_FINISH;

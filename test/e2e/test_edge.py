@@ -40,12 +40,14 @@ class Addresses(Edge):
         self.assertDenied(self.ask(front, "127.0.0.2"))
 
     def test_for_all_before_anything_is_known_of_routes(self):
-        front = self.front({"deny_from": ["127.0.0.2"]}, path="/known")
+        front = self.front({"deny_from": ["127.0.0.2"]}, path="/known", max_body=1)
         for target in ("/known", "/unknown"):
             with self.subTest(target), RawClient(front.port, source="127.0.0.2") as client:
                 client.send(build("GET", target) * 2)
                 for _ in range(2):
                     self.assertDenied(client.read_answer())
+                client.send(build("PUT", target, body=b"too large"))
+                self.assertDenied(client.read_answer())
         self.assertEqual(front.get("/unknown").status, 404)
 
     def test_of_a_listener(self):
