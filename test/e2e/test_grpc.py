@@ -33,7 +33,7 @@ class Ends(Calls):
     def test_trailers_are_asked_for(self):
         web = self.h2_origin()
         self.assertEqual(self.call(self.front([web]), "/grpc/0").body, MESSAGE)
-        self.assertEqual(web.requests[0]["headers"]["te"], "trailers")
+        self.assertEqual(web.wait_requests(1)[0]["headers"]["te"], "trailers")
 
     def test_statuses_are_counted_and_logged(self):
         web = self.h2_origin()

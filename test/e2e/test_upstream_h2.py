@@ -110,7 +110,7 @@ class Connections(H2):
         self.assertEqual(front.get("/ok").status, 200)  # its settings are known then
         answers = Parallel(10, lambda number: front.get("/slow/200")).results()
         self.assertEqual([answer.status for answer in answers], [200] * 10)
-        self.assertGreaterEqual(len(web.sessions), 4)
+        web.wait_sessions(4)
         self.assertLessEqual(len(web.sessions), 8)
 
     def test_a_client_that_leaves_cancels_its_stream_alone(self):
@@ -212,7 +212,7 @@ class Failures(H2):
         for number in range(3):
             self.assertEqual(front.request("POST", "/break/%d" % number).reason, "upstream_reset")
         self.assertEqual(front.get("/ok").reason, "breaker_open")
-        self.assertEqual(len(web.requests), 3)
+        self.assertEqual(len(web.wait_requests(3)), 3)
 
     def test_timeouts(self):
         web, front = self.simple(first_byte_timeout="200ms")
@@ -243,7 +243,7 @@ class OverTls(H2):
         front = self.front([web], protocol="h2")
         got = front.get("/ok").json()
         self.assertEqual(got["headers"][":scheme"], "https")
-        self.assertEqual(web.sessions[0]["alpn"], "h2")
+        self.assertEqual(web.wait_sessions(1)[0]["alpn"], "h2")
         answers = Parallel(10, lambda number: front.get("/slow/50")).results()
         self.assertEqual([answer.status for answer in answers], [200] * 10)
         self.assertEqual(len(web.sessions), 1)

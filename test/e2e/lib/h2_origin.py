@@ -6,7 +6,7 @@
     H2Origin("a", certificate=cert, http1=True), H2Origin("a", max_streams=2)
     origin.requests, .sessions, .aborted                # events, as dictionaries, in their order
     origin.connections                                  # open now
-    origin.wait_requests(3); origin.wait_aborted(1)
+    origin.wait_requests(3); .wait_sessions(1); .wait_aborted(1)      # events come a moment later
     origin.kill(); origin.stop()
 
 What it does with a request is the first part of its path: /ok (and all others): 200 with a JSON body
@@ -74,6 +74,10 @@ class H2Origin:
     def wait_requests(self, count, timeout=10.0):
         wait_for(lambda: len(self.requests) >= count, timeout, "%d requests" % count)
         return self.requests
+
+    def wait_sessions(self, count, timeout=10.0):
+        wait_for(lambda: len(self.sessions) >= count, timeout, "%d connections" % count)
+        return self.sessions
 
     def wait_aborted(self, count, timeout=10.0):
         wait_for(lambda: len(self.aborted) >= count, timeout, "%d reset streams" % count)
