@@ -384,6 +384,12 @@ static bool places_all_headers(const struct issuer_conf *c)
     return true;
 }
 
+/* libjwt, which verifies tokens with a secret, takes no other. */
+static bool is_jwt(const char *type)
+{
+    return strcmp(type, "jwt") == 0;
+}
+
 static int issuer_check(struct reader *r, const struct node *n, struct issuer_conf *c)
 {
     if (!c->issuer)
@@ -400,6 +406,8 @@ static int issuer_check(struct reader *r, const struct node *n, struct issuer_co
         return node_error(n, r->err,
                           "HS256, HS384, HS512 need a secret: secret_file, or kty oct in a "
                           "jwks_file");
+    if ((c->algorithms & ALGS_HMAC) && c->ntypes && !(c->ntypes == 1 && is_jwt(c->types[0])))
+        return node_error(n, r->err, "types of tokens with a secret can only be [jwt]");
     if (!c->forward_token && !places_all_headers(c))
         return node_error(n, r->err,
                           "forward_token: false takes fields away, no cookies or parameters");

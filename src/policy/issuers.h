@@ -48,8 +48,8 @@ struct issuer_wait {
  *
  * TOKEN_OK: *ret is the caller's reference. TOKEN_MISSING: the request carries nothing for these
  * issuers. TOKEN_KEYS_UNAVAILABLE: the gateway's fault (503), not the client's.
- * TOKEN_KEY_UNKNOWN with wait->issuer set: call again, with the same `wait`, once
- * issuer_wait_over(), or at the latest after wait->wait_ms; then wait->issuer is NULL.
+ * TOKEN_KEY_UNKNOWN or TOKEN_KEYS_UNAVAILABLE with wait->issuer set: call again, with the same
+ * `wait`, once issuer_wait_over(), or at the latest after wait->wait_ms; then wait->issuer is NULL.
  * `wait` may be NULL. Thread: the worker whose cache it is. */
 enum token_error issuers_authenticate(struct issuer_set *set, struct token_cache *cache,
                                       const unsigned *allowed, size_t n, const struct request *r,
@@ -64,11 +64,11 @@ bool issuer_conf_hides(const struct issuer_conf *c, struct str name);
 /* All issuers of the process. Thread: control. */
 struct issuers;
 
-/* `ask` is called, on any thread, when an issuer should be asked again (issuer_asked()). */
-struct issuers *issuers_new(void (*ask)(void *arg), void *arg);
-/* After the last set. */
+struct issuers *issuers_new(issuer_ask_fn *ask, void *arg);
 void issuers_free(struct issuers **i);
 /* The set for this configuration: the caller's reference; it borrows from `c`. Keys in files are
- * read: NULL and a message when one of them does not do, and nothing has changed. */
-struct issuer_set *issuers_apply(struct issuers *i, const struct config *c,
-                                 struct err *e) MUST_CHECK;
+ * read: NULL and a message when one of them does not do. Nothing has changed until it is used. */
+struct issuer_set *issuers_prepare(const struct issuers *i, const struct config *c,
+                                   struct err *e) MUST_CHECK;
+/* From now on these are the issuers. Takes a reference of its own. */
+void issuers_use(struct issuers *i, struct issuer_set *set);

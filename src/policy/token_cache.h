@@ -12,8 +12,8 @@
 #include "policy/identity.h"
 
 enum {
-    TOKEN_CACHE_ENTRIES = 16384,
-    TOKEN_CACHE_BYTES = 16 << 20, /* of texts; identities come on top */
+    TOKEN_CACHE_ENTRIES = 8192,
+    TOKEN_CACHE_BYTES = 8 << 20, /* of texts; identities come on top */
 };
 
 struct issuer;
@@ -22,8 +22,7 @@ struct token_cache;
 /* NULL when memory is out. */
 struct token_cache *token_cache_new(void) MUST_CHECK;
 /* The same with other bounds; `seed` fixes the hash, for tests. */
-struct token_cache *token_cache_new_with(unsigned entries, size_t bytes,
-                                         uint64_t seed) MUST_CHECK;
+struct token_cache *token_cache_new_with(unsigned entries, size_t bytes, uint64_t seed) MUST_CHECK;
 /* Accepts NULL. */
 void token_cache_free(struct token_cache **c);
 
