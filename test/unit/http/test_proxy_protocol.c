@@ -142,6 +142,8 @@ static void test_rows(void **state)
         /* One byte more each time: a header is complete with its last byte and not before. */
         while (v == PROXY_MORE && at <= rows[i].in.n)
             v = read_copy(rows[i].in, at++, rows[i].versions, &a, &bytes, &problem);
+        if (read_copy(rows[i].in, rows[i].in.n, rows[i].versions, &a, &bytes, &problem) != v)
+            fail_msg("%s: another verdict at once than byte by byte", rows[i].name);
         if (v != (rows[i].out ? PROXY_DONE : PROXY_BAD))
             fail_msg("%s: verdict %d after %zu bytes (%s)", rows[i].name, v, at - 1,
                      problem ? problem : "");
