@@ -586,7 +586,8 @@ static char *long_kid(char *t)
 /* An encrypted token as RFC 7516 A.1 has them. */
 static char *encrypted(char *t)
 {
-    char *h = base64url("{\"alg\":\"RSA-OAEP\",\"enc\":\"A256GCM\"}", 36), *now;
+    static const char header[] = "{\"alg\":\"RSA-OAEP\",\"enc\":\"A256GCM\"}";
+    char *h = base64url(header, sizeof header - 1), *now;
 
     assert_true(asprintf(&now, "%s.QQ.QQ.QQ.QQ", h) > 0);
     free(h);
