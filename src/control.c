@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "control_discovery.h"
 #include "control_fleet.h"
+#include "control_issuers.h"
 #include "discovery/discovery.h"
 #include "notify.h"
 #include "proxy/proxy.h"
@@ -40,6 +41,7 @@ struct control {
     struct fleet *fleet;      /* NULL = off */
     struct fleet *left_fleet; /* of the configuration before; it is leaving */
     struct webhooks *webhooks;
+    struct control_issuers *issuers;
     struct admin *admin;
     struct admin_sources sources;
     struct snapshot *snapshot; /* ref: the newest */
@@ -297,6 +299,7 @@ static int apply(struct control *c, struct config *next, struct err *e)
     struct discovery *coming = NULL;
     struct fleet *fleet = NULL;
     struct admin *admin = NULL;
+    struct issuer_set *issuers = NULL;
     bool same_fleet = control_fleet_same(c->config, next);
 
     if (service_tls_check(c->registry, next, e) < 0)
@@ -313,7 +316,9 @@ static int apply(struct control *c, struct config *next, struct err *e)
     if (!same_fleet)
         fleet = make_fleet(c, next, e);
     if ((!same_fleet && next->fleet.enabled && !fleet) || prepare_admin(c, next, &admin, e) < 0 ||
+        !(issuers = control_issuers_prepare(c->issuers, next, e)) ||
         (c->listening && proxy_listen(c->proxy, next, e) < 0)) {
+        issuer_set_unref(&issuers);
         admin_free(admin);
         fleet_free(fleet);
         discovery_free(coming);
@@ -323,6 +328,7 @@ static int apply(struct control *c, struct config *next, struct err *e)
     if (!same_fleet)
         use_fleet(c, fleet);
     webhooks_configure(c->webhooks, next);
+    control_issuers_use(c->issuers, issuers);
     config_unref(&c->config);
     c->config = next;
     log_set_level((enum log_level)log_level_parse(next->log_level));
@@ -505,7 +511,8 @@ static int start(struct control *c, struct err *e)
     c->webhooks =
         webhooks_new(c->base, c->config, registry_journal(c->registry), FRONTDESK_VERSION);
     c->proxy = proxy_new(c->nworkers);
-    if (watch_journal(c, e) < 0)
+    c->issuers = control_issuers_new(c->base, c->builder, c->proxy, c->config, e);
+    if (!c->issuers || watch_journal(c, e) < 0)
         return -1;
     publish(c);
     use_fleet(c, make_fleet(c, c->config, e));
@@ -540,6 +547,7 @@ static void stop(struct control *c)
     fleet_free(c->fleet);
     fleet_free(c->left_fleet);
     webhooks_free(c->webhooks);
+    control_issuers_free(c->issuers);
     discovery_free(c->coming);
     discovery_free(c->discovery);
     snapshot_unref(&c->snapshot);

@@ -49,6 +49,7 @@ void issuer_set_unref(struct issuer_set **sp)
         return;
     for (size_t i = 0; i < s->n; i++)
         issuer_unref(&s->at[i].issuer);
+    config_unref(&s->config);
     free(s);
 }
 
@@ -73,12 +74,13 @@ static int read_file(struct issuer *i, const struct issuer_conf *c, struct err *
     return 0;
 }
 
-struct issuer_set *issuers_prepare(const struct issuers *is, const struct config *c, struct err *e)
+struct issuer_set *issuers_prepare(const struct issuers *is, struct config *c, struct err *e)
 {
     static uint64_t last_id;
     struct issuer_set *s = alloc_or_abort(sizeof *s + c->nissuers * sizeof s->at[0]);
 
     s->refs = 1;
+    s->config = config_ref(c);
     s->id = ++last_id;
     for (; s->n < c->nissuers; s->n++) {
         const struct issuer_conf *conf = &c->issuers[s->n];

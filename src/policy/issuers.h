@@ -21,13 +21,14 @@
 #include "policy/token_error.h"
 
 struct issuer_entry {
-    const struct issuer_conf *conf; /* borrowed from the configuration */
+    const struct issuer_conf *conf; /* borrowed from the set's configuration */
     struct issuer *issuer;          /* ref */
 };
 
 /* Immutable. Any thread. */
 struct issuer_set {
     _Atomic int refs;
+    struct config *config; /* ref */
     uint64_t id; /* another one for each configuration: what was cached under one ends with it */
     size_t n;
     struct issuer_entry at[];
@@ -66,9 +67,9 @@ struct issuers;
 
 struct issuers *issuers_new(issuer_ask_fn *ask, void *arg);
 void issuers_free(struct issuers **i);
-/* The set for this configuration: the caller's reference; it borrows from `c`. Keys in files are
- * read: NULL and a message when one of them does not do. Nothing has changed until it is used. */
-struct issuer_set *issuers_prepare(const struct issuers *i, const struct config *c,
+/* The set for this configuration: the caller's reference. Keys in files are read: NULL and a
+ * message when one of them does not do. Nothing has changed until it is used. */
+struct issuer_set *issuers_prepare(const struct issuers *i, struct config *c,
                                    struct err *e) MUST_CHECK;
 /* From now on these are the issuers. Takes a reference of its own. */
 void issuers_use(struct issuers *i, struct issuer_set *set);

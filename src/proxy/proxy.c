@@ -238,6 +238,12 @@ void proxy_publish(struct proxy *p, struct snapshot *s)
         worker_post_snapshot(p->workers[i], snapshot_ref(s));
 }
 
+void proxy_keys_asked(struct proxy *p)
+{
+    for (unsigned i = 0; p->running && i < p->nworkers; i++)
+        worker_post(p->workers[i], WORKER_KEYS);
+}
+
 void proxy_drain(struct proxy *p)
 {
     for (unsigned i = 0; i < p->nworkers; i++)

@@ -39,6 +39,8 @@ int proxy_start(struct proxy *p, struct snapshot *first, const char *access_log,
 int proxy_listen(struct proxy *p, struct config *c, struct err *e) MUST_CHECK;
 /* From now on new requests see `s`; requests under way keep theirs. */
 void proxy_publish(struct proxy *p, struct snapshot *s);
+/* An issuer of tokens has been asked for its keys: requests that wait for them go on. */
+void proxy_keys_asked(struct proxy *p);
 /* No new connections; every answer closes its connection; idle ones close within a second. */
 void proxy_drain(struct proxy *p);
 /* Ends the threads; what is still under way is cut off. */

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "proxy/access_limits.h"
+#include "proxy/access_token.h"
 #include "proxy/conn.h"
 #include "proxy/exchange.h"
 #include "proxy/listener.h"
@@ -165,6 +166,8 @@ static void on_wake(evutil_socket_t fd, short events, void *arg)
     /* With a snapshot a limit may have been raised. */
     if (commands & (WORKER_RESUME_QUEUED | WORKER_SNAPSHOT))
         queue_resume(w);
+    if (commands & WORKER_KEYS)
+        access_token_resume(w);
     if (commands & WORKER_DRAIN)
         drain(w);
     if (commands & WORKER_STOP) {
@@ -233,6 +236,7 @@ struct worker *worker_new(unsigned id, struct proxy *p)
     list_init(&w->conns);
     list_init(&w->listeners);
     list_init(&w->queued);
+    list_init(&w->key_waiters);
     pthread_mutex_init(&w->shared.lock, NULL);
     event_assign(&w->tick, w->base, -1, 0, on_tick, w);
     event_assign(&w->accept_pause, w->base, -1, 0, on_accept_again, w);
@@ -249,6 +253,7 @@ static void close_everything(struct worker *w)
     while (!list_empty(&w->conns))
         conn_close(CONTAINER_OF(w->conns.next, struct conn, node));
     limit_redis_free(&w->limit_redis);
+    token_cache_free(&w->token_cache);
     pools_free(w);
 }
 

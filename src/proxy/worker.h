@@ -21,6 +21,7 @@ struct exchange;
 struct listener_settings;
 struct limit_redis;
 struct pool;
+struct token_cache;
 
 /* A snapshot in use here. Requests count themselves with a plain integer; the atomic reference is
  * taken once and given back once a worker. */
@@ -51,7 +52,8 @@ enum worker_command {
     WORKER_DRAIN = 2,
     WORKER_STOP = 4,
     WORKER_RESUME_QUEUED = 8,
-    WORKER_LISTENERS = 16 /* shared.orders holds some */
+    WORKER_LISTENERS = 16, /* shared.orders holds some */
+    WORKER_KEYS = 32       /* an issuer of tokens has been asked for its keys */
 };
 
 struct worker_counters { /* written here, read by the control thread */
@@ -79,6 +81,8 @@ struct worker {
     struct list conns; /* all client connections */
     struct list listeners;
     struct list queued; /* exchanges that wait for a concurrency limit, oldest first */
+    struct list key_waiters;         /* struct access_token, see access_token.h */
+    struct token_cache *token_cache; /* owned; NULL = no token was seen yet */
     struct event accept_pause;
     bool draining, stopping;
     struct overload overload;

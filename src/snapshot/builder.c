@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "policy/issuers.h"
 #include "route/tags.h"
 #include "snapshot/service_view.h"
 
@@ -26,6 +27,7 @@ struct builder {
     struct known *known;       /* hash by name; owned */
     struct snapshot *last;     /* ref */
     struct limits *limits;     /* owned */
+    struct issuer_set *issuers; /* ref; NULL = none were given */
     unsigned builds;
     struct arena *problem_arena; /* owned: `problems` */
     struct route_problem *problems;
@@ -65,6 +67,7 @@ void builder_free(struct builder *b)
     }
     snapshot_unref(&b->last);
     limits_free(&b->limits);
+    issuer_set_unref(&b->issuers);
     arena_free(b->problem_arena);
     free(b->problems);
     free(b);
@@ -302,6 +305,13 @@ static struct limit_set *apply_limits(struct builder *b, const struct config *c,
     return limits_apply(b->limits, c, &clock);
 }
 
+void builder_use_issuers(struct builder *b, struct issuer_set *set)
+{
+    issuer_set_ref(set);
+    issuer_set_unref(&b->issuers);
+    b->issuers = set;
+}
+
 struct snapshot *builder_build(struct builder *b, struct config *c, const struct discovery *d,
                                uint64_t now_ns)
 {
@@ -322,6 +332,7 @@ struct snapshot *builder_build(struct builder *b, struct config *c, const struct
     s->config = config_ref(c);
     s->routes = routes_changed ? compile_routes(b, c) : route_table_ref(b->last->routes);
     s->limits = config_changed ? apply_limits(b, c, now_ns) : limit_set_ref(b->last->limits);
+    s->issuers = b->issuers ? issuer_set_ref(b->issuers) : NULL;
     place_services(b, s, d, now_ns);
     snapshot_unref(&b->last);
     b->last = snapshot_ref(s);

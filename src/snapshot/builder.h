@@ -12,6 +12,9 @@ struct builder;
 struct builder *builder_new(struct registry *r);
 void builder_free(struct builder *b);
 
+/* The issuers of the configurations to come; takes a reference of its own. */
+void builder_use_issuers(struct builder *b, struct issuer_set *set);
+
 /* The next snapshot: the caller's reference. Never NULL; the builder keeps one of its own, so the
  * newest snapshot is never freed while the builder lives. */
 struct snapshot *builder_build(struct builder *b, struct config *c, const struct discovery *d,

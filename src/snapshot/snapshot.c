@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "snapshot/snapshot.h"
+#include "policy/issuers.h"
 #include "snapshot/service_view.h"
 
 #include <stdlib.h>
@@ -21,6 +22,7 @@ void snapshot_unref(struct snapshot **sp)
         service_view_unref(&s->services[i]);
     route_table_unref(&s->routes);
     limit_set_unref(&s->limits);
+    issuer_set_unref(&s->issuers);
     config_unref(&s->config);
     free(s->services);
     free(s);

@@ -13,6 +13,7 @@
 #include "route/route.h"
 #include "snapshot/registry.h"
 
+struct issuer_set;
 struct tls_client;
 
 /* One service at one moment. Shared by all snapshots in which it is the same. */
@@ -43,6 +44,7 @@ struct snapshot {
     struct config *config;      /* ref */
     struct route_table *routes; /* ref */
     struct limit_set *limits;   /* ref: the counts of config->rate_limits, by index */
+    struct issuer_set *issuers; /* ref: of config->issuers, by index; NULL = none were given */
     uint32_t nslots;
     struct service_view **services; /* [nslots] by slot, NULL = nobody uses it; refs */
 };
