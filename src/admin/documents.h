@@ -16,6 +16,8 @@ json_t *status_document_of(const struct look *l, const struct service_row *rows,
 /* Each of `rate_limits`; and the Redis that shared ones are counted in, or null. */
 json_t *limits_part(const struct look *l);
 json_t *limits_redis_part(const struct look *l);
+/* Each of `issuers`. */
+json_t *issuers_part(const struct look *l);
 
 json_t *services_document(const struct look *l);
 json_t *service_document(const struct look *l, const char *name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin/metrics.h"
 #include "admin/service_row.h"
+#include "policy/issuers.h"
 
 #include <event2/buffer.h>
 #include <inttypes.h>
@@ -196,6 +197,81 @@ static const struct limit_redis_status *redis_of(const struct scrape *s)
     return snapshot && snapshot->config->limits.redis.address ? snapshot->limits->redis : NULL;
 }
 
+static void issuer_sample(const struct scrape *s, const struct metric *m,
+                          const struct issuer_entry *e, const char *result, uint64_t value)
+{
+    evbuffer_add_printf(s->out, "frontdesk_%s{issuer=\"", m->name);
+    metrics_label(s->out, e->conf->name);
+    if (result)
+        evbuffer_add_printf(s->out, "\",result=\"%s", result);
+    evbuffer_add(s->out, "\"} ", 3);
+    end_sample(s, value);
+}
+
+static void write_issuers(const struct scrape *s, const struct metric *m,
+                          void (*write)(const struct scrape *, const struct metric *,
+                                        const struct issuer_entry *))
+{
+    const struct issuer_set *set = s->look->snapshot ? s->look->snapshot->issuers : NULL;
+
+    for (size_t i = 0; set && i < set->n; i++)
+        write(s, m, &set->at[i]);
+}
+
+static void write_results_of(const struct scrape *s, const struct metric *m,
+                             const struct issuer_entry *e)
+{
+    for (int r = 0; r < TOKEN_ERRORS; r++) {
+        uint64_t n = atomic_load_explicit(&e->issuer->shared.results[r], memory_order_relaxed);
+
+        if (n > 0 || r == TOKEN_OK)
+            issuer_sample(s, m, e, token_error_word((enum token_error)r), n);
+    }
+}
+
+static void write_tokens(const struct scrape *s, const struct metric *m)
+{
+    write_issuers(s, m, write_results_of);
+}
+
+static void write_keys_of(const struct scrape *s, const struct metric *m,
+                          const struct issuer_entry *e)
+{
+    const struct keyset *keys = e->issuer->shared.keys;
+
+    issuer_sample(s, m, e, NULL, keys ? keys->n : 0);
+}
+
+static void write_issuer_keys(const struct scrape *s, const struct metric *m)
+{
+    write_issuers(s, m, write_keys_of);
+}
+
+static void write_age_of(const struct scrape *s, const struct metric *m,
+                         const struct issuer_entry *e)
+{
+    int64_t age_ms = s->look->wall_ms - e->issuer->good_wall_ms;
+
+    if (e->issuer->good_wall_ms)
+        issuer_sample(s, m, e, NULL, age_ms > 0 ? (uint64_t)age_ms / 1000 : 0);
+}
+
+static void write_issuer_ages(const struct scrape *s, const struct metric *m)
+{
+    write_issuers(s, m, write_age_of);
+}
+
+static void write_failures_of_issuer(const struct scrape *s, const struct metric *m,
+                                     const struct issuer_entry *e)
+{
+    issuer_sample(s, m, e, NULL, e->issuer->failures);
+}
+
+static void write_issuer_failures(const struct scrape *s, const struct metric *m)
+{
+    write_issuers(s, m, write_failures_of_issuer);
+}
+
 static void write_redis_up(const struct scrape *s, const struct metric *m)
 {
     const struct limit_redis_status *r = redis_of(s);
@@ -361,6 +437,10 @@ static const struct metric metrics[] = {
     {"rate_limit_clients", "gauge", "Clients that a limit counts at the moment, estimated.", TABLE(live)},
     {"rate_limit_max_clients", "gauge", "Clients that it has room for.", TABLE(places)},
     {"rate_limit_evicted_total", "counter", "Clients that it forgot to make room for others.", TABLE(evicted)},
+    {"tokens_total", "counter", "Requests with a bearer token, by what was found out about it; ok = it is good.", write_tokens, 0},
+    {"issuer_keys", "gauge", "Keys of the issuer that tokens are verified with.", write_issuer_keys, 0},
+    {"issuer_keys_age_seconds", "gauge", "Time since these keys were last confirmed.", write_issuer_ages, 0},
+    {"issuer_refresh_failures_total", "counter", "Times that the keys of the issuer could not be fetched or read.", write_issuer_failures, 0},
     {"redis_up", "gauge", "1 while every worker has a connection to the Redis of shared limits.", write_redis_up, 0},
     {"redis_decisions_total", "counter", "Requests with shared limits, by who decided: redis, or the gateway because it was away.", write_redis_decisions, 0},
     {"redis_late_total", "counter", "Answers of Redis that did not come in time.", REDIS(late)},

@@ -95,6 +95,9 @@ export function drawProblems(status) {
     list.push(`Saturated since ${words.clock(Date.parse(status.overload.since))}: refuses routes of ${refused} importance`);
   for (const hook of status.webhooks || [])
     if (hook.last_error) list.push(`Webhook ${hook.name || hook.url}: ${hook.last_error}`);
+  for (const i of status.issuers || [])
+    if (i.last_error)
+      list.push(`Keys of issuer ${i.name}, ${i.keys ? words.duration(1000 * i.age_s) + " old" : "none"}: ${i.last_error}`);
   if (status.access_log_dropped) list.push(status.access_log_dropped + " lines of the access log were lost");
   for (const p of status.problems || [])
     list.push(`Left out: ${p.subject}${p.service ? " of " + p.service : ""}: ${p.why}`);
