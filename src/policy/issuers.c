@@ -138,13 +138,16 @@ static bool delivers(const struct question *q, const struct issuer_entry *entry,
     return q->n == 1 || (token_find(q->r, entry->conf, &its) == TOKEN_OK && its.p == text.p);
 }
 
+/* The allowed one that is this issuer, or that the claim iss names, and that takes tokens from
+ * there.
+ */
 static const struct issuer_entry *entry_of(const struct question *q, const struct issuer *issuer,
-                                           const char *iss, struct str text)
+                                           struct str iss, struct str text)
 {
     for (size_t i = 0; i < q->n; i++) {
         const struct issuer_entry *entry = &q->set->at[q->allowed[i]];
 
-        if ((issuer ? entry->issuer == issuer : strcmp(entry->conf->issuer, iss) == 0) &&
+        if ((entry->issuer == issuer || str_eq(str_of(entry->conf->issuer), iss)) &&
             delivers(q, entry, text))
             return entry;
     }
@@ -164,7 +167,7 @@ static struct identity *from_cache(const struct question *q, struct str text)
     if (!q->cache)
         return NULL;
     f = token_cache_find(q->cache, text, q->set->id, q->now_s);
-    if (!f || !entry_of(q, f->issuer, NULL, text))
+    if (!f || !entry_of(q, f->issuer, STR_NULL, text))
         return NULL;
     count(f->issuer, TOKEN_OK);
     return identity_ref(f->identity);
@@ -217,7 +220,7 @@ static enum token_error judge(const struct question *q, const struct issuer_entr
     e = token_read(text, &t);
     if (e != TOKEN_OK)
         return count(found->issuer, e);
-    entry = entry_of(q, NULL, t.issuer, text);
+    entry = entry_of(q, NULL, str_of(t.issuer), text);
     e = entry ? verify(q, entry, &t, ret) : TOKEN_ISSUER_UNKNOWN;
     token_release(&t);
     if (q->wait && q->wait->issuer)
