@@ -30,8 +30,8 @@ struct series;
 /* Summed over all workers. */
 struct admin_workers {
     uint64_t accepted, connections, requests, unrouted, bad_requests, upstream_connects,
-        upstream_reuses, accept_errors, bad_proxy_headers, refused_connections, access_log_dropped, stored_bytes,
-        stored_answers, stored_evicted;
+        upstream_reuses, accept_errors, bad_proxy_headers, refused_connections, access_log_dropped,
+        stored_bytes, stored_answers, stored_evicted;
     unsigned workers;
     bool draining;
     struct proxy_overload overload; /* of each worker */

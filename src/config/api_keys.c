@@ -37,18 +37,6 @@ static const char *query_problem(const char *text)
                : "is not the name of a query parameter";
 }
 
-static const char *realm_problem(const char *text)
-{
-    size_t n = strlen(text);
-
-    if (n == 0 || n > 128)
-        return "must have 1 to 128 characters";
-    for (const char *p = text; *p; p++)
-        if (*p < ' ' || *p > '~' || *p == '"' || *p == '\\')
-            return "holds a character that a realm may not have here";
-    return NULL;
-}
-
 static const struct field api_keys_fields[] = {
     STRING("file", api_keys_conf, file, NULL, value_file_problem,
            "File with the keys' hashes, read again when it changes. Either this or `kv`."),
@@ -71,7 +59,7 @@ static const struct field basic_fields[] = {
         "htpasswd", basic_conf, htpasswd, NULL, value_file_problem,
         "File of `user:hash` lines as `htpasswd -B` makes them, read again when it changes. Only "
         "bcrypt. Required."),
-    STRING("realm", basic_conf, realm, "frontdesk", realm_problem,
+    STRING("realm", basic_conf, realm, "frontdesk", value_realm_problem,
            "What browsers show when they ask for the password."),
     DURATION("cache", basic_conf, cache_ms, 0, HOURS, "1m",
              "How long a worker remembers that a password was right; a changed file ends it at "

@@ -38,7 +38,7 @@ void cidr_list_prepare(struct cidr_list *list)
     list->n = n;
 }
 
-bool cidr_list_has(const struct cidr_list *list, const struct in6_addr *address)
+bool cidr_list_search(const struct cidr_list *list, const struct in6_addr *address)
 {
     size_t low = 0, high = list->n;
 

@@ -11,11 +11,11 @@
 #include "base/macros.h"
 #include "base/reason.h"
 #include "base/str.h"
+#include "config/edge_conf.h"
 #include "config/issuers_conf.h"
 #include "config/policies_conf.h"
 #include "config/rate_limits_conf.h"
 #include "config/tls_conf.h"
-#include "config/edge_conf.h"
 #include "config/upstream_tls_conf.h"
 
 #include <stdbool.h>
@@ -281,7 +281,7 @@ struct route_conf {
     enum route_hedge hedge;
     enum importance importance;
     bool client_certificate; /* required of whoever asks */
-    const char *auth; /* a policy's name; one that does not exist denies (403) */
+    const char *auth;        /* a policy's name; one that does not exist denies (403) */
     const struct fallback_list *fallback; /* NULL = the service's; in the configuration's arena */
     const struct limit_plan *limits;      /* NULL = those for all routes (limit_plan_of()) */
     struct route_edge_conf edge;          /* what it points to is there, too */
@@ -331,7 +331,7 @@ struct config {
     struct policy_conf *policies; /* sorted by name: config_policy() */
     size_t npolicies;
     struct guarded_fields guarded; /* request fields that only the gateway sets */
-    struct service_conf defaults; /* what a service without an entry gets */
+    struct service_conf defaults;  /* what a service without an entry gets */
     struct service_conf *services;
     size_t nservices;
     struct route_conf *routes;
@@ -341,9 +341,9 @@ struct config {
     struct cors_conf *cors;
     size_t ncors;
     const struct security_headers_conf *security_headers; /* NULL = none */
-    bool forwarded_header;   /* also send Forwarded (RFC 7239) */
-    const char *via;         /* pseudonym in Via; "" = no Via */
-    const char *access_log;  /* path, "stdout", or NULL = off */
+    bool forwarded_header;                                /* also send Forwarded (RFC 7239) */
+    const char *via;                                      /* pseudonym in Via; "" = no Via */
+    const char *access_log;                               /* path, "stdout", or NULL = off */
     const char *log_level;
     uint64_t drain_timeout_ms; /* SIGTERM: how long running requests may go on */
     uint64_t drain_delay_ms;   /* SIGTERM: time between failing /readyz and closing listeners */

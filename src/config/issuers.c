@@ -310,18 +310,6 @@ static int places_read(struct reader *r, const struct node *n, void *at)
     return c->nplaces ? 0 : node_error(n, r->err, "an empty list would let nobody in");
 }
 
-static const char *realm_problem(const char *text)
-{
-    size_t n = strlen(text);
-
-    if (n == 0 || n > 128)
-        return "must have 1 to 128 characters";
-    for (const char *p = text; *p; p++)
-        if (*p < ' ' || *p > '~' || *p == '"' || *p == '\\')
-            return "holds a character that a realm may not have here";
-    return NULL;
-}
-
 static const struct field issuer_fields[] = {
     STRING("issuer", issuer_conf, issuer, NULL, printable_problem,
            "Claim `iss` of its tokens, to the letter. Required."),
@@ -371,7 +359,7 @@ static const struct field issuer_fields[] = {
     BOOLEAN("forward_token", issuer_conf, forward_token, "true",
             "Let the service see the field with the token too. Cookies and parameters always go "
             "on."),
-    STRING("realm", issuer_conf, realm, "frontdesk", realm_problem,
+    STRING("realm", issuer_conf, realm, "frontdesk", value_realm_problem,
            "What `WWW-Authenticate` names to clients without a good token."),
 };
 const struct section issuer_section = {issuer_fields, ARRAY_LEN(issuer_fields)};

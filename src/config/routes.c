@@ -378,8 +378,7 @@ static const struct field route_fields[] = {
          "Longest query string; beyond it 414 (`uri_too_long`). 0 = no limit of its own."),
     {.key = "security_headers",
      .type = FIELD_CUSTOM,
-     .offset =
-         FIELD_AT(route_draft, conf.edge.security, const struct security_headers_conf *),
+     .offset = FIELD_AT(route_draft, conf.edge.security, const struct security_headers_conf *),
      .section = &security_section,
      .read = security_read,
      .kind = "map, `strict` or `none`",

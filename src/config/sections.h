@@ -73,7 +73,8 @@ extern const struct section webhook_section; /* into a struct webhook_conf */
 int webhooks_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 
 extern const struct section rate_limit_section; /* into a draft of rate_limits.c */
-/* The whole map of `rate_limits:`; and when the other sections are there: what they say together. */
+/* The whole map of `rate_limits:`; and when the other sections are there: what they say together.
+ */
 int rate_limits_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 int rate_limits_finish(struct reader *r, const struct node *root) MUST_CHECK;
 /* `rate_limits:` and `concurrency_per_client:` of a route; `at` is a const struct limit_plan *. */

@@ -396,3 +396,15 @@ const char *value_template_problem(const char *text, const struct value_params *
     }
     return NULL;
 }
+
+const char *value_realm_problem(const char *text)
+{
+    size_t n = strlen(text);
+
+    if (n == 0 || n > 128)
+        return "must have 1 to 128 characters";
+    for (const char *p = text; *p; p++)
+        if (*p < ' ' || *p > '~' || *p == '"' || *p == '\\')
+            return "holds a character that a realm may not have here";
+    return NULL;
+}

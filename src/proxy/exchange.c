@@ -103,7 +103,7 @@ static enum verdict read_more_head(struct exchange *x)
         buf_compact(b);
     if (buf_space(b) == 0)
         return exchange_refuse(x, REASON_HEADERS_TOO_LARGE);
-    switch (sock_read(&x->conn->sock, b->data + b->end, buf_space(b), &n)) {
+    switch (sock_read_on(&x->conn->sock, b->data + b->end, buf_space(b), &n)) {
     case IO_OK:
         b->end += n;
         return V_NEXT;
@@ -307,7 +307,8 @@ static enum verdict step_await_head(struct exchange *x)
 
         if (v != V_NEXT)
             return v == V_DONE ? V_NEXT : v;
-        switch (sock_read(&a->up->sock, b->data + b->end, buf_space(b), &n)) {
+        switch ((buf_len(b) > 0 ? sock_read_on : sock_read)(&a->up->sock, b->data + b->end,
+                                                            buf_space(b), &n)) {
         case IO_OK:
             b->end += n;
             continue;

@@ -80,7 +80,7 @@ struct exchange {
     char request_id[REQUEST_ID_MAX + 1];
     uint64_t max_body;
     struct route_match match;
-    bool preflight; /* of CORS, answered here (cors.h) */
+    bool preflight;        /* of CORS, answered here (cors.h) */
     struct access *access; /* who asks, and what was found out about it; owned, NULL = nothing */
 
     struct grpc_call grpc;

@@ -31,7 +31,7 @@ enum reason interim_send(struct exchange *x)
 
 void interim_drop(struct exchange *x)
 {
-    /* One whose first bytes are out must be completed. */
-    if (x->out && x->out->start == 0)
+    /* One whose first bytes are out, or that TLS has made a record of, must be completed. */
+    if (x->out && x->out->start == 0 && !x->conn->sock.held)
         x->out->end = 0;
 }

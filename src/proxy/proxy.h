@@ -17,7 +17,8 @@ enum {
 
 struct proxy_counters {
     uint64_t accepted, connections, refused_connections, requests, upstream_connects,
-        upstream_reuses, accept_errors, bad_proxy_headers, unrouted, bad_requests, access_log_dropped;
+        upstream_reuses, accept_errors, bad_proxy_headers, unrouted, bad_requests,
+        access_log_dropped;
     uint64_t stored_bytes, stored_answers, stored_evicted; /* of the fallback cache */
 };
 

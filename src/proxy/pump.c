@@ -120,7 +120,7 @@ static enum pump_state fill(struct pump *p, struct sock *source)
     size_t n;
 
     p->buf->start = p->buf->end = 0;
-    switch (sock_read(source, p->buf->data, BUF_BYTES, &n)) {
+    switch (sock_read_on(source, p->buf->data, BUF_BYTES, &n)) {
     case IO_OK:
         p->buf->end = n;
         return PUMP_DONE;

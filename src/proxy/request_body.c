@@ -97,7 +97,7 @@ void request_body_start(struct exchange *x)
 
 /* RFC 9110 section 10.1.1: the gateway answers the expectation itself, once an instance is there to
  * take the body. */
-static void send_continue(struct exchange *x)
+static enum reason send_continue(struct exchange *x)
 {
     static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
     struct iovec iov = {(void *)text, sizeof text - 1};
@@ -105,9 +105,11 @@ static void send_continue(struct exchange *x)
 
     x->continue_sent = true;
     /* These are the first bytes of an answer on this connection: an empty socket buffer takes
-     * them whole or the connection is dead, which the next read tells. */
-    if (sock_write(&x->conn->sock, &iov, 1, &n) != IO_OK)
-        return;
+     * them whole or the connection is dead, which the next read tells. What TLS holds back could
+     * be followed by nothing but itself. */
+    if (sock_write(&x->conn->sock, &iov, 1, &n) != IO_OK && x->conn->sock.held)
+        return REASON_CLIENT_STALLED;
+    return REASON_NONE;
 }
 
 enum reason request_body_run(struct exchange *x)
@@ -117,8 +119,8 @@ enum reason request_body_run(struct exchange *x)
     if (a->upload_done || a->upload_broken)
         return REASON_NONE;
     if (x->req.expect_continue && !x->body_buffered && !x->continue_sent &&
-        buf_len(x->body_buf) == 0)
-        send_continue(x);
+        buf_len(x->body_buf) == 0 && send_continue(x) != REASON_NONE)
+        return REASON_CLIENT_STALLED;
     switch (pump_run(&a->upload, &x->conn->sock, &a->up->sock)) {
     case PUMP_DONE:
         if (a->up->is_stream) {

@@ -8,7 +8,7 @@
 int sock_open(struct sock *s, struct event_base *base, int fd, event_callback_fn fn, void *arg)
 {
     s->fd = fd;
-    s->readable = s->writable = s->hung_up = false;
+    s->readable = s->writable = s->hung_up = s->unsure = s->held = false;
     s->ops = NULL;
     s->impl = NULL;
     if (event_assign(&s->ev, base, fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, fn,
@@ -112,8 +112,10 @@ enum io sock_read(struct sock *s, void *p, size_t cap, size_t *ret_n)
         /* A short read has emptied the socket: the next byte brings a new edge, so asking again
          * would only cost a system call. Not so when the peer has closed: its end is still to be
          * read and brings no edge. */
-        if ((size_t)n < cap && !s->hung_up)
+        if ((size_t)n < cap && !s->hung_up) {
             s->readable = false;
+            s->unsure = true;
+        }
         *ret_n = (size_t)n;
         return IO_OK;
     }
@@ -123,6 +125,15 @@ enum io sock_read(struct sock *s, void *p, size_t cap, size_t *ret_n)
         return IO_ERROR;
     s->readable = false;
     return IO_AGAIN;
+}
+
+enum io sock_read_on(struct sock *s, void *p, size_t cap, size_t *ret_n)
+{
+    if (s->unsure) {
+        s->unsure = false;
+        s->readable = true;
+    }
+    return sock_read(s, p, cap, ret_n);
 }
 
 enum io sock_write(struct sock *s, const struct iovec *iov, int n, size_t *ret_n)

@@ -36,6 +36,8 @@ struct sock_ops {
 struct sock {
     int fd; /* -1 = closed, or a stream without a descriptor of its own */
     bool readable, writable;
+    bool unsure;  /* a short read is all that says that it is empty */
+    bool held;    /* the last write was taken but not sent: it must be repeated as it was */
     bool hung_up; /* the peer has sent its last byte; there may be more to read before it */
     const struct sock_ops *ops; /* NULL = plain TCP */
     void *impl;                 /* of ops */
@@ -57,6 +59,10 @@ void sock_abort_fd(struct sock *s);
 void sock_note(struct sock *s, short events);
 
 enum io sock_read(struct sock *s, void *p, size_t cap, size_t *ret_n) MUST_CHECK;
+/* The same, for who is in the middle of a message and has nothing else that would tell him that the
+ * connection is broken: a reset that came in one edge with the last bytes shows by another look
+ * alone (libevent tells of it as of bytes to read). */
+enum io sock_read_on(struct sock *s, void *p, size_t cap, size_t *ret_n) MUST_CHECK;
 enum io sock_write(struct sock *s, const struct iovec *iov, int n, size_t *ret_n) MUST_CHECK;
 
 /* The fields that came behind the payload, as lines "name: value\r\n", once IO_EOF was read. Empty

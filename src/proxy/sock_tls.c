@@ -62,9 +62,12 @@ static enum io tls_write(struct sock *s, const struct iovec *iov, int n, size_t 
 {
     char scratch[RECORD_BYTES];
     struct iovec all = join(iov, n, scratch);
+    enum io io;
 
     begin();
-    return outcome(s, SSL_write_ex(s->impl, all.iov_base, all.iov_len, ret_n));
+    io = outcome(s, SSL_write_ex(s->impl, all.iov_base, all.iov_len, ret_n));
+    s->held = io == IO_AGAIN;
+    return io;
 }
 
 static enum io tls_peek(struct sock *s)

@@ -80,7 +80,7 @@ struct worker {
     uint32_t npools;
     struct list conns; /* all client connections */
     struct list listeners;
-    struct list queued; /* exchanges that wait for a concurrency limit, oldest first */
+    struct list queued;              /* exchanges that wait for a concurrency limit, oldest first */
     struct list key_waiters;         /* struct access_token, see access_token.h */
     struct token_cache *token_cache; /* owned; NULL = no token was seen yet */
     struct event accept_pause;

@@ -23,10 +23,10 @@ struct known {
 };
 
 struct builder {
-    struct registry *registry; /* borrowed */
-    struct known *known;       /* hash by name; owned */
-    struct snapshot *last;     /* ref */
-    struct limits *limits;     /* owned */
+    struct registry *registry;  /* borrowed */
+    struct known *known;        /* hash by name; owned */
+    struct snapshot *last;      /* ref */
+    struct limits *limits;      /* owned */
     struct issuer_set *issuers; /* ref; NULL = none were given */
     unsigned builds;
     struct arena *problem_arena; /* owned: `problems` */

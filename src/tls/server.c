@@ -116,7 +116,7 @@ static int on_client_hello(SSL *ssl, int *alert, void *arg)
     return SSL_CLIENT_HELLO_SUCCESS;
 }
 
-/* HTTP/1.1 alone for now: whoever offers something else only is told so (RFC 7301). */
+/* HTTP/1.1 is what is spoken: whoever offers something else alone is told so (RFC 7301). */
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_n,
                    const unsigned char *in, unsigned in_n, void *arg)
 {

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Connections on both sides: how long they live and who closes them."""
+import signal
+import threading
 import time
 
 from lib import Scenario, build, chunk, holds, reply, silence, wait_for
@@ -201,3 +203,67 @@ class Leaving(Scenario):
             with front.connect() as client:
                 client.send(data)
         holds(lambda: front.get("/").status == 200, 0.3, "200")
+
+
+class ResetsThatComeWithTheLastBytes(Scenario):
+    """The gateway sleeps while bytes and a reset arrive, so that it learns of both in one event."""
+
+    def setUp(self):
+        self.web = self.origin()
+
+    def asleep(self, front):
+        front.process.send_signal(signal.SIGSTOP)
+        self.addCleanup(front.process.send_signal, signal.SIGCONT)
+
+    def test_in_the_middle_of_an_upload(self):
+        front = self.static_gateway([self.web], config={"workers": 1, "access_log": "stdout"})
+        client = front.connect()
+        client.send(build("GET", "/"))
+        self.assertEqual(client.read_answer().status, 200)
+        self.asleep(front)
+        client.send(b"POST /up HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n" + b"x" * 100)
+        client.reset()
+        front.process.send_signal(signal.SIGCONT)
+        self.assertEqual(front.wait_logged(path="/up", timeout=10)["reason"], "client_gone")
+
+    def test_in_the_middle_of_a_request_head(self):
+        front = self.static_gateway([self.web], config={"workers": 1, "access_log": "stdout"})
+        client = front.connect()
+        client.send(build("GET", "/"))
+        self.assertEqual(client.read_answer().status, 200)
+        self.asleep(front)
+        client.send(b"GET /half HTTP/1.1\r\nHost:")
+        client.reset()
+        front.process.send_signal(signal.SIGCONT)
+        wait_for(lambda: front.status()["connections"] == 0, 5, "the connection is closed")
+
+    def answered_with(self, first):
+        """What a client logs of an instance that sends `first` and breaks off."""
+        asked, go = threading.Event(), threading.Event()
+        gone = threading.Event()
+
+        def behave(request, connection):
+            asked.set()
+            go.wait(10)
+            connection.send(first)
+            connection.reset()
+            gone.set()
+
+        self.web.always(behave)
+        front = self.static_gateway([self.web], settings={"retries": {"attempts": 1}},
+                                    config={"workers": 1, "access_log": "stdout"})
+        client = front.connect()
+        client.send(build("GET", "/cut"))
+        self.assertTrue(asked.wait(10))
+        self.asleep(front)
+        go.set()
+        self.assertTrue(gone.wait(10))
+        front.process.send_signal(signal.SIGCONT)
+        return front.wait_logged(path="/cut", timeout=10)["reason"]
+
+    def test_in_the_middle_of_an_answer(self):
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
+        self.assertEqual(self.answered_with(head + b"x" * 100), "upstream_cut")
+
+    def test_in_the_middle_of_the_head_of_an_answer(self):
+        self.assertEqual(self.answered_with(b"HTTP/1.1 200 OK\r\nConte"), "upstream_reset")

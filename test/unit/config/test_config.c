@@ -269,8 +269,8 @@ static void the_commented_examples_load(void **state)
     put_uncommented(f, "a.yaml", "conf.d/20-services.yaml", "# services:", "services:\n");
     put_uncommented(f, "b.yaml", "conf.d/30-routes.yaml", "routes: []", "consul:\nroutes:\n");
     put_uncommented(f, "c.yaml", "conf.d/50-rate-limits.yaml", "# rate_limits:", "rate_limits:\n");
-    put_uncommented(f, "d.yaml", "conf.d/40-edge.yaml", "# deny_from:",
-                    "deny_from: [192.0.2.66, \"2001:db8:bad::/48\"]\n");
+    put_uncommented(f, "d.yaml", "conf.d/40-edge.yaml",
+                    "# deny_from:", "deny_from: [192.0.2.66, \"2001:db8:bad::/48\"]\n");
     c = config_load(f->path, &e);
     if (!c)
         fail_msg("%s", e.text);

@@ -27,12 +27,8 @@ static const char *route_text(struct arena *a, const struct route_conf *c)
         arena_printf(a, "%s %s%s%s", c->name, kinds[c->path_match], c->host, c->path);
     const struct {
         const char *key, *value;
-    } extras[] = {{"strip", c->strip},
-                  {"prepend", c->prepend},
-                  {"rewrite", c->rewrite},
-                  {"set_host", c->set_host},
-                  {"auth", c->auth},
-                  {"cors", c->edge.cors_name}};
+    } extras[] = {{"strip", c->strip},       {"prepend", c->prepend}, {"rewrite", c->rewrite},
+                  {"set_host", c->set_host}, {"auth", c->auth},       {"cors", c->edge.cors_name}};
 
     for (size_t i = 0; i < ARRAY_LEN(extras); i++)
         if (extras[i].value)

@@ -13,10 +13,10 @@ static void test_everything_is_copied(void **state)
 {
     struct arena *old = arena_new(), *a = arena_new();
     struct route_conf *from = ARENA_NEW(old, struct route_conf);
-    const char **texts[] = {&from->name,        &from->source,  &from->host,       &from->path,
-                            &from->strip,       &from->prepend, &from->rewrite,    &from->set_host,
-                            &from->redirect_to, &from->auth,    &from->sticky_name,
-                            &from->edge.cors_name};
+    const char **texts[] = {&from->name,    &from->source,      &from->host,
+                            &from->path,    &from->strip,       &from->prepend,
+                            &from->rewrite, &from->set_host,    &from->redirect_to,
+                            &from->auth,    &from->sticky_name, &from->edge.cors_name};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
