@@ -145,7 +145,7 @@ static void as_a_table_would(void **state)
     struct token_cache *c = token_cache_new_with(32, 1 << 20, 99);
     struct issuer *i = issuer_new(&conf, no_asking, NULL);
     int64_t expires[TEXTS] = {0};
-    char text[TEXTS][16];
+    char text[TEXTS][24];
     uint64_t r = 1;
     struct token_cache_usage u;
 
