@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/jwk.h"
 #include "policy/base64url.h"
+#include "policy/verifier.h"
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -104,6 +105,18 @@ static const char *key_problem(EVP_PKEY *key, unsigned *ret_algorithms)
     }
 }
 
+static const char *make_verifiers(struct jwk *k)
+{
+    for (int alg = 0; alg < TOKEN_ALGS; alg++) {
+        if (!(k->algorithms & ALG_BIT(alg)))
+            continue;
+        k->verifiers[alg] = verifier_new(k->key, (enum token_alg)alg);
+        if (!k->verifiers[alg])
+            return "it cannot be used with an algorithm of its type";
+    }
+    return NULL;
+}
+
 const char *jwk_from_key(EVP_PKEY *key, const struct jwk_rules *rules, struct jwk *ret)
 {
     struct jwk k = {.key = key};
@@ -112,9 +125,11 @@ const char *jwk_from_key(EVP_PKEY *key, const struct jwk_rules *rules, struct jw
     k.algorithms &= rules->algorithms;
     if (!why && !k.algorithms)
         why = "it is for none of the algorithms that are allowed";
+    if (!why)
+        why = make_verifiers(&k);
     ERR_clear_error();
     if (why)
-        EVP_PKEY_free(key);
+        jwk_release(&k);
     else
         *ret = k;
     return why;
@@ -143,6 +158,8 @@ const char *jwk_from_secret(struct str secret, const struct jwk_rules *rules, st
 
 void jwk_release(struct jwk *k)
 {
+    for (int alg = 0; alg < TOKEN_ALGS; alg++)
+        EVP_MD_CTX_free(k->verifiers[alg]);
     EVP_PKEY_free(k->key);
     if (k->secret) {
         OPENSSL_cleanse(k->secret, k->nsecret);

@@ -16,10 +16,11 @@
 enum { JWK_RSA_MIN_BITS = 2048, JWK_RSA_MAX_BITS = 8192, JWK_SECRET_MAX = 1024 };
 
 struct jwk {
-    char *kid;             /* owned; NULL = it has none */
-    unsigned algorithms;   /* ALG_BIT()s that it may be used with; never 0 */
-    EVP_PKEY *key;         /* owned; NULL: it is a secret */
-    unsigned char *secret; /* owned */
+    char *kid;                         /* owned; NULL = it has none */
+    unsigned algorithms;               /* ALG_BIT()s that it may be used with; never 0 */
+    EVP_PKEY *key;                     /* owned; NULL: it is a secret */
+    EVP_MD_CTX *verifiers[TOKEN_ALGS]; /* owned; of a key: one for each of its algorithms */
+    unsigned char *secret;             /* owned */
     size_t nsecret;
 };
 
