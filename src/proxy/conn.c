@@ -3,6 +3,7 @@
 #include "proxy/conn_open.h"
 #include "proxy/exchange.h"
 #include "proxy/proxy_internal.h"
+#include "tls/peer.h"
 
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -92,6 +93,8 @@ struct conn *conn_new_stream(struct conn *parent)
     c->listener = parent->listener;
     c->stage = CONN_HTTP;
     c->secure = parent->secure;
+    c->ssl = parent->ssl;
+    c->tls_peer = parent->tls_peer;
     c->is_stream = true;
     c->sock.fd = -1;
     list_init(&c->node);
@@ -108,6 +111,7 @@ static void leave_worker(struct conn *c)
     struct worker *w = c->w;
 
     listener_settings_unref(&c->listener);
+    tls_peer_free(&c->tls_peer);
     atomic_fetch_sub_explicit(&w->counters.connections, 1, memory_order_relaxed);
     proxy_count_connection(w->proxy, -1);
 }

@@ -15,6 +15,7 @@
 #include "proxy/worker.h"
 
 #include <netinet/in.h>
+#include <openssl/types.h>
 
 /* What a connection goes through before requests, see conn_open.h. */
 enum conn_stage { CONN_PROXY_HEADER, CONN_HANDSHAKE, CONN_HTTP };
@@ -31,7 +32,10 @@ struct conn {
     struct listener_settings *listener; /* ref; of a stream: borrowed */
     enum conn_stage stage;
     bool secure;    /* TLS up to the client */
-    bool is_stream; /* serves one request over a sock that is not a connection */
+    const SSL *ssl; /* borrowed from the sock, of a stream: from its parent's; NULL = no TLS */
+    struct tls_peer *tls_peer; /* its verified certificate (tls/peer.h); owned, of a stream:
+                                  borrowed; NULL = it has shown none */
+    bool is_stream;            /* serves one request over a sock that is not a connection */
     unsigned requests;
     bool half_closed;  /* the client has sent its last byte, but may still read */
     bool lingering;    /* answered and shut: swallowing what still comes (RFC 9112 section 9.6) */

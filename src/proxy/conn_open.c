@@ -2,6 +2,7 @@
 #include "proxy/conn_open.h"
 #include "proxy/proxy_header.h"
 #include "proxy/sock_tls.h"
+#include "tls/peer.h"
 #include "tls/server.h"
 
 static enum conn_stage after_proxy_header(const struct listener_settings *l)
@@ -39,6 +40,8 @@ static enum io shake_hands(struct conn *c)
     if (io != IO_OK)
         return io;
     c->secure = true;
+    c->ssl = sock_tls_ssl(&c->sock);
+    c->tls_peer = tls_peer_new(c->ssl);
     c->stage = CONN_HTTP;
     conn_set_deadline(c, c->w->now_ns +
                              c->w->held->snapshot->config->limits.header_timeout_ms * NS_PER_MS);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/secure.h"
+#include "base/clock.h"
 #include "proxy/head.h"
-#include "proxy/sock_tls.h"
+#include "tls/peer.h"
 #include "tls/server.h"
 
 #include <stdio.h>
@@ -47,17 +48,22 @@ int secure_location(const struct exchange *x, char *out, size_t cap, size_t *ret
     return 0;
 }
 
+/* The certificate was good in the handshake; a connection can live on past its end. */
+static bool has_good_certificate(const struct exchange *x)
+{
+    return x->conn->tls_peer && !tls_peer_expired(x->conn->tls_peer, clock_wall_ms() / 1000);
+}
+
 enum verdict secure_check(struct exchange *x)
 {
-    struct tls_server *tls = x->conn->listener->tls;
-    const SSL *ssl = x->conn->secure ? sock_tls_ssl(&x->conn->sock) : NULL;
+    const SSL *ssl = x->conn->ssl;
     struct str host = bare_host(x);
 
-    if (ssl && !tls_server_serves(tls, ssl, host.p, host.n)) {
+    if (ssl && !tls_server_serves(x->conn->listener->tls, ssl, host.p, host.n)) {
         x->detail = "the host asks more of a client than the name of the TLS handshake";
         return exchange_refuse(x, REASON_MISDIRECTED);
     }
-    if (x->match.route->conf->client_certificate && !(ssl && tls_server_client_verified(ssl))) {
+    if (x->match.route->conf->client_certificate && !has_good_certificate(x)) {
         x->detail = "the route wants a client certificate";
         return exchange_refuse(x, REASON_FORBIDDEN);
     }

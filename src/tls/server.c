@@ -348,11 +348,6 @@ SSL *tls_server_session(struct tls_server *s)
     return SSL_new(s->groups[0].ctx);
 }
 
-bool tls_server_client_verified(const SSL *ssl)
-{
-    return SSL_get0_peer_certificate(ssl) && SSL_get_verify_result(ssl) == X509_V_OK;
-}
-
 bool tls_server_serves(const struct tls_server *s, const SSL *ssl, const char *host, size_t n)
 {
     const struct group *wanted = find_group(s, host, n), *has = &s->groups[0];

@@ -25,8 +25,6 @@ void tls_server_unref(struct tls_server **s);
 
 /* A session that is yet to shake hands; NULL when memory is out. Any thread. */
 SSL *tls_server_session(struct tls_server *s) MUST_CHECK;
-/* Has the client shown a certificate that one of its authorities signed? After the handshake. */
-bool tls_server_client_verified(const SSL *ssl);
 /* Would a request for this host (without port) have met the same demands as the name that the
  * handshake was for (RFC 9110 section 15.5.20)? */
 bool tls_server_serves(const struct tls_server *s, const SSL *ssl, const char *host, size_t n);

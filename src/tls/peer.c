@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tls/peer.h"
+
+#include <arpa/inet.h>
+#include <openssl/asn1.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_plain(const char *p, size_t n)
+{
+    if (n > PEER_MAX_TEXT)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)p[i] <= 0x20 || (unsigned char)p[i] >= 0x7f)
+            return false;
+    return n > 0;
+}
+
+/* What is not ASCII comes out as \XX, so the text is plain. */
+static char *name_text(const X509_NAME *name)
+{
+    BIO *out = BIO_new(BIO_s_mem());
+    char *p, *text = NULL;
+    long n;
+
+    if (out && X509_NAME_print_ex(out, name, 0, XN_FLAG_RFC2253) >= 0) {
+        n = BIO_get_mem_data(out, &p);
+        if (n <= PEER_MAX_TEXT)
+            text = strndup(n > 0 ? p : "", n > 0 ? (size_t)n : 0);
+    }
+    BIO_free(out);
+    return text;
+}
+
+static char *serial_text(const X509 *cert)
+{
+    BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(cert), NULL);
+    char *hex = number ? BN_bn2hex(number) : NULL;
+    char *text = hex ? strdup(hex) : NULL;
+
+    OPENSSL_free(hex);
+    BN_free(number);
+    return text;
+}
+
+static bool take_fingerprint(struct tls_peer *p)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned n;
+
+    if (X509_digest(p->cert, EVP_sha256(), digest, &n) != 1 ||
+        2 * (size_t)n >= sizeof p->fingerprint)
+        return false;
+    for (unsigned i = 0; i < n; i++)
+        snprintf(p->fingerprint + 2 * (size_t)i, 3, "%02x", digest[i]);
+    return true;
+}
+
+static bool take_end(struct tls_peer *p)
+{
+    struct tm tm;
+
+    if (ASN1_TIME_to_tm(X509_get0_notAfter(p->cert), &tm) != 1)
+        return false;
+    p->not_after_s = (int64_t)timegm(&tm);
+    return true;
+}
+
+static char *labelled(const char *label, const char *p, size_t n, bool lower)
+{
+    size_t begin = strlen(label);
+    char *text = is_plain(p, n) ? malloc(begin + n + 1) : NULL;
+
+    if (!text)
+        return NULL;
+    memcpy(text, label, begin);
+    for (size_t i = 0; i < n; i++)
+        text[begin + i] = lower ? ascii_lower(p[i]) : p[i];
+    text[begin + n] = '\0';
+    return text;
+}
+
+static char *string_text(const char *label, const ASN1_STRING *s, bool lower)
+{
+    return labelled(label, (const char *)ASN1_STRING_get0_data(s), (size_t)ASN1_STRING_length(s),
+                    lower);
+}
+
+static char *address_text(const ASN1_STRING *s)
+{
+    const unsigned char *bytes = ASN1_STRING_get0_data(s);
+    int n = ASN1_STRING_length(s);
+    char text[INET6_ADDRSTRLEN];
+
+    if ((n != 4 && n != 16) ||
+        !inet_ntop(n == 4 ? AF_INET : AF_INET6, bytes, text, (socklen_t)sizeof text))
+        return NULL;
+    return labelled("ip:", text, strlen(text), false);
+}
+
+static char *san_text(const GENERAL_NAME *g)
+{
+    switch (g->type) {
+    case GEN_DNS:
+        return string_text("dns:", g->d.dNSName, true);
+    case GEN_URI:
+        return string_text("uri:", g->d.uniformResourceIdentifier, false);
+    case GEN_EMAIL:
+        return string_text("email:", g->d.rfc822Name, false);
+    case GEN_IPADD:
+        return address_text(g->d.iPAddress);
+    default:
+        return NULL;
+    }
+}
+
+static bool take_sans(struct tls_peer *p)
+{
+    GENERAL_NAMES *names = X509_get_ext_d2i(p->cert, NID_subject_alt_name, NULL, NULL);
+    int n = sk_GENERAL_NAME_num(names);
+
+    p->sans = calloc(PEER_MAX_NAMES, sizeof *p->sans);
+    for (int i = 0; p->sans && i < n && p->nsans < PEER_MAX_NAMES; i++) {
+        char *text = san_text(sk_GENERAL_NAME_value(names, i));
+
+        if (text)
+            p->sans[p->nsans++] = text;
+    }
+    GENERAL_NAMES_free(names);
+    return p->sans != NULL;
+}
+
+/* Without the leaf and, at the end, the authority that the gateway has itself. */
+static void take_chain(struct tls_peer *p, const SSL *ssl)
+{
+    STACK_OF(X509) *verified = SSL_get0_verified_chain(ssl);
+    int n = sk_X509_num(verified);
+
+    if (n > 2)
+        p->chain = sk_X509_new_reserve(NULL, n - 2);
+    for (int i = 1; p->chain && i < n - 1; i++) {
+        X509 *link = sk_X509_value(verified, i);
+
+        X509_up_ref(link);
+        sk_X509_push(p->chain, link);
+    }
+}
+
+struct tls_peer *tls_peer_new(const SSL *ssl)
+{
+    X509 *cert = SSL_get0_peer_certificate(ssl);
+    struct tls_peer *p;
+
+    if (!cert || SSL_get_verify_mode(ssl) == SSL_VERIFY_NONE ||
+        SSL_get_verify_result(ssl) != X509_V_OK)
+        return NULL;
+    p = calloc(1, sizeof *p);
+    if (!p)
+        return NULL;
+    X509_up_ref(cert);
+    p->cert = cert;
+    p->subject = name_text(X509_get_subject_name(cert));
+    p->issuer = name_text(X509_get_issuer_name(cert));
+    p->serial = serial_text(cert);
+    take_chain(p, ssl);
+    if (!p->subject || !p->issuer || !p->serial || !take_sans(p) || !take_fingerprint(p) ||
+        !take_end(p))
+        tls_peer_free(&p);
+    ERR_clear_error();
+    return p;
+}
+
+void tls_peer_free(struct tls_peer **pp)
+{
+    struct tls_peer *p = *pp;
+
+    *pp = NULL;
+    if (!p)
+        return;
+    for (size_t i = 0; i < p->nsans; i++)
+        free(p->sans[i]);
+    free(p->sans);
+    free(p->subject);
+    free(p->issuer);
+    free(p->serial);
+    X509_free(p->cert);
+    sk_X509_pop_free(p->chain, X509_free);
+    free(p);
+}
+
+char *tls_certificate_item(X509 *cert)
+{
+    unsigned char *der = NULL;
+    int n = i2d_X509(cert, &der);
+    char *item = n > 0 ? malloc(4 * (((size_t)n + 2) / 3) + 3) : NULL;
+
+    if (item) {
+        int end = EVP_EncodeBlock((unsigned char *)item + 1, der, n);
+
+        item[0] = item[end + 1] = ':';
+        item[end + 2] = '\0';
+    }
+    OPENSSL_free(der);
+    return item;
+}
