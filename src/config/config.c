@@ -159,6 +159,7 @@ static int fill_in(struct reader *r, const struct node *root)
         return -1;
     if (policies_finish(r, root) < 0)
         return -1;
+    tls_guard(r);
     if (services && services_read(r, services) < 0)
         return -1;
     return routes ? routes_read(r, routes) : 0;

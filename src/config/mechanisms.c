@@ -101,7 +101,7 @@ static const struct field certificate_fields[] = {
      .read = subjects_read,
      .kind = "list",
      .help = "Subject names as OpenSSL prints them by RFC 2253 (`CN=web,O=Shop`); `*` is any text "
-             "without a comma."},
+             "within one value."},
     {.key = "san",
      .type = FIELD_CUSTOM,
      .read = sans_read,

@@ -202,6 +202,7 @@ static int redirect_finish(struct reader *r, const struct node *n, void *at)
 }
 
 static const char *const client_certificate_words[] = {"any", "required", NULL};
+static const char *const forward_certificate_words[] = {"false", "true", "chain", NULL};
 static const char *const match_words[] = {"prefix", "exact", "pattern", NULL};
 
 static const char *any_path_problem(const char *text)
@@ -326,6 +327,13 @@ static const struct field route_fields[] = {
      .dflt = "any",
      .help = "`required`: refuses who has shown no verified client certificate (403). Its listener "
              "asks for one with `tls.client_certificates`."},
+    {.key = "forward_client_certificate",
+     .type = FIELD_WORD,
+     .offset = FIELD_AT(route_draft, conf.forward_client_certificate, enum forward_certificate),
+     .words = forward_certificate_words,
+     .dflt = "false",
+     .help = "Sends the client's verified certificate to the service in `Client-Cert` (RFC 9440); "
+             "`chain`: those that link it to its authority too, in `Client-Cert-Chain`."},
     STRING("auth", route_draft, conf.auth, NULL, value_name_problem,
            "Name of a policy that must allow the request. One that does not exist denies (403)."),
     {.key = "rate_limits",

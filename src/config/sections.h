@@ -16,6 +16,8 @@ int hsts_switch_read(struct reader *r, const struct node *n, void *at) MUST_CHEC
 int redirect_https_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 /* What those keys of a listener say together; n is the listener. */
 int listener_tls_check(struct reader *r, const struct node *n, struct listener_conf *l) MUST_CHECK;
+/* Fields of the request that only the gateway sets, whatever the policies say. */
+void tls_guard(struct reader *r);
 /* Routes that ask for a client certificate which no listener asks for. */
 void tls_warn(const struct config *c);
 extern const struct section admin_section; /* into a struct admin_conf */

@@ -190,6 +190,12 @@ int listener_tls_check(struct reader *r, const struct node *n, struct listener_c
     return 0;
 }
 
+void tls_guard(struct reader *r)
+{
+    guarded_add(r->arena, &r->config->guarded, "Client-Cert");
+    guarded_add(r->arena, &r->config->guarded, "Client-Cert-Chain");
+}
+
 /* Could a client of this listener show a certificate? */
 static bool asks_for_certificates(const struct listener_conf *l)
 {

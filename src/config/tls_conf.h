@@ -37,6 +37,13 @@ struct tls_conf {
     uint64_t ticket_rotation_ms;
 };
 
+/* What a route tells its service of the client's certificate (RFC 9440). */
+enum forward_certificate {
+    FORWARD_CERTIFICATE_NONE,
+    FORWARD_CERTIFICATE_LEAF,
+    FORWARD_CERTIFICATE_CHAIN /* and what links it to an authority */
+};
+
 /* Strict-Transport-Security, on answers over TLS. */
 struct hsts_conf {
     uint64_t max_age_ms;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/head.h"
 #include "proxy/access.h"
+#include "proxy/client_cert.h"
 #include "proxy/fallback.h"
 #include "proxy/forwarded.h"
 
@@ -79,6 +80,7 @@ static void write_client_fields(struct exchange *x, struct writer *w, bool trust
         writer_field(w, h->name, h->value);
     }
     write_changes(w, route->request_headers, route->nrequest_headers);
+    client_cert_write(x, w);
     if (x->access)
         access_write_request_fields(x, w);
 }

@@ -11,6 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct growing {
+    char *text; /* owned */
+    size_t n;
+};
+
 static bool is_plain(const char *p, size_t n)
 {
     if (n > PEER_MAX_TEXT)
@@ -188,23 +193,57 @@ void tls_peer_free(struct tls_peer **pp)
     free(p->subject);
     free(p->issuer);
     free(p->serial);
+    free(p->field);
+    free(p->chain_field);
     X509_free(p->cert);
     sk_X509_pop_free(p->chain, X509_free);
     free(p);
 }
 
-char *tls_certificate_item(X509 *cert)
+/* Appends one byte sequence (RFC 9651 section 3.3.5), after a comma if it is not the first. */
+static bool add_item(struct growing *g, X509 *cert)
 {
     unsigned char *der = NULL;
     int n = i2d_X509(cert, &der);
-    char *item = n > 0 ? malloc(4 * (((size_t)n + 2) / 3) + 3) : NULL;
+    size_t most = n > 0 ? 4 * (((size_t)n + 2) / 3) + 5 : 0; /* ", " ":" ":" NUL */
+    char *bigger = n > 0 ? realloc(g->text, g->n + most) : NULL;
 
-    if (item) {
-        int end = EVP_EncodeBlock((unsigned char *)item + 1, der, n);
+    if (bigger) {
+        char *at = bigger + g->n;
 
-        item[0] = item[end + 1] = ':';
-        item[end + 2] = '\0';
+        if (g->n > 0)
+            at = stpcpy(at, ", ");
+        *at++ = ':';
+        at += EVP_EncodeBlock((unsigned char *)at, der, n);
+        at = stpcpy(at, ":");
+        g->text = bigger;
+        g->n = (size_t)(at - bigger);
     }
     OPENSSL_free(der);
-    return item;
+    return bigger != NULL;
+}
+
+const char *tls_peer_field(struct tls_peer *p)
+{
+    struct growing g = {NULL, 0};
+
+    if (!p->field && add_item(&g, p->cert))
+        p->field = g.text;
+    return p->field;
+}
+
+const char *tls_peer_chain_field(struct tls_peer *p)
+{
+    struct growing g = {NULL, 0};
+    bool whole = true;
+
+    if (p->chain_field)
+        return p->chain_field;
+    for (int i = 0; whole && i < sk_X509_num(p->chain); i++)
+        whole = add_item(&g, sk_X509_value(p->chain, i));
+    if (whole)
+        p->chain_field = g.text;
+    else
+        free(g.text);
+    return p->chain_field;
 }

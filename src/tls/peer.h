@@ -25,6 +25,7 @@ struct tls_peer {
     X509 *cert;             /* ref */
     STACK_OF(X509) * chain; /* what links it to an authority, that one left out; owned. NULL = none,
                                or not known any more: a resumed session does not keep it */
+    char *field, *chain_field; /* owned; NULL = not made yet */
 };
 
 /* NULL when the client has shown none that an authority signed; also when memory is out and when a
@@ -39,6 +40,7 @@ static inline bool tls_peer_expired(const struct tls_peer *p, int64_t now_wall_s
     return now_wall_s > p->not_after_s;
 }
 
-/* A certificate as a byte sequence of structured fields (RFC 9440 section 2.1): ":base64:". NULL
- * when memory is out; the caller frees it. */
-char *tls_certificate_item(X509 *cert) MUST_CHECK;
+/* The certificate, and the chain behind it, as fields of HTTP (RFC 9440 section 2): ":base64:", and
+ * those separated by commas. Made when first asked for. NULL = there is none, or memory is out. */
+const char *tls_peer_field(struct tls_peer *p);
+const char *tls_peer_chain_field(struct tls_peer *p);
