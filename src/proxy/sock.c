@@ -8,7 +8,7 @@
 int sock_open(struct sock *s, struct event_base *base, int fd, event_callback_fn fn, void *arg)
 {
     s->fd = fd;
-    s->readable = s->writable = s->hung_up = s->unsure = s->held = false;
+    s->readable = s->writable = s->hung_up = s->unsure = s->held = s->drained = false;
     s->ops = NULL;
     s->impl = NULL;
     if (event_assign(&s->ev, base, fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, fn,
@@ -89,12 +89,14 @@ void sock_send_trailers(struct sock *s, struct str text)
 
 void sock_note(struct sock *s, short events)
 {
-    if (events & EV_READ)
+    if (events & (EV_READ | EV_CLOSED)) {
         s->readable = true;
+        s->drained = false;
+    }
     if (events & EV_WRITE)
         s->writable = true;
     if (events & EV_CLOSED)
-        s->readable = s->hung_up = true;
+        s->hung_up = true;
 }
 
 enum io sock_read(struct sock *s, void *p, size_t cap, size_t *ret_n)
@@ -130,7 +132,7 @@ enum io sock_read(struct sock *s, void *p, size_t cap, size_t *ret_n)
 enum io sock_read_on(struct sock *s, void *p, size_t cap, size_t *ret_n)
 {
     if (s->unsure) {
-        s->unsure = false;
+        s->unsure = s->drained = false;
         s->readable = true;
     }
     return sock_read(s, p, cap, ret_n);

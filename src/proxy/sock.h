@@ -36,6 +36,7 @@ struct sock_ops {
 struct sock {
     int fd; /* -1 = closed, or a stream without a descriptor of its own */
     bool readable, writable;
+    bool drained; /* under TLS: there are no bytes in the socket, whatever `readable` says */
     bool unsure;  /* a short read is all that says that it is empty */
     bool held;    /* the last write was taken but not sent: it must be repeated as it was */
     bool hung_up; /* the peer has sent its last byte; there may be more to read before it */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/sock_tls.h"
+#include "proxy/sock_bio.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -37,8 +38,15 @@ static enum io outcome(struct sock *s, int r)
 
 static enum io tls_read(struct sock *s, void *p, size_t cap, size_t *ret_n)
 {
+    enum io io;
+
+    if (!s->readable)
+        return IO_AGAIN;
     begin();
-    return outcome(s, SSL_read_ex(s->impl, p, cap, ret_n));
+    io = outcome(s, SSL_read_ex(s->impl, p, cap, ret_n));
+    if (io == IO_OK && s->drained && !SSL_has_pending(s->impl))
+        s->readable = false;
+    return io;
 }
 
 /* The pieces as one, in `scratch` unless there is only one. */
@@ -76,6 +84,7 @@ static enum io tls_peek(struct sock *s)
     size_t n;
 
     begin();
+    s->drained = false;
     return outcome(s, SSL_peek_ex(s->impl, &byte, 1, &n));
 }
 
@@ -114,10 +123,14 @@ static const struct sock_ops tls_ops = {
 
 int sock_tls_start(struct sock *s, SSL *ssl, bool server)
 {
-    if (SSL_set_fd(ssl, s->fd) != 1) {
+    BIO *bio = sock_bio_new(s);
+
+    if (!bio) {
         SSL_free(ssl);
         return -1;
     }
+    SSL_set_bio(ssl, bio, bio);
+    SSL_set_read_ahead(ssl, 1);
     if (server)
         SSL_set_accept_state(ssl);
     else
