@@ -20,6 +20,7 @@ struct tls_client_conf {
 
 struct tls_certificate_conf {
     const char *cert, *key;
+    const char *ocsp;              /* a response to be stapled; NULL = none */
     struct tls_client_conf client; /* its own, or the listener's */
 };
 
@@ -33,6 +34,7 @@ struct tls_conf {
     const char *ciphers;           /* of TLS 1.2, in OpenSSL's words; NULL = server.c's */
     struct tls_client_conf client; /* of certificates that do not say */
     uint64_t handshake_timeout_ms;
+    unsigned max_handshakes_per_second, max_concurrent_handshakes; /* 0 = no limit */
     bool tickets;
     uint64_t ticket_rotation_ms;
 };

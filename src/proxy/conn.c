@@ -32,6 +32,7 @@ static void on_deadline(struct wheel_timer *t)
 
     worker_touch(c->w);
     if (!c->x) {
+        conn_open_end(c, true);
         conn_close(c);
         return;
     }
@@ -70,15 +71,11 @@ void conn_new(struct worker *w, int fd, const struct sockaddr_storage *peer,
         return;
     }
     c->listener = listener_settings_ref(listener);
-    c->stage = conn_open_first(listener);
     list_push_back(&w->conns, &c->node);
     stat_add(&w->counters.accepted, 1);
     stat_add(&w->counters.connections, 1);
     proxy_count_connection(w->proxy, 1);
-    /* The first bytes are the rule: a client that connects and says nothing gets as long as one
-     * between two requests, but not the head of a request. */
-    conn_set_deadline(c,
-                      w->now_ns + w->held->snapshot->config->limits.header_timeout_ms * NS_PER_MS);
+    conn_open_begin(c);
 }
 
 struct conn *conn_new_stream(struct conn *parent)
@@ -120,6 +117,7 @@ void conn_close(struct conn *c)
 {
     struct worker *w = c->w;
 
+    conn_open_end(c, false);
     if (c->x) {
         exchange_abandon(c->x, REASON_CLIENT_GONE);
         exchange_free(c->x);

@@ -18,7 +18,12 @@
 #include <openssl/types.h>
 
 /* What a connection goes through before requests, see conn_open.h. */
-enum conn_stage { CONN_PROXY_HEADER, CONN_HANDSHAKE, CONN_HTTP };
+enum conn_stage {
+    CONN_PROXY_HEADER,
+    CONN_HELLO, /* TLS is to come, and nothing of it is here */
+    CONN_HANDSHAKE,
+    CONN_HTTP
+};
 
 struct conn {
     struct sock sock;

@@ -298,6 +298,7 @@ void proxy_counters(const struct proxy *p, struct proxy_counters *ret)
         SUM(unrouted);
         SUM(bad_requests);
 #undef SUM
+        tls_counts_add(&ret->tls, &c->tls);
     }
     if (p->log)
         ret->access_log_dropped = access_log_dropped(p->log);

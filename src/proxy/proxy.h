@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "config/config.h"
 #include "snapshot/snapshot.h"
+#include "tls/counters.h"
 
 struct proxy;
 
@@ -20,6 +21,7 @@ struct proxy_counters {
         upstream_reuses, accept_errors, bad_proxy_headers, unrouted, bad_requests,
         access_log_dropped;
     uint64_t stored_bytes, stored_answers, stored_evicted; /* of the fallback cache */
+    struct tls_counts tls;
 };
 
 /* What saturated workers refuse, see overload.h. */

@@ -12,6 +12,7 @@
 #include "proxy/access_log.h"
 #include "proxy/overload.h"
 #include "snapshot/snapshot.h"
+#include "tls/counters.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -59,7 +60,8 @@ enum worker_command {
 struct worker_counters { /* written here, read by the control thread */
     _Atomic uint64_t accepted, connections, refused_connections, requests, upstream_connects,
         upstream_reuses, accept_errors, bad_proxy_headers, unrouted, bad_requests;
-    _Atomic uint64_t beat; /* loop turns of the watchdog timer */
+    _Atomic uint64_t beat;   /* loop turns of the watchdog timer */
+    struct tls_counters tls; /* handshakes of clients */
 };
 
 struct worker {

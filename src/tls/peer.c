@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tls/peer.h"
+#include "tls/x509_text.h"
 
 #include <arpa/inet.h>
-#include <openssl/asn1.h>
-#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,62 +16,12 @@ struct growing {
 
 static bool is_plain(const char *p, size_t n)
 {
-    if (n > PEER_MAX_TEXT)
+    if (n > X509_TEXT_MAX)
         return false;
     for (size_t i = 0; i < n; i++)
         if ((unsigned char)p[i] <= 0x20 || (unsigned char)p[i] >= 0x7f)
             return false;
     return n > 0;
-}
-
-/* What is not ASCII comes out as \XX, so the text is plain. */
-static char *name_text(const X509_NAME *name)
-{
-    BIO *out = BIO_new(BIO_s_mem());
-    char *p, *text = NULL;
-    long n;
-
-    if (out && X509_NAME_print_ex(out, name, 0, XN_FLAG_RFC2253) >= 0) {
-        n = BIO_get_mem_data(out, &p);
-        if (n <= PEER_MAX_TEXT)
-            text = strndup(n > 0 ? p : "", n > 0 ? (size_t)n : 0);
-    }
-    BIO_free(out);
-    return text;
-}
-
-static char *serial_text(const X509 *cert)
-{
-    BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(cert), NULL);
-    char *hex = number ? BN_bn2hex(number) : NULL;
-    char *text = hex ? strdup(hex) : NULL;
-
-    OPENSSL_free(hex);
-    BN_free(number);
-    return text;
-}
-
-static bool take_fingerprint(struct tls_peer *p)
-{
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned n;
-
-    if (X509_digest(p->cert, EVP_sha256(), digest, &n) != 1 ||
-        2 * (size_t)n >= sizeof p->fingerprint)
-        return false;
-    for (unsigned i = 0; i < n; i++)
-        snprintf(p->fingerprint + 2 * (size_t)i, 3, "%02x", digest[i]);
-    return true;
-}
-
-static bool take_end(struct tls_peer *p)
-{
-    struct tm tm;
-
-    if (ASN1_TIME_to_tm(X509_get0_notAfter(p->cert), &tm) != 1)
-        return false;
-    p->not_after_s = (int64_t)timegm(&tm);
-    return true;
 }
 
 static char *labelled(const char *label, const char *p, size_t n, bool lower)
@@ -169,12 +117,13 @@ struct tls_peer *tls_peer_new(const SSL *ssl)
         return NULL;
     X509_up_ref(cert);
     p->cert = cert;
-    p->subject = name_text(X509_get_subject_name(cert));
-    p->issuer = name_text(X509_get_issuer_name(cert));
-    p->serial = serial_text(cert);
+    p->subject = x509_name_text(X509_get_subject_name(cert));
+    p->issuer = x509_name_text(X509_get_issuer_name(cert));
+    p->serial = x509_serial_text(cert);
     take_chain(p, ssl);
-    if (!p->subject || !p->issuer || !p->serial || !take_sans(p) || !take_fingerprint(p) ||
-        !take_end(p))
+    if (!p->subject || !p->issuer || !p->serial || !take_sans(p) ||
+        !x509_fingerprint(cert, p->fingerprint) ||
+        !x509_time(X509_get0_notAfter(cert), &p->not_after_s))
         tls_peer_free(&p);
     ERR_clear_error();
     return p;

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PEER_MAX_NAMES = 64, PEER_MAX_TEXT = 2048 };
+enum { PEER_MAX_NAMES = 64 };
 
 struct tls_peer {
     char *subject, *issuer; /* RFC 4514, as OpenSSL writes it: "CN=web,O=Shop"; owned */
@@ -28,9 +28,9 @@ struct tls_peer {
     char *field, *chain_field; /* owned; NULL = not made yet */
 };
 
-/* NULL when the client has shown none that an authority signed; also when memory is out and when a
- * subject or issuer is longer than PEER_MAX_TEXT: it counts as a client without a certificate.
- * After the handshake. */
+/* NULL when the client has shown none that an authority signed; also when memory is out and when
+ * subject or issuer is too long (x509_text.h): it counts as a client without a certificate. After
+ * the handshake. */
 struct tls_peer *tls_peer_new(const SSL *ssl);
 void tls_peer_free(struct tls_peer **p);
 

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tls/server.h"
+#include "base/alloc.h"
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/macros.h"
+#include "base/str.h"
+#include "tls/gate.h"
 #include "tls/tickets.h"
 
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/x509v3.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+#include <sys/stat.h>
 #include <uthash.h>
 
 enum { NAME_MAX_BYTES = 253 };
@@ -27,7 +31,7 @@ struct group {
 };
 
 struct name {
-    char *text; /* lower case, owned; "*.shop.example" */
+    const char *text; /* lower case, of the certificate; "*.shop.example" */
     struct group *group;
     UT_hash_handle hh;
 };
@@ -36,12 +40,17 @@ struct tls_server {
     _Atomic int refs;
     struct group *groups; /* owned; the first is the default */
     size_t ngroups;
-    struct name *names;          /* owned */
+    struct name *names;                    /* owned */
+    struct tls_certificate **certificates; /* owned; as in the configuration */
+    size_t ncertificates;
     struct ticket_keys *tickets; /* ref */
+    struct tls_gate *gate;       /* ref */
+    uint64_t files_look;
 };
 
 struct making {
     struct tls_server *s;
+    const struct tls_server *before;
     const char *address;
     const struct tls_conf *conf;
     struct err *e;
@@ -130,31 +139,92 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_n,
                : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-static int ask_clients(struct making *m, SSL_CTX *ctx, const struct tls_client_conf *c)
+/* Only what can be shown goes on; a client that asks for it can do without. */
+static int on_status_request(SSL *ssl, void *arg)
 {
-    STACK_OF(X509_NAME) * names;
-    int mode = SSL_VERIFY_PEER;
+    const struct ocsp_staple *staple = tls_certificate_staple(ssl);
+    unsigned char *copy;
 
-    if (c->mode == TLS_CLIENT_NONE)
-        return 0;
-    if (SSL_CTX_load_verify_locations(ctx, c->ca, NULL) != 1)
-        return bad(m, c->ca, "client_ca");
-    names = SSL_load_client_CA_file(c->ca);
-    if (!names)
-        return bad(m, c->ca, "client_ca");
-    SSL_CTX_set_client_CA_list(ctx, names);
-    if (c->mode == TLS_CLIENT_REQUIRED)
-        mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
-    SSL_CTX_set_verify(ctx, mode, NULL);
-    return 0;
+    (void)arg;
+    if (!staple || !ocsp_staple_is_fresh(staple, clock_wall_ms() / 1000))
+        return SSL_TLSEXT_ERR_NOACK;
+    copy = OPENSSL_memdup(staple->der, staple->n);
+    if (!copy)
+        return SSL_TLSEXT_ERR_NOACK;
+    SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)staple->n); /* takes it over */
+    return SSL_TLSEXT_ERR_OK;
 }
 
-/* Sessions are good only among names that ask the same of clients. */
-static int set_session_context(SSL_CTX *ctx, const struct tls_client_conf *c)
+static int on_new_ticket(SSL *ssl, void *arg)
 {
-    uint64_t id[2] = {hash_str(str_of(c->ca ? c->ca : ""), 1), (uint64_t)c->mode};
+    (void)ssl;
+    (void)arg;
+    return 1;
+}
 
-    return SSL_CTX_set_session_id_context(ctx, (const unsigned char *)id, sizeof id);
+/* A ticket says who the client is; when its certificate has expired since, it is asked again. */
+static SSL_TICKET_RETURN on_ticket(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
+                                   size_t n, SSL_TICKET_STATUS status, void *arg)
+{
+    X509 *shown = session ? SSL_SESSION_get0_peer(session) : NULL;
+
+    (void)ssl;
+    (void)name;
+    (void)n;
+    (void)arg;
+    if (shown && X509_cmp_current_time(X509_get0_notAfter(shown)) < 0)
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    switch (status) {
+    case SSL_TICKET_SUCCESS:
+        return SSL_TICKET_RETURN_USE;
+    case SSL_TICKET_SUCCESS_RENEW:
+        return SSL_TICKET_RETURN_USE_RENEW;
+    default:
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    }
+}
+
+/* Sessions are good only among names that ask the same of clients, by the same authorities: not
+ * the name of their file counts but what is in it. */
+static int set_session_context(SSL_CTX *ctx, const struct tls_client_conf *c,
+                               STACK_OF(X509) * authorities)
+{
+    unsigned char sum[2 * SSL_MAX_SID_CTX_LENGTH] = {(unsigned char)c->mode};
+    unsigned n;
+
+    for (int i = 0; i < sk_X509_num(authorities); i++)
+        if (X509_digest(sk_X509_value(authorities, i), EVP_sha256(), sum + SSL_MAX_SID_CTX_LENGTH,
+                        &n) != 1 ||
+            EVP_Digest(sum, sizeof sum, sum, &n, EVP_sha256(), NULL) != 1)
+            return 0;
+    return SSL_CTX_set_session_id_context(ctx, sum, SSL_MAX_SID_CTX_LENGTH);
+}
+
+static int ask_clients(struct making *m, SSL_CTX *ctx, const struct tls_client_conf *c)
+{
+    STACK_OF(X509) *authorities = NULL;
+    int mode = SSL_VERIFY_PEER, r = 0;
+    struct err e;
+
+    if (c->mode != TLS_CLIENT_NONE) {
+        authorities = x509_read_file(c->ca, &e);
+        if (!authorities)
+            return err_set(m->e, "listener %s: client_ca: %.900s", m->address, e.text);
+        for (int i = 0; r == 0 && i < sk_X509_num(authorities); i++) {
+            X509 *x = sk_X509_value(authorities, i);
+
+            if (X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), x) != 1 ||
+                SSL_CTX_add_client_CA(ctx, x) != 1)
+                r = bad(m, c->ca, "client_ca");
+        }
+        if (c->mode == TLS_CLIENT_REQUIRED)
+            mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+        SSL_CTX_set_verify(ctx, mode, NULL);
+    }
+    if (r == 0 && set_session_context(ctx, c, authorities) != 1)
+        r = bad(m, c->ca ? c->ca : "", "session context");
+    sk_X509_pop_free(authorities, X509_free);
+    return r;
 }
 
 static SSL_CTX *make_ctx(struct making *m, const struct tls_client_conf *client)
@@ -173,6 +243,8 @@ static SSL_CTX *make_ctx(struct making *m, const struct tls_client_conf *client)
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_client_hello_cb(ctx, on_client_hello, m->s);
     SSL_CTX_set_alpn_select_cb(ctx, on_alpn, m->s);
+    SSL_CTX_set_tlsext_status_cb(ctx, on_status_request);
+    SSL_CTX_set_session_ticket_cb(ctx, on_new_ticket, on_ticket, NULL);
     SSL_CTX_set_timeout(ctx, (long)(m->conf->ticket_rotation_ms / 1000));
     if (!m->conf->tickets)
         SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
@@ -181,7 +253,7 @@ static SSL_CTX *make_ctx(struct making *m, const struct tls_client_conf *client)
     SSL_CTX_set_num_tickets(ctx, m->conf->tickets ? 1 : 0);
     if (SSL_CTX_set_min_proto_version(ctx, m->conf->tls13 ? TLS1_3_VERSION : TLS1_2_VERSION) == 1 &&
         SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384") == 1 &&
-        set_session_context(ctx, client) == 1 && ticket_keys_attach(m->s->tickets, ctx) == 0) {
+        ticket_keys_attach(m->s->tickets, ctx) == 0) {
         if (SSL_CTX_set_cipher_list(ctx, ciphers) == 1) {
             if (ask_clients(m, ctx, client) == 0)
                 return ctx;
@@ -200,116 +272,135 @@ static bool same_client(const struct tls_client_conf *a, const struct tls_client
     return a->mode == b->mode && (a->mode == TLS_CLIENT_NONE || strcmp(a->ca, b->ca) == 0);
 }
 
-static X509 *read_certificate(struct making *m, const char *file)
+static struct name *find_name(const struct tls_server *s, const char *text)
 {
-    BIO *in = BIO_new_file(file, "r");
-    X509 *x = in ? PEM_read_bio_X509_AUX(in, NULL, NULL, NULL) : NULL;
+    struct name *found;
 
-    BIO_free(in);
-    if (!x)
-        bad(m, file, "certificate");
-    return x;
-}
-
-typedef int name_fn(struct making *m, const char *text, size_t n, void *arg);
-
-static int each_name(struct making *m, X509 *x, name_fn *fn, void *arg)
-{
-    GENERAL_NAMES *names = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
-    int r = 0;
-
-    for (int i = 0; r == 0 && i < sk_GENERAL_NAME_num(names); i++) {
-        const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
-        const ASN1_STRING *t = g->type == GEN_DNS ? g->d.dNSName : NULL;
-
-        if (t)
-            r = fn(m, (const char *)ASN1_STRING_get0_data(t), (size_t)ASN1_STRING_length(t), arg);
-    }
-    GENERAL_NAMES_free(names);
-    return r;
-}
-
-static struct name *find_name(const struct tls_server *s, const char *text, size_t n)
-{
-    struct name *found = NULL;
-
-    for (struct name *i = s->names; i; i = i->hh.next)
-        if (strlen(i->text) == n && strncasecmp(i->text, text, n) == 0)
-            found = i;
+    HASH_FIND_STR(s->names, text, found);
     return found;
 }
 
-struct looking {
-    const struct tls_client_conf *client;
-    struct group *group;
-};
-
-static int look_for_group(struct making *m, const char *text, size_t n, void *arg)
+/* The one that it shares a name with, else a new one. NULL: the message says why. */
+static struct group *group_for(struct making *m, const struct tls_certificate *c,
+                               const struct tls_client_conf *client)
 {
-    struct looking *l = arg;
-    struct name *known = find_name(m->s, text, n);
+    struct group *g;
 
-    if (known && same_client(&known->group->client, l->client))
-        l->group = known->group;
-    return 0;
-}
+    for (size_t i = 0; i < c->nnames; i++) {
+        struct name *known = find_name(m->s, c->names[i]);
 
-static int add_name(struct making *m, const char *text, size_t n, void *arg)
-{
-    struct name *name;
-
-    if (n == 0 || n > NAME_MAX_BYTES || memchr(text, '\0', n) || find_name(m->s, text, n))
-        return 0;
-    name = calloc(1, sizeof *name);
-    if (!name || !(name->text = strndup(text, n)))
-        abort();
-    for (char *p = name->text; *p; p++)
-        *p = ascii_lower(*p);
-    name->group = arg;
-    HASH_ADD_KEYPTR(hh, m->s->names, name->text, n, name);
-    return 0;
-}
-
-static int add_certificate(struct making *m, const struct tls_certificate_conf *c)
-{
-    X509 *x = read_certificate(m, c->cert);
-    struct looking l = {&c->client, NULL};
-    int r = -1;
-
-    if (!x)
-        return -1;
-    each_name(m, x, look_for_group, &l);
-    if (!l.group) {
-        l.group = &m->s->groups[m->s->ngroups];
-        l.group->client = c->client;
-        l.group->ctx = make_ctx(m, &c->client);
-        m->s->ngroups += l.group->ctx != NULL;
+        if (known && same_client(&known->group->client, client))
+            return known->group;
     }
-    if (l.group->ctx && SSL_CTX_use_certificate_chain_file(l.group->ctx, c->cert) != 1)
-        bad(m, c->cert, "certificate");
-    else if (l.group->ctx &&
-             SSL_CTX_use_PrivateKey_file(l.group->ctx, c->key, SSL_FILETYPE_PEM) != 1)
-        bad(m, c->key, "key");
-    else if (l.group->ctx)
-        r = each_name(m, x, add_name, l.group);
-    X509_free(x);
-    return r;
+    g = &m->s->groups[m->s->ngroups];
+    g->client = *client;
+    g->ctx = make_ctx(m, client);
+    if (!g->ctx)
+        return NULL;
+    m->s->ngroups++;
+    return g;
+}
+
+static void add_names(struct tls_server *s, const struct tls_certificate *c, struct group *g)
+{
+    for (size_t i = 0; i < c->nnames; i++) {
+        struct name *name;
+
+        if (find_name(s, c->names[i]))
+            continue;
+        name = alloc_or_abort(sizeof *name);
+        name->text = c->names[i];
+        name->group = g;
+        HASH_ADD_KEYPTR(hh, s->names, name->text, strlen(name->text), name);
+    }
+}
+
+/* The same entry of the settings before: the one with that file. */
+static const struct tls_certificate *entry_before(const struct making *m, size_t at)
+{
+    const struct tls_server *b = m->before;
+    const char *file = m->conf->certificates[at].cert;
+
+    if (b && at < b->ncertificates && strcmp(b->certificates[at]->file, file) == 0)
+        return b->certificates[at];
+    for (size_t i = 0; b && i < b->ncertificates; i++)
+        if (strcmp(b->certificates[i]->file, file) == 0)
+            return b->certificates[i];
+    return NULL;
+}
+
+static int add_certificate(struct making *m, size_t at)
+{
+    const struct tls_certificate_conf *conf = &m->conf->certificates[at];
+    struct tls_certificate *c;
+    struct group *g;
+    struct err e;
+
+    c = tls_certificate_read(conf, entry_before(m, at), clock_wall_ms() / 1000, &e);
+    if (!c)
+        return err_set(m->e, "listener %s: %.900s", m->address, e.text);
+    m->s->certificates[m->s->ncertificates++] = c;
+    if (c->ocsp_problem)
+        log_warn("tls", "listener %s: ocsp: %s; %s", m->address, c->ocsp_problem,
+                 c->staple ? "the one from before is stapled" : "nothing is stapled");
+    g = group_for(m, c, &conf->client);
+    if (!g)
+        return -1;
+    add_names(m->s, c, g);
+    return tls_certificate_use(c, g->ctx) < 0 ? bad(m, conf->cert, "certificate") : 0;
+}
+
+static uint64_t look_at(uint64_t look, const char *path)
+{
+    struct stat s;
+    uint64_t facts[5] = {look};
+
+    if (!path)
+        return look;
+    if (stat(path, &s) == 0) {
+        facts[1] = (uint64_t)s.st_dev ^ (uint64_t)s.st_ino << 16;
+        facts[2] = (uint64_t)s.st_size;
+        facts[3] = (uint64_t)s.st_mtim.tv_sec;
+        facts[4] = (uint64_t)s.st_mtim.tv_nsec;
+    }
+    return hash_bytes(facts, sizeof facts, 1);
+}
+
+uint64_t tls_files_look(const struct tls_conf *c)
+{
+    uint64_t look = 1;
+    const char *ca = NULL;
+
+    for (size_t i = 0; i < c->ncertificates; i++) {
+        const struct tls_certificate_conf *one = &c->certificates[i];
+
+        look = look_at(look, one->cert);
+        look = look_at(look, one->key);
+        look = look_at(look, one->ocsp);
+        if (one->client.ca != ca)
+            look = look_at(look, one->client.ca);
+        ca = one->client.ca;
+    }
+    return look;
 }
 
 struct tls_server *tls_server_new(const char *address, const struct tls_conf *c,
                                   const struct tls_server *before, struct err *e)
 {
-    struct tls_server *s = calloc(1, sizeof *s);
-    struct making m = {s, address, c, e};
+    struct tls_server *s = alloc_or_abort(sizeof *s);
+    struct making m = {s, before, address, c, e};
 
-    if (!s || !(s->groups = calloc(c->ncertificates, sizeof *s->groups)))
-        abort();
     s->refs = 1;
+    s->groups = alloc_or_abort(c->ncertificates * sizeof *s->groups);
+    s->certificates = alloc_or_abort(c->ncertificates * sizeof *s->certificates);
     s->tickets = before ? ticket_keys_ref(before->tickets) : ticket_keys_new(c->ticket_rotation_ms);
+    s->gate = before ? tls_gate_ref(before->gate) : tls_gate_new();
     ticket_keys_set_rotation(s->tickets, c->ticket_rotation_ms);
+    /* Before they are read: what changes in between is read again. */
+    s->files_look = tls_files_look(c);
     for (size_t i = 0; i < c->ncertificates; i++) {
         ERR_clear_error();
-        if (add_certificate(&m, &c->certificates[i]) < 0) {
+        if (add_certificate(&m, i) < 0) {
             tls_server_unref(&s);
             return NULL;
         }
@@ -334,12 +425,15 @@ void tls_server_unref(struct tls_server **sp)
     HASH_ITER(hh, s->names, n, next)
     {
         HASH_DEL(s->names, n);
-        free(n->text);
         free(n);
     }
     for (size_t i = 0; i < s->ngroups; i++)
         SSL_CTX_free(s->groups[i].ctx);
+    for (size_t i = 0; i < s->ncertificates; i++)
+        tls_certificate_free(&s->certificates[i]);
     ticket_keys_unref(&s->tickets);
+    tls_gate_unref(&s->gate);
+    free(s->certificates);
     free(s->groups);
     free(s);
 }
@@ -359,4 +453,20 @@ bool tls_server_serves(const struct tls_server *s, const SSL *ssl, const char *h
         if (s->groups[i].ctx == SSL_get_SSL_CTX(ssl))
             has = &s->groups[i];
     return same_client(&wanted->client, &has->client);
+}
+
+struct tls_gate *tls_server_gate(const struct tls_server *s)
+{
+    return s->gate;
+}
+
+uint64_t tls_server_files_look(const struct tls_server *s)
+{
+    return s->files_look;
+}
+
+struct tls_certificate *const *tls_server_certificates(const struct tls_server *s, size_t *ret_n)
+{
+    *ret_n = s->ncertificates;
+    return s->certificates;
 }

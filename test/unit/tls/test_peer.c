@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/macros.h"
+#include "tls/x509_text.h"
 #include "tls/peer.h"
 
 #include <setjmp.h>
@@ -207,7 +208,7 @@ static void a_resumed_session_knows_the_client(void **state)
 static void much_is_cut(void **state)
 {
     SSL_CTX *ctx = server_context(SSL_VERIFY_PEER, 0);
-    char san[4096] = "DNS:a", wide[PEER_MAX_TEXT + 8] = "";
+    char san[4096] = "DNS:a", wide[X509_TEXT_MAX + 8] = "";
     struct issued leaf;
     struct tls_peer *p;
 
