@@ -164,6 +164,7 @@ static void give_workers(void *arg, struct admin_workers *ret)
         .stored_bytes = n.stored_bytes,
         .stored_answers = n.stored_answers,
         .stored_evicted = n.stored_evicted,
+        .tls = n.tls,
     };
     proxy_overload(c->proxy, &ret->overload);
 }
@@ -445,6 +446,7 @@ static void on_registry_tick(evutil_socket_t fd, short events, void *arg)
     (void)fd;
     (void)events;
     registry_tick(c->registry, clock_now_ns());
+    proxy_look_at_files(c->proxy, clock_now_ns());
 }
 
 static void start_timers(struct control *c)
@@ -494,7 +496,9 @@ static int start(struct control *c, struct err *e)
     c->discovery = control_discovery_new(c->base, c->config, on_catalog_changed, c, e);
     if (!c->base || !c->discovery)
         return -1;
+    c->proxy = proxy_new(c->nworkers);
     c->sources = (struct admin_sources){
+        .proxy = c->proxy,
         .registry = c->registry,
         .discovery = c->discovery,
         .builder = c->builder,
@@ -510,7 +514,6 @@ static int start(struct control *c, struct err *e)
     };
     c->webhooks =
         webhooks_new(c->base, c->config, registry_journal(c->registry), FRONTDESK_VERSION);
-    c->proxy = proxy_new(c->nworkers);
     c->issuers = control_issuers_new(c->base, c->builder, c->proxy, c->config, e);
     if (!c->issuers || watch_journal(c, e) < 0)
         return -1;

@@ -35,6 +35,7 @@ struct admin_workers {
     unsigned workers;
     bool draining;
     struct proxy_overload overload; /* of each worker */
+    struct tls_counts tls;
 };
 
 /* Of all webhooks since the start. */
@@ -48,6 +49,7 @@ struct admin_sources {
     struct registry *registry;
     struct discovery *discovery;
     struct builder *builder;
+    const struct proxy *proxy; /* its listeners; NULL = there are none */
     /* The newest one, borrowed until the next loop turn; NULL before the first. */
     struct snapshot *(*snapshot)(void *arg);
     struct config *(*config)(void *arg);

@@ -6,18 +6,20 @@
 #include "proxy/access_log.h"
 #include "proxy/listener.h"
 #include "proxy/listener_settings.h"
+#include "proxy/listener_watch.h"
 #include "proxy/proxy_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_LISTENERS = 32 };
+enum { MAX_LISTENERS = 32, LOOK_AT_FILES_MS = 2000 };
 
 struct open_listener {
     char *address; /* owned */
     unsigned id;
     struct listener_settings *settings; /* ref */
+    struct listener_watch watch;
 };
 
 struct proxy {
@@ -29,6 +31,7 @@ struct proxy {
     struct fallback_cache_conf cache_conf;     /* as it is configured */
     struct open_listener listeners[MAX_LISTENERS];
     unsigned nlisteners, next_listener_id;
+    uint64_t files_due_ns; /* when the listeners' files are looked at again */
     bool running;
     _Atomic int connections;
 };
@@ -182,6 +185,7 @@ static void hand_out(struct proxy *p, const struct next_listener *l)
         log_info("proxy", "listening on %s", at->address);
     }
     at->settings = l->settings;
+    at->watch = (struct listener_watch){0};
     post_all(p, at->id, at->settings, l->old ? NULL : l->fds);
 }
 
@@ -223,6 +227,38 @@ int proxy_listen(struct proxy *p, struct config *c, struct err *e)
         if (!next[i].old)
             hand_out(p, &next[i]);
     return 0;
+}
+
+static void look_at(struct proxy *p, struct open_listener *l, uint64_t now_ns)
+{
+    struct listener_settings *next = listener_watch_look(&l->watch, l->settings);
+
+    if (next) {
+        listener_settings_unref(&l->settings);
+        l->settings = next;
+        post_all(p, l->id, next, NULL);
+    }
+    listener_watch_warn(&l->watch, l->settings, now_ns, clock_wall_ms() / 1000);
+}
+
+void proxy_look_at_files(struct proxy *p, uint64_t now_ns)
+{
+    if (now_ns < p->files_due_ns)
+        return;
+    p->files_due_ns = now_ns + LOOK_AT_FILES_MS * NS_PER_MS;
+    for (unsigned i = 0; i < p->nlisteners; i++)
+        if (p->listeners[i].settings->tls)
+            look_at(p, &p->listeners[i], now_ns);
+}
+
+bool proxy_listener(const struct proxy *p, unsigned i, struct proxy_listener *ret)
+{
+    const struct open_listener *l = &p->listeners[i];
+
+    if (i >= p->nlisteners)
+        return false;
+    *ret = (struct proxy_listener){l->address, l->settings->tls, l->watch.problem};
+    return true;
 }
 
 void proxy_publish(struct proxy *p, struct snapshot *s)

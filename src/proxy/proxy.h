@@ -10,6 +10,7 @@
 #include "tls/counters.h"
 
 struct proxy;
+struct tls_server;
 
 enum {
     PROXY_MAX_WORKERS = 64,
@@ -49,6 +50,18 @@ void proxy_drain(struct proxy *p);
 /* Ends the threads; what is still under way is cut off. */
 void proxy_stop(struct proxy *p);
 void proxy_free(struct proxy *p);
+
+/* Reads what has changed of the listeners' files; to be called several times a second. */
+void proxy_look_at_files(struct proxy *p, uint64_t now_ns);
+
+/* One that is open, as people want to know it. Borrowed until the next loop turn. */
+struct proxy_listener {
+    const char *address;
+    const struct tls_server *tls; /* NULL = plain */
+    const char *problem;          /* why changed files are not in force; "" = they are */
+};
+/* False: there are no more than i. */
+bool proxy_listener(const struct proxy *p, unsigned i, struct proxy_listener *ret);
 
 void proxy_reopen_log(struct proxy *p);
 void proxy_counters(const struct proxy *p, struct proxy_counters *ret);
