@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin/attention.h"
+#include "admin/certificates.h"
 #include "admin/series.h"
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -261,5 +262,6 @@ json_t *attention_list(const struct look *l, const struct service_row *rows, siz
     for (size_t i = 0; i < found && i < MOST; i++)
         json_array_append_new(list, item(l, &all[i]));
     free(all);
+    certificates_attention(l, list);
     return list;
 }

@@ -15,7 +15,8 @@ enum attention {
 /* Errors are those of the last half minute, when sources->series is there. */
 enum attention attention_of(const struct look *l, const struct service_row *row);
 
-/* [{"service","level","state","since","until","text"}], at most 20, the worst first. */
+/* [{"service","level","state","since","until","text"}]: at most 20 services, the worst first, then
+ * certificates with `service` null. */
 json_t *attention_list(const struct look *l, const struct service_row *rows, size_t n);
 
 /* The sentence; always ends within ret. */

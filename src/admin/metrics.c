@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin/metrics.h"
+#include "admin/certificates.h"
 #include "admin/service_row.h"
 #include "policy/issuers.h"
 
@@ -494,4 +495,5 @@ void metrics_write(const struct look *l, struct evbuffer *out)
         m->write(&s, m);
     }
     free(rows);
+    certificates_metrics(l, out);
 }

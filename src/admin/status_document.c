@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin/attention.h"
+#include "admin/certificates.h"
 #include "admin/documents.h"
 
 #include <stdlib.h>
@@ -132,7 +133,7 @@ json_t *status_document_of(const struct look *l, const struct service_row *rows,
     json_t *attention = attention_part(l, rows, n);
     json_t *doc =
         json_pack("{s:s,s:o,s:I,s:b,s:o,s:b,s:i,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:I,s:I,s:I,s:o,s:"
-                  "o,s:o,s:o,s:o}",
+                  "o,s:o,s:o,s:o,s:o,s:o}",
                   "version", s->version, "started", json_wall_time(s->started_wall_ms), "uptime_s",
                   (json_int_t)((l->now_ns - s->started_ns) / NS_PER_S), "ready", !unready,
                   "unready_reason", unready ? json_text(unready) : json_null(), "draining",
@@ -144,7 +145,8 @@ json_t *status_document_of(const struct look *l, const struct service_row *rows,
                   "access_log_dropped", (json_int_t)l->workers.access_log_dropped, "listeners",
                   (json_int_t)s->listeners, "listeners_dropped", (json_int_t)s->listeners_dropped,
                   "webhooks", webhooks_part(s), "overload", overload_part(l), "rate_limits",
-                  limits_part(l), "redis", limits_redis_part(l), "issuers", issuers_part(l));
+                  limits_part(l), "redis", limits_redis_part(l), "issuers", issuers_part(l),
+                  "certificates", certificates_part(l), "tls", handshakes_part(l));
 
     json_object_update(doc, attention);
     json_decref(attention);

@@ -60,8 +60,9 @@ static void warn_of(const struct listener_settings *s, const struct tls_certific
     if (left_s < 0)
         log_warn("tls", "listener %s: certificate %s has expired", s->conf->address, c->file);
     else if (left_s < CERTIFICATE_WARN_DAYS * DAY_S)
-        log_warn("tls", "listener %s: certificate %s expires in %d days", s->conf->address, c->file,
-                 (int)(left_s / DAY_S));
+        log_warn("tls", "listener %s: certificate %s expires in %d %s", s->conf->address, c->file,
+                 (int)(left_s / (left_s < 2 * DAY_S ? 3600 : DAY_S)),
+                 left_s < 2 * DAY_S ? "hours" : "days");
 }
 
 void listener_watch_warn(struct listener_watch *w, const struct listener_settings *s,

@@ -16,8 +16,6 @@ struct listener_watch {
     bool told_of_staple;   /* that one in force has expired */
 };
 
-enum { CERTIFICATE_WARN_DAYS = 14 };
-
 /* Settings to take the place of `s`, or NULL: there is nothing new. */
 struct listener_settings *listener_watch_look(struct listener_watch *w,
                                               struct listener_settings *s);

@@ -12,6 +12,8 @@
 #include <openssl/ssl.h>
 #include <stdbool.h>
 
+enum { CERTIFICATE_WARN_DAYS = 14 };
+
 struct tls_certificate {
     char *file, *ocsp_file; /* owned; ocsp_file NULL = none is wanted */
     X509 *cert;

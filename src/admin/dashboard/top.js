@@ -29,6 +29,8 @@ function gatewayTroubles(status) {
   const refused = refusedRoutes(status);
   if (refused) list.push(`This gateway is saturated and refuses routes of ${refused} importance`);
   if (status.reload.last_error) list.push("The last configuration was refused");
+  const certificates = (status.certificates || []).filter((c) => c.problem);
+  if (certificates.length) list.push(`A certificate needs attention: ${certificates[0].names[0] || certificates[0].file}`);
   return list;
 }
 
@@ -98,6 +100,8 @@ export function drawProblems(status) {
   for (const i of status.issuers || [])
     if (i.last_error)
       list.push(`Keys of issuer ${i.name}, ${i.keys ? words.duration(1000 * i.age_s) + " old" : "none"}: ${i.last_error}`);
+  for (const c of status.certificates || [])
+    if (c.problem) list.push(`Certificate ${c.names.join(", ") || c.subject || "without a name"} (${c.file}, ${c.listener}) ${c.problem}`);
   if (status.access_log_dropped) list.push(status.access_log_dropped + " lines of the access log were lost");
   for (const p of status.problems || [])
     list.push(`Left out: ${p.subject}${p.service ? " of " + p.service : ""}: ${p.why}`);
