@@ -69,3 +69,11 @@ struct str challenge_basic(const char *realm, char buf[CHALLENGE_MAX])
     add_parameter(buf, &at, "charset", "UTF-8");
     return (struct str){buf, at};
 }
+
+struct str challenge_key(const char *realm, char buf[CHALLENGE_MAX])
+{
+    size_t at = (size_t)sprintf(buf, "ApiKey ");
+
+    add_parameter(buf, &at, "realm", realm);
+    return (struct str){buf, at};
+}

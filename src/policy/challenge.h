@@ -18,3 +18,5 @@ struct bearer_challenge {
 /* Into buf; never fails, as realm and descriptions are bounded. */
 struct str challenge_bearer(const struct bearer_challenge *c, char buf[CHALLENGE_MAX]);
 struct str challenge_basic(const char *realm, char buf[CHALLENGE_MAX]);
+/* API keys have no registered scheme; `ApiKey` tells a person what is missing. */
+struct str challenge_key(const char *realm, char buf[CHALLENGE_MAX]);

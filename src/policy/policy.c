@@ -134,6 +134,7 @@ static struct finding authenticate(const struct weighing *w, const struct policy
 {
     struct finding wrong = {.verdict = POLICY_ALLOWS};
     enum mechanism_kind kind = MECHANISM_KINDS;
+    bool is_foreign = false; /* `wrong` is no more than that */
 
     for (size_t i = 0; i < p->nmechanisms; i++) {
         const struct mechanism_conf *m = &p->mechanisms[i];
@@ -153,8 +154,10 @@ static struct finding authenticate(const struct weighing *w, const struct policy
             wrong = refuses(POLICY_UNAVAILABLE, p, NULL, a.detail);
         else if (a.outcome == AUTH_REFUSED && wrong.verdict < POLICY_FORBIDS)
             wrong = refuses(POLICY_FORBIDS, p, NULL, a.detail);
-        else if (wrong.verdict == POLICY_ALLOWS)
+        else if (wrong.verdict == POLICY_ALLOWS || is_foreign) {
             wrong = refuses(POLICY_UNAUTHENTICATED, p, NULL, a.detail);
+            is_foreign = a.outcome == AUTH_FOREIGN;
+        }
     }
     wrong.outright = true;
     if (kind == MECHANISM_KINDS && !p->optional)

@@ -23,6 +23,7 @@
 enum auth_outcome {
     AUTH_ABSENT,      /* the request carries nothing for this mechanism */
     AUTH_KNOWN,       /* it is `identity` */
+    AUTH_FOREIGN,     /* what it carries is for another mechanism: wrong, if no other takes it */
     AUTH_WRONG,       /* what it carries is wrong */
     AUTH_REFUSED,     /* the authority knows, and says no */
     AUTH_UNAVAILABLE, /* it cannot be found out at the moment */

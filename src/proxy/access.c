@@ -11,17 +11,8 @@
 
 typedef enum verdict access_check_fn(struct exchange *x);
 
-/* Policies are read from the configuration but not decided yet: whoever names one is refused. */
-static enum verdict check_policy(struct exchange *x)
-{
-    if (!x->match.route->conf->auth)
-        return V_NEXT;
-    x->detail = "the route names a policy, and this gateway cannot decide policies";
-    return exchange_refuse(x, REASON_FORBIDDEN);
-}
-
 static access_check_fn *const checks[] = {access_rules_check, secure_check, access_limits_before,
-                                          check_policy, access_limits_after};
+                                          access_identity_check, access_limits_after};
 
 struct access *access_of(struct exchange *x)
 {
@@ -49,12 +40,16 @@ enum verdict access_run(struct exchange *x)
 void access_end(struct exchange *x)
 {
     access_limits_end(x);
+    if (x->access)
+        access_token_end(&x->access->token);
 }
 
 void access_free(struct exchange *x)
 {
     if (!x->access)
         return;
+    access_token_end(&x->access->token);
+    access_identity_free(&x->access->asked);
     identity_unref(&x->access->identity);
     free(x->access);
     x->access = NULL;
@@ -62,23 +57,25 @@ void access_free(struct exchange *x)
 
 void access_write_request_fields(const struct exchange *x, struct writer *w)
 {
-    (void)x;
-    (void)w;
+    if (x->access->asked)
+        access_identity_write_request_fields(x, w);
 }
 
 bool access_removes_request_field(const struct exchange *x, struct str name)
 {
-    (void)x;
-    (void)name;
-    return false;
+    return guarded_has(&exchange_config(x)->guarded, name) ||
+           (x->access && x->access->asked && access_identity_hides(x, name));
 }
 
 void access_write_response_fields(struct exchange *x, struct writer *w)
 {
     secure_write_response_fields(x, w);
     access_rules_write_response_fields(x, w);
-    if (x->access)
-        limit_fields_write(x, &x->access->limits, w);
+    if (!x->access)
+        return;
+    if (x->access->asked)
+        access_identity_write_challenges(x, w);
+    limit_fields_write(x, &x->access->limits, w);
 }
 
 bool access_replaces_response_field(const struct exchange *x, struct str name)

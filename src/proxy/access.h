@@ -5,7 +5,9 @@
  * The step between route and admit: an ordered list of checks, each in a file of its own. What they
  * find out is in x->access, which a request gets when the first check needs it; a route that asks
  * for nothing costs some comparisons. */
+#include "proxy/access_identity.h"
 #include "proxy/access_limits.h"
+#include "proxy/access_token.h"
 #include "proxy/exchange.h"
 
 struct identity;
@@ -15,7 +17,9 @@ struct writer;
 struct access {
     unsigned at;    /* the check that goes on after a wait */
     bool timed_out; /* the wait that exchange_wait() bounded took too long; the check clears it */
-    struct identity *identity; /* who asks; ref, NULL = nobody has said */
+    struct identity *identity;     /* who asks; ref, NULL = nobody has said */
+    struct access_identity *asked; /* owned; NULL = the route has no policy */
+    struct access_token token;
     struct access_limits limits;
 };
 
