@@ -3,6 +3,7 @@
 #include "policy/challenge.h"
 #include "policy/claim_text.h"
 #include "proxy/access.h"
+#include "proxy/access_certificate.h"
 #include "proxy/access_token.h"
 #include "proxy/head.h"
 
@@ -36,6 +37,7 @@ static struct auth_answer by_token(struct exchange *x, const struct mechanism_co
 
 static access_auth_fn *const kinds[MECHANISM_KINDS] = {
     [MECHANISM_ISSUER] = by_token,
+    [MECHANISM_CERTIFICATE] = access_certificate,
 };
 
 void access_identity_keep(struct exchange *x, struct identity *i)
