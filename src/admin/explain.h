@@ -55,6 +55,10 @@ json_t *explain_target(const struct explained *x, size_t target, bool chosen,
                        struct explain_outcome *ret);
 /* What is in force for the request at this service: times, retries, fallbacks ... */
 json_t *explain_policy(const struct explained *x, const struct service_view *v);
+/* The policy of the route, with all that it is made of; null when there is none. */
+json_t *explain_auth(const struct explained *x);
+/* True when the route names one that does not exist. */
+bool explain_auth_outcome(const struct explained *x, struct explain_outcome *ret);
 /* The kind of the first fallback for a refusal; NULL = there is none. */
 const char *explain_fallback(const struct explained *x, const struct service_view *v,
                              enum reason why);

@@ -128,6 +128,7 @@ static struct explain_outcome route_outcome(const struct explained *x)
 {
     const struct route *r = x->match.route;
     const struct snapshot *s = x->look->snapshot;
+    struct explain_outcome denied;
 
     if ((s && kept_out(x, &s->config->addresses)) || (r && kept_out(x, &r->conf->edge.addresses)))
         return (struct explain_outcome){
@@ -140,12 +141,8 @@ static struct explain_outcome route_outcome(const struct explained *x)
                                         .reason = s && s->complete ? REASON_NO_ROUTE
                                                                    : REASON_CATALOG_UNKNOWN,
                                         .certain = true};
-    if (r->conf->auth)
-        return (struct explain_outcome){
-            .kind = "refuse",
-            .reason = REASON_FORBIDDEN,
-            .certain = true,
-            .detail = "the route names a policy, and this gateway cannot decide policies"};
+    if (explain_auth_outcome(x, &denied))
+        return denied;
     if (r->conf->redirect_status)
         return (struct explain_outcome){.kind = "redirect", .certain = true};
     return (struct explain_outcome){.kind = "forward", .certain = true};
@@ -176,13 +173,14 @@ static json_t *make_document(struct explained *x)
         route_find(x->look->snapshot->routes, &x->req, &x->match);
     outcome = route_outcome(x);
     targets = targets_part(x, &outcome);
-    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "request", request_part(x),
-                     "matched", x->match.route ? route_summary(x->match.route) : json_null(),
-                     "allow", x->match.route ? json_null() : json_text(x->match.allow), "others",
+    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "request",
+                     request_part(x), "matched",
+                     x->match.route ? route_summary(x->match.route) : json_null(), "allow",
+                     x->match.route ? json_null() : json_text(x->match.allow), "others",
                      losers_part(x), "host", slice(x->req.host), "path", slice(x->req.path),
                      "forwarded_path", forwarded_path(x), "location", location(x), "auth",
-                     x->match.route ? json_text(x->match.route->conf->auth) : json_null(),
-                     "services", targets, "outcome", outcome_part(x, &outcome));
+                     x->match.route ? json_text(x->match.route->conf->auth) : json_null(), "policy",
+                     explain_auth(x), "services", targets, "outcome", outcome_part(x, &outcome));
 }
 
 json_t *explain_document(const struct look *l, const struct explain_query *q, struct err *e)

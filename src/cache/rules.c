@@ -152,7 +152,7 @@ const char *rules_refuse(const struct request *r, const struct response *a)
         return "private";
     if (said.no_cache)
         return "no-cache: it may not be used without asking the service";
-    if (personal && !said.is_public && said.s_maxage < 0)
+    if (personal && !rules_are_for_all(a))
         return "the request had credentials (section 3.5)";
     if (rules_header(a->headers, a->nheaders, STR("set-cookie")))
         return "Set-Cookie";
@@ -161,6 +161,13 @@ const char *rules_refuse(const struct request *r, const struct response *a)
     if (rules_header(a->headers, a->nheaders, STR("frontdesk-fallback")))
         return "it is a stand-in itself";
     return varies_by_all(a) ? "Vary: *" : NULL;
+}
+
+bool rules_are_for_all(const struct response *a)
+{
+    struct cache_control said = cache_control_of(a->headers, a->nheaders);
+
+    return said.is_public || said.s_maxage >= 0;
 }
 
 int64_t rules_date(struct str text)

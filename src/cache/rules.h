@@ -16,6 +16,8 @@ struct cache_control cache_control_of(const struct header *headers, unsigned n);
 /* NULL when the answer to this request may be stored; else why not, for people. Its body must still
  * arrive as a whole. */
 const char *rules_refuse(const struct request *r, const struct response *a);
+/* May it be shown to others than the one whose request was authenticated (RFC 9111 section 3.5)? */
+bool rules_are_for_all(const struct response *a);
 
 struct freshness {
     int64_t age_s;            /* when it arrived (section 4.2.3: corrected_initial_age) */

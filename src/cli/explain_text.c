@@ -355,6 +355,48 @@ static void put_services(FILE *out, const struct term *t, const json_t *doc)
         put_service(out, t, doc, s);
 }
 
+static void put_words(FILE *out, const char *label, const json_t *list)
+{
+    json_t *word;
+    size_t i;
+
+    json_array_foreach(list, i, word)
+        fprintf(out, "%s%s", i ? " " : label, json_string_value(word));
+}
+
+/* "customer: issuer shop or api_keys partners; scopes: orders:read", then what it is made of. */
+static void put_auth(FILE *out, const struct term *t, const char *label, const json_t *p)
+{
+    static const char *const of[] = {"any", "all", "not"};
+    char *text = NULL;
+    size_t n, i;
+    FILE *words = open_memstream(&text, &n);
+    json_t *m;
+
+    if (!words)
+        return;
+    fputs(doc_text(p, "name"), words);
+    json_array_foreach(get(p, "authenticate"), i, m)
+        fprintf(words, "%s%s %s", i ? " or " : ": ", doc_text(m, "kind"), doc_text(m, "name"));
+    put_words(words, "; scopes: ", get(p, "scopes"));
+    put_words(words, "; any scope of: ", get(p, "any_scope"));
+    put_words(words, "; roles: ", get(p, "roles"));
+    put_words(words, "; any role of: ", get(p, "any_role"));
+    put_words(words, "; methods: ", get(p, "methods"));
+    put_words(words, "; claims: ", get(p, "claims"));
+    for (i = 0; i < ARRAY_LEN(of); i++)
+        if (has(p, of[i]))
+            fprintf(words, ": %s of these", of[i]);
+    fclose(words);
+    line(out, t, label, "%s", text);
+    free(text);
+    for (i = 0; i < ARRAY_LEN(of); i++) {
+        size_t at;
+
+        json_array_foreach(get(p, of[i]), at, m) put_auth(out, t, "  of it", m);
+    }
+}
+
 static void put_outcome(FILE *out, const struct term *t, const json_t *doc)
 {
     const json_t *o = get(doc, "outcome");
@@ -370,7 +412,8 @@ static void put_outcome(FILE *out, const struct term *t, const json_t *doc)
              has(o, "fallback") ? "; fallback: " : "",
              has(o, "fallback") ? doc_text(o, "fallback") : "");
     else
-        line(out, t, "outcome", "%s to %s, instance %s%s",
+        line(out, t, "outcome", "%s%s to %s, instance %s%s",
+             has(doc, "policy") ? "if the policy allows it, " : "",
              is(o, "kind", "wait") ? "waits for its turn, then goes" : "goes",
              doc_text(o, "service"), doc_text(o, "instance"), by_chance);
 }
@@ -379,6 +422,8 @@ void explain_text(FILE *out, const struct term *t, const json_t *doc)
 {
     put_request(out, t, doc);
     put_routes(out, t, doc);
+    if (has(doc, "policy"))
+        put_auth(out, t, "policy", get(doc, "policy"));
     put_services(out, t, doc);
     put_outcome(out, t, doc);
 }

@@ -380,9 +380,6 @@ int policies_read(struct reader *r, const struct node *n, void *at)
             return -1;
     }
     qsort(c->policies, c->npolicies, sizeof *c->policies, by_name);
-    if (c->npolicies > 0)
-        log_warn("config", "policies are read but not decided by this version yet: a route that "
-                           "names one refuses every request (403)");
     return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "proxy/capture.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "proxy/access.h"
 #include "proxy/proxy_internal.h"
 
 static uint64_t hash_conditions(const struct match_conf *m, size_t n, uint64_t h)
@@ -67,6 +68,26 @@ static bool makes_outdated(const struct exchange *x, unsigned status)
     return status >= 200 && status < 400;
 }
 
+/* Would the answer be another one for somebody else? The service has been told who asks, in fields
+ * that are not in the request which a stored answer is looked up by. */
+static bool is_personal(const struct exchange *x, const struct response *a)
+{
+    const struct guarded_fields *guarded = &exchange_config(x)->guarded;
+
+    if (!x->access || !x->access->identity)
+        return false;
+    for (unsigned i = 0; i < a->nheaders; i++) {
+        struct str list = a->headers[i].value, name;
+
+        if (!str_ieq(a->headers[i].name, STR("Vary")))
+            continue;
+        while (str_next(&list, ',', &name))
+            if (guarded_has(guarded, name))
+                return true;
+    }
+    return !rules_are_for_all(a);
+}
+
 void capture_begin(struct exchange *x)
 {
     struct cache *cache = proxy_cache(x->w->proxy);
@@ -81,7 +102,8 @@ void capture_begin(struct exchange *x)
     if (makes_outdated(x, a->resp.status))
         cache_remove(cache, &key);
     /* A body that ends with the connection may be cut short without anybody knowing. */
-    if (a->resp.framing == FRAMING_CLOSE || rules_refuse(&x->req, &a->resp))
+    if (a->resp.framing == FRAMING_CLOSE || rules_refuse(&x->req, &a->resp) ||
+        is_personal(x, &a->resp))
         return;
     fresh = rules_freshness(&a->resp, clock_wall_ms() / 1000,
                             (int64_t)((x->w->now_ns - a->begin_ns) / NS_PER_S));

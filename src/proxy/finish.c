@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/finish.h"
 #include "base/clock.h"
+#include "proxy/access.h"
 #include "proxy/fallback.h"
 #include "proxy/forwarded.h"
 
@@ -117,6 +118,19 @@ static enum reason reason_of(const struct exchange *x)
     return x->fail == REASON_NONE && x->fallback ? x->fallback->reason : x->fail;
 }
 
+/* Who asked, refused or not: subject, and kind and source of the credential. */
+static void log_identity(const struct exchange *x, struct access_log_buffer *b)
+{
+    const struct identity *who = x->access ? x->access->identity : NULL;
+    char auth[160];
+
+    if (!who)
+        return;
+    snprintf(auth, sizeof auth, "%s:%s", identity_kind_name(who->kind), who->source);
+    log_line_str(b, "subject", str_of(who->subject));
+    log_line_str(b, "auth", str_of(auth));
+}
+
 static void log_request(struct exchange *x, uint64_t took_ns)
 {
     struct access_log_buffer *b = x->w->log;
@@ -138,6 +152,7 @@ static void log_request(struct exchange *x, uint64_t took_ns)
         log_line_num(b, "grpc_status", x->grpc.status);
     if (x->match.route)
         log_line_str(b, "route", str_of(x->match.route->conf->name));
+    log_identity(x, b);
     log_upstream(x, b);
     log_line_ms(b, "duration_ms", took_ns);
     log_line_num(b, "bytes_in", (int64_t)(x->attempt->upload.payload_bytes + x->body.n));

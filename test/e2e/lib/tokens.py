@@ -59,7 +59,7 @@ class SigningKey:
         self.dir = tempfile.mkdtemp(prefix="frontdesk-keys-")
         self.file = os.path.join(self.dir, "key")
         if alg.startswith("HS"):
-            self.secret = secrets.token_bytes(48)
+            self.secret = secrets.token_hex(32).encode()
             with open(self.file, "wb") as file:
                 file.write(self.secret)
         else:
