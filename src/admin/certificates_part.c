@@ -10,8 +10,9 @@
 enum { MOST = 64, MOST_NAMES = 16, MOST_TO_ATTEND = 5, DAY_S = 24 * 3600, TEXT_MAX = 1024 };
 
 struct shown {
-    struct proxy_listener listener;
+    const char *listener;
     const struct tls_certificate *c;
+    const char *refused; /* why its changed files are not in force; NULL = they are */
 };
 
 static int first_end_first(const void *a, const void *b)
@@ -23,29 +24,43 @@ static int first_end_first(const void *a, const void *b)
     return strcmp(x->c->file, y->c->file);
 }
 
+/* Which of them the problem of a listener is about: the one whose file it names, else the first. */
+static size_t whose(const char *problem, struct tls_certificate *const *all, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strstr(problem, all[i]->file) || strstr(problem, all[i]->key_file))
+            return i;
+    return 0;
+}
+
+static size_t add_listener(struct shown *to, const struct proxy_listener *l)
+{
+    size_t n;
+    struct tls_certificate *const *all = tls_server_certificates(l->tls, &n);
+
+    for (size_t i = 0; to && i < n; i++)
+        to[i] = (struct shown){.listener = l->address, .c = all[i]};
+    if (to && l->problem[0])
+        to[whose(l->problem, all, n)].refused = l->problem;
+    return n;
+}
+
 /* All of them, sorted. Free with free(). */
 static struct shown *collect(const struct look *l, size_t *ret_n)
 {
     const struct proxy *p = l->sources->proxy;
+    struct proxy_listener one;
     struct shown *all;
-    struct proxy_listener listener;
-    size_t total = 0, n;
+    size_t n = 0;
 
-    for (unsigned i = 0; p && proxy_listener(p, i, &listener); i++)
-        if (listener.tls) {
-            (void)tls_server_certificates(listener.tls, &n);
-            total += n;
-        }
-    all = alloc_or_abort(total * sizeof *all);
-    *ret_n = 0;
-    for (unsigned i = 0; p && proxy_listener(p, i, &listener); i++) {
-        struct tls_certificate *const *some =
-            listener.tls ? tls_server_certificates(listener.tls, &n) : NULL;
-
-        for (size_t k = 0; some && k < n; k++)
-            all[(*ret_n)++] = (struct shown){listener, some[k]};
-    }
-    qsort(all, *ret_n, sizeof *all, first_end_first);
+    for (unsigned i = 0; p && proxy_listener(p, i, &one); i++)
+        n += one.tls ? add_listener(NULL, &one) : 0;
+    all = alloc_or_abort(n * sizeof *all);
+    n = 0;
+    for (unsigned i = 0; p && proxy_listener(p, i, &one); i++)
+        n += one.tls ? add_listener(all + n, &one) : 0;
+    qsort(all, n, sizeof *all, first_end_first);
+    *ret_n = n;
     return all;
 }
 
@@ -59,15 +74,15 @@ static enum attention problem_of(const struct look *l, const struct shown *s, ch
         snprintf(ret, cap, "has expired");
         return ATTENTION_LIMITED;
     }
-    if (left_s < CERTIFICATE_WARN_DAYS * DAY_S)
-        snprintf(ret, cap, "expires in %d %s", (int)(left_s / (left_s < 2 * DAY_S ? 3600 : DAY_S)),
-                 left_s < 2 * DAY_S ? "hours" : "days");
-    else if (s->listener.problem[0] && strstr(s->listener.problem, c->file))
-        snprintf(ret, cap, "has changed and cannot be used: %s", s->listener.problem);
+    if (s->refused)
+        snprintf(ret, cap, "has changed and cannot be used: %s", s->refused);
     else if (c->ocsp_problem)
         snprintf(ret, cap, "ocsp: %s", c->ocsp_problem);
     else if (c->staple && !ocsp_staple_is_fresh(c->staple, now_s))
         snprintf(ret, cap, "ocsp: %s has expired", c->ocsp_file);
+    else if (left_s < CERTIFICATE_WARN_DAYS * DAY_S)
+        snprintf(ret, cap, "expires in %d %s", (int)(left_s / (left_s < 2 * DAY_S ? 3600 : DAY_S)),
+                 left_s < 2 * DAY_S ? "hours" : "days");
     else
         return ATTENTION_NONE;
     return ATTENTION_SUSPECT;
@@ -101,10 +116,10 @@ static json_t *row_of(const struct look *l, const struct shown *s)
     bool bad = problem_of(l, s, problem, sizeof problem) != ATTENTION_NONE;
 
     return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:s,s:s,s:o,s:o,s:I,s:o,s:o}", "listener",
-                     json_text(s->listener.address), "file", json_text(c->file), "names",
-                     names_of(c), "subject", json_text(c->subject), "issuer", json_text(c->issuer),
-                     "serial", json_text(c->serial), "fingerprint", c->fingerprint, "key",
-                     c->key_type, "not_before", json_wall_time(c->not_before_s * 1000), "not_after",
+                     json_text(s->listener), "file", json_text(c->file), "names", names_of(c),
+                     "subject", json_text(c->subject), "issuer", json_text(c->issuer), "serial",
+                     json_text(c->serial), "fingerprint", c->fingerprint, "key", c->key_type,
+                     "not_before", json_wall_time(c->not_before_s * 1000), "not_after",
                      json_wall_time(c->not_after_s * 1000), "expires_in_s",
                      (json_int_t)(c->not_after_s - l->wall_ms / 1000), "ocsp", ocsp_of(l, c),
                      "problem", bad ? json_text(problem) : json_null());
@@ -133,8 +148,8 @@ void certificates_attention(const struct look *l, json_t *list)
 
         if (level == ATTENTION_NONE)
             continue;
-        snprintf(text, sizeof text, "Certificate %s (%s) %s.", all[i].c->file,
-                 all[i].listener.address, problem);
+        snprintf(text, sizeof text, "Certificate %s (%s) %s.", all[i].c->file, all[i].listener,
+                 problem);
         json_array_append_new(list, json_pack("{s:n,s:i,s:s,s:n,s:o,s:o}", "service", "level",
                                               (int)level, "state", "certificate", "since", "until",
                                               json_wall_time(all[i].c->not_after_s * 1000), "text",

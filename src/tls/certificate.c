@@ -164,6 +164,7 @@ struct tls_certificate *tls_certificate_read(const struct tls_certificate_conf *
 
     pthread_once(&once, make_index);
     c->file = copy(conf->cert);
+    c->key_file = copy(conf->key);
     c->ocsp_file = copy(conf->ocsp);
     c->chain = x509_read_file(conf->cert, e);
     c->cert = c->chain ? sk_X509_shift(c->chain) : NULL;
@@ -191,6 +192,7 @@ void tls_certificate_free(struct tls_certificate **cp)
         free(c->names[i]);
     free(c->names);
     free(c->file);
+    free(c->key_file);
     free(c->ocsp_file);
     free(c->subject);
     free(c->issuer);

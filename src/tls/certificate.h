@@ -15,7 +15,7 @@
 enum { CERTIFICATE_WARN_DAYS = 14 };
 
 struct tls_certificate {
-    char *file, *ocsp_file; /* owned; ocsp_file NULL = none is wanted */
+    char *file, *key_file, *ocsp_file; /* owned; ocsp_file NULL = none is wanted */
     X509 *cert;
     STACK_OF(X509) * chain; /* behind it in its file */
     EVP_PKEY *key;
