@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What somebody who is known may do: scopes, roles, claims, methods, policies made of policies, and what
 the services are told about who asks."""
-from lib import reply, request
+from lib import reply, request, run_command
 from test_jwt import Door
 
 
-class Rules(Door):
+class Front(Door):
     """One gateway with a route for each policy: /NAME."""
 
     POLICIES = {
@@ -42,6 +42,8 @@ class Rules(Door):
     def status(self, path, method="GET", **claims):
         return self.ask(self.signing.token(claims), path, method).status
 
+
+class Rules(Front):
     def test_each_rule(self):
         rows = (
             ("/known/1", {}, 200),
@@ -110,7 +112,7 @@ class Rules(Door):
         self.assertEqual(self.web.count, 0)
 
 
-class Told(Rules):
+class Told(Front):
     def told(self, headers=None, **claims):
         answer = self.ask(self.signing.token(claims), "/told", headers=headers)
         self.assertEqual(answer.status, 200)
@@ -212,6 +214,22 @@ class Edges(Door):
         self.assertEqual((line["subject"], line["auth"]), ("ada", "jwt:shop"))
         line = self.front.wait_logged(status=401)
         self.assertEqual((line.get("subject"), line["reason"]), (None, "unauthenticated"))
+
+
+class Explained(Front):
+    def test_the_policy_is_named_with_all_that_it_is_made_of(self):
+        doc = self.front.admin_json("/v1/explain?url=/and/1")
+        self.assertEqual((doc["auth"], doc["policy"]["name"], doc["outcome"]["kind"]), ("and", "and", "forward"))
+        reads, acme = doc["policy"]["all"]
+        self.assertEqual(reads["scopes"], ["orders:read", "profile"])
+        self.assertEqual(reads["authenticate"], [{"kind": "issuer", "name": "shop"}])
+        self.assertEqual(acme["claims"], ["tenant.name"])
+        self.assertIsNone(self.front.admin_json("/v1/explain?url=/open")["policy"])
+        missing = self.front.admin_json("/v1/explain?url=/missing")
+        self.assertEqual((missing["policy"], missing["outcome"]["reason"]), (None, "forbidden"))
+        _, text, _ = run_command("explain", "GET", "/and/1", "-a", "127.0.0.1:%d" % self.front.admin_port)
+        self.assertIn("reads: issuer shop; scopes: orders:read profile", text)
+        self.assertIn("if the policy allows it", text)
 
 
 class Limits(Door):

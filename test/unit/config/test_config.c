@@ -271,9 +271,13 @@ static void the_commented_examples_load(void **state)
     put_uncommented(f, "c.yaml", "conf.d/50-rate-limits.yaml", "# rate_limits:", "rate_limits:\n");
     put_uncommented(f, "d.yaml", "conf.d/40-edge.yaml",
                     "# deny_from:", "deny_from: [192.0.2.66, \"2001:db8:bad::/48\"]\n");
+    put_uncommented(f, "e.yaml", "conf.d/60-access.yaml", "# issuers:", "issuers:\n");
     c = config_load(f->path, &e);
     if (!c)
         fail_msg("%s", e.text);
+    assert_int_equal(c->nissuers, 1);
+    assert_int_equal(c->npolicies, 4);
+    assert_true(guarded_has(&c->guarded, STR("x_user")));
     assert_int_equal(c->addresses.deny.n, 2);
     assert_int_equal(c->ncors, 2);
     assert_non_null(c->security_headers);
@@ -284,7 +288,7 @@ static void the_commented_examples_load(void **state)
     assert_int_equal(c->nservices, 5);
     assert_true(config_service(c, "search")->adaptive.enabled);
     assert_int_equal(config_service(c, "products")->fallback->n, 2);
-    assert_int_equal(c->nroutes, 8);
+    assert_int_equal(c->nroutes, 10);
     config_unref(&c);
 }
 
