@@ -8,13 +8,9 @@
 #include <openssl/rand.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct ticket_key {
-    unsigned char name[16], cipher[32], mac[32];
-    uint64_t made_ns; /* 0 = there is none */
-};
 
 struct ticket_keys {
     _Atomic int refs;
@@ -62,36 +58,58 @@ void ticket_keys_set_rotation(struct ticket_keys *k, uint64_t rotation_ms)
 
 static int make(struct ticket_key *key, uint64_t now_ns)
 {
-    key->made_ns = now_ns;
-    return RAND_bytes(key->name, sizeof key->name) == 1 &&
-                   RAND_priv_bytes(key->cipher, sizeof key->cipher) == 1 &&
-                   RAND_priv_bytes(key->mac, sizeof key->mac) == 1
-               ? 0
-               : -1;
+    if (RAND_bytes(key->name, sizeof key->name) == 1 &&
+        RAND_priv_bytes(key->cipher, sizeof key->cipher) == 1 &&
+        RAND_priv_bytes(key->mac, sizeof key->mac) == 1) {
+        key->made_ns = now_ns;
+        return 0;
+    }
+    OPENSSL_cleanse(key, sizeof *key);
+    return -1;
 }
 
-/* A key that is older than twice its time opens nothing any more. Under the lock. */
+/* Is it younger than so many rotations? */
+static bool is_good(const struct ticket_keys *k, const struct ticket_key *key, unsigned rotations,
+                    uint64_t now_ns)
+{
+    return key->made_ns && now_ns - key->made_ns < rotations * k->rotation_ns;
+}
+
+/* Under the lock. */
 static int rotate(struct ticket_keys *k, uint64_t now_ns)
 {
-    struct ticket_key *newest = &k->keys[0];
-
-    if (newest->made_ns && now_ns - newest->made_ns < k->rotation_ns)
+    if (is_good(k, &k->keys[0], 1, now_ns))
         return 0;
-    k->keys[1] = *newest;
-    if (k->keys[1].made_ns && now_ns - k->keys[1].made_ns >= 2 * k->rotation_ns)
-        memset(&k->keys[1], 0, sizeof k->keys[1]);
-    return make(newest, now_ns);
+    k->keys[1] = k->keys[0];
+    return make(&k->keys[0], now_ns);
 }
 
-static int find(struct ticket_keys *k, const unsigned char *name, struct ticket_key *ret)
+int ticket_keys_newest(struct ticket_keys *k, uint64_t now_ns, struct ticket_key *ret)
 {
-    for (size_t i = 0; i < ARRAY_LEN(k->keys); i++) {
-        if (!k->keys[i].made_ns || memcmp(k->keys[i].name, name, sizeof k->keys[i].name) != 0)
-            continue;
-        *ret = k->keys[i];
-        return (int)i;
-    }
-    return -1;
+    int r;
+
+    pthread_mutex_lock(&k->lock);
+    r = rotate(k, now_ns);
+    *ret = k->keys[0];
+    pthread_mutex_unlock(&k->lock);
+    return r;
+}
+
+int ticket_keys_find(struct ticket_keys *k, const unsigned char name[16], uint64_t now_ns,
+                     struct ticket_key *ret)
+{
+    int found = -1;
+
+    pthread_mutex_lock(&k->lock);
+    if (rotate(k, now_ns) == 0)
+        for (int i = 0; i < (int)ARRAY_LEN(k->keys) && found < 0; i++)
+            if (is_good(k, &k->keys[i], 2, now_ns) &&
+                memcmp(k->keys[i].name, name, sizeof k->keys[i].name) == 0)
+                found = i;
+    if (found >= 0)
+        *ret = k->keys[found];
+    pthread_mutex_unlock(&k->lock);
+    return found;
 }
 
 static int set_mac(EVP_MAC_CTX *mac, const struct ticket_key *key)
@@ -112,38 +130,44 @@ static void make_index(void)
     keys_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
 }
 
+static int protect(struct ticket_keys *k, unsigned char *name, unsigned char *iv,
+                   EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
+{
+    const EVP_CIPHER *aes = EVP_aes_256_cbc();
+    struct ticket_key key;
+    int ok;
+
+    if (ticket_keys_newest(k, clock_now_ns(), &key) < 0)
+        return -1;
+    memcpy(name, key.name, sizeof key.name);
+    ok = RAND_bytes(iv, EVP_CIPHER_get_iv_length(aes)) == 1 &&
+         EVP_EncryptInit_ex(cipher, aes, NULL, key.cipher, iv) == 1 && set_mac(mac, &key) == 1;
+    OPENSSL_cleanse(&key, sizeof key);
+    return ok ? 1 : -1;
+}
+
+static int open_ticket(struct ticket_keys *k, const unsigned char *name, const unsigned char *iv,
+                       EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
+{
+    struct ticket_key key;
+    int at = ticket_keys_find(k, name, clock_now_ns(), &key), ok;
+
+    if (at < 0)
+        return 0;
+    ok = set_mac(mac, &key) == 1 &&
+         EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, key.cipher, iv) == 1;
+    OPENSSL_cleanse(&key, sizeof key);
+    return !ok ? -1 : at > 0 ? 2 : 1;
+}
+
 /* As SSL_CTX_set_tlsext_ticket_key_evp_cb(3) has it: 1 = go on, 2 = and give a new ticket, 0 = not
  * ours, -1 = failed. */
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                      EVP_MAC_CTX *mac, int encrypting)
 {
     struct ticket_keys *k = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), keys_index);
-    const EVP_CIPHER *aes = EVP_aes_256_cbc();
-    struct ticket_key key;
-    int at = 0, r, ok;
 
-    pthread_mutex_lock(&k->lock);
-    r = rotate(k, clock_now_ns());
-    if (encrypting)
-        key = k->keys[0];
-    else
-        at = find(k, name, &key);
-    pthread_mutex_unlock(&k->lock);
-    if (r < 0)
-        return -1;
-    if (at < 0)
-        return 0;
-    if (encrypting) {
-        memcpy(name, key.name, sizeof key.name);
-        ok = RAND_bytes(iv, EVP_CIPHER_get_iv_length(aes)) == 1 &&
-             EVP_EncryptInit_ex(cipher, aes, NULL, key.cipher, iv) == 1 && set_mac(mac, &key) == 1;
-    } else {
-        ok = set_mac(mac, &key) == 1 && EVP_DecryptInit_ex(cipher, aes, NULL, key.cipher, iv) == 1;
-    }
-    OPENSSL_cleanse(&key, sizeof key);
-    if (!ok)
-        return -1;
-    return at > 0 ? 2 : 1;
+    return encrypting ? protect(k, name, iv, cipher, mac) : open_ticket(k, name, iv, cipher, mac);
 }
 
 int ticket_keys_attach(struct ticket_keys *k, SSL_CTX *ctx)
