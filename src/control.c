@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "control_credentials.h"
 #include "control_discovery.h"
 #include "control_fleet.h"
 #include "control_issuers.h"
@@ -42,6 +43,7 @@ struct control {
     struct fleet *left_fleet; /* of the configuration before; it is leaving */
     struct webhooks *webhooks;
     struct control_issuers *issuers;
+    struct control_credentials *credentials;
     struct admin *admin;
     struct admin_sources sources;
     struct snapshot *snapshot; /* ref: the newest */
@@ -73,6 +75,11 @@ static void publish(struct control *c)
     c->snapshot = s;
     if (c->proxy)
         proxy_publish(c->proxy, s);
+}
+
+static void on_credentials_changed(void *arg)
+{
+    publish(arg);
 }
 
 /* Listeners open when the catalog was heard once, so that a gateway that starts beside others does
@@ -301,6 +308,7 @@ static int apply(struct control *c, struct config *next, struct err *e)
     struct fleet *fleet = NULL;
     struct admin *admin = NULL;
     struct issuer_set *issuers = NULL;
+    struct credentials *credentials = NULL;
     bool same_fleet = control_fleet_same(c->config, next);
 
     if (service_tls_check(c->registry, next, e) < 0)
@@ -318,8 +326,10 @@ static int apply(struct control *c, struct config *next, struct err *e)
         fleet = make_fleet(c, next, e);
     if ((!same_fleet && next->fleet.enabled && !fleet) || prepare_admin(c, next, &admin, e) < 0 ||
         !(issuers = control_issuers_prepare(c->issuers, next, e)) ||
+        !(credentials = control_credentials_prepare(c->credentials, next, e)) ||
         (c->listening && proxy_listen(c->proxy, next, e) < 0)) {
         issuer_set_unref(&issuers);
+        credentials_free(&credentials);
         admin_free(admin);
         fleet_free(fleet);
         discovery_free(coming);
@@ -330,6 +340,7 @@ static int apply(struct control *c, struct config *next, struct err *e)
         use_fleet(c, fleet);
     webhooks_configure(c->webhooks, next);
     control_issuers_use(c->issuers, issuers);
+    control_credentials_use(c->credentials, credentials, next);
     config_unref(&c->config);
     c->config = next;
     log_set_level((enum log_level)log_level_parse(next->log_level));
@@ -515,7 +526,9 @@ static int start(struct control *c, struct err *e)
     c->webhooks =
         webhooks_new(c->base, c->config, registry_journal(c->registry), FRONTDESK_VERSION);
     c->issuers = control_issuers_new(c->base, c->builder, c->proxy, c->config, e);
-    if (!c->issuers || watch_journal(c, e) < 0)
+    c->credentials =
+        control_credentials_new(c->base, c->builder, c->config, on_credentials_changed, c, e);
+    if (!c->issuers || !c->credentials || watch_journal(c, e) < 0)
         return -1;
     publish(c);
     use_fleet(c, make_fleet(c, c->config, e));
@@ -551,6 +564,7 @@ static void stop(struct control *c)
     fleet_free(c->left_fleet);
     webhooks_free(c->webhooks);
     control_issuers_free(c->issuers);
+    control_credentials_free(c->credentials);
     discovery_free(c->coming);
     discovery_free(c->discovery);
     snapshot_unref(&c->snapshot);

@@ -13,6 +13,7 @@
 #include "policy/password_file.h"
 
 #include <netinet/in.h>
+#include <stdatomic.h>
 
 enum { PASSWORD_POOL_PENDING = 64, PASSWORD_POOL_PER_CLIENT = 8, PASSWORD_DIGEST = 32 };
 
@@ -52,5 +53,9 @@ bool password_pool_ask(struct password_pool *p, const struct password_question *
                        struct password_wait *w) MUST_CHECK;
 /* Waits no longer; afterwards done() is not called. Any number of times. */
 void password_pool_leave(struct password_pool *p, struct password_wait *w);
+static inline bool password_wait_over(const struct password_wait *w)
+{
+    return atomic_load_explicit(&w->state, memory_order_acquire) == PASSWORD_CHECKED;
+}
 /* Checks that wait or run. */
 unsigned password_pool_pending(struct password_pool *p);

@@ -40,8 +40,10 @@ enum verdict access_run(struct exchange *x)
 void access_end(struct exchange *x)
 {
     access_limits_end(x);
-    if (x->access)
-        access_token_end(&x->access->token);
+    if (!x->access)
+        return;
+    access_token_end(&x->access->token);
+    access_basic_end(&x->access->basic);
 }
 
 void access_free(struct exchange *x)
@@ -49,6 +51,7 @@ void access_free(struct exchange *x)
     if (!x->access)
         return;
     access_token_end(&x->access->token);
+    access_basic_end(&x->access->basic);
     access_identity_free(&x->access->asked);
     identity_unref(&x->access->identity);
     free(x->access);

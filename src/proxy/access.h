@@ -5,6 +5,7 @@
  * The step between route and admit: an ordered list of checks, each in a file of its own. What they
  * find out is in x->access, which a request gets when the first check needs it; a route that asks
  * for nothing costs some comparisons. */
+#include "proxy/access_basic.h"
 #include "proxy/access_identity.h"
 #include "proxy/access_limits.h"
 #include "proxy/access_token.h"
@@ -20,6 +21,7 @@ struct access {
     struct identity *identity;     /* who asks; ref, NULL = nobody has said */
     struct access_identity *asked; /* owned; NULL = the route has no policy */
     struct access_token token;
+    struct access_basic basic;
     struct access_limits limits;
 };
 

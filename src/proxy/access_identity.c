@@ -4,6 +4,7 @@
 #include "policy/claim_text.h"
 #include "proxy/access.h"
 #include "proxy/access_certificate.h"
+#include "proxy/access_key.h"
 #include "proxy/access_token.h"
 #include "proxy/head.h"
 
@@ -37,6 +38,8 @@ static struct auth_answer by_token(struct exchange *x, const struct mechanism_co
 
 static access_auth_fn *const kinds[MECHANISM_KINDS] = {
     [MECHANISM_ISSUER] = by_token,
+    [MECHANISM_API_KEYS] = access_key_check,
+    [MECHANISM_BASIC] = access_basic_check,
     [MECHANISM_CERTIFICATE] = access_certificate,
 };
 

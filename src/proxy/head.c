@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/head.h"
 #include "proxy/access.h"
+#include "proxy/access_key.h"
 #include "proxy/client_cert.h"
 #include "proxy/fallback.h"
 #include "proxy/forwarded.h"
@@ -121,10 +122,8 @@ static int write_target(struct exchange *x, struct writer *w)
             return -1;
         writer_bytes(w, path, n);
     }
-    if (x->req.has_query) {
-        writer_lit(w, "?");
-        writer_str(w, x->req.query);
-    }
+    if (x->req.has_query)
+        access_key_write_query(x, w);
     return 0;
 }
 

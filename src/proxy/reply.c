@@ -60,6 +60,7 @@ static uint64_t retry_after_s(const struct exchange *x)
     case REASON_OVERLOADED:
     case REASON_SHED:
     case REASON_SHUTTING_DOWN:
+    case REASON_AUTH_UNAVAILABLE:
         return 1;
     default:
         return 0;

@@ -2,6 +2,8 @@
 #include "proxy/worker.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "policy/password_cache.h"
+#include "proxy/access_basic.h"
 #include "proxy/access_limits.h"
 #include "proxy/access_token.h"
 #include "proxy/conn.h"
@@ -168,6 +170,8 @@ static void on_wake(evutil_socket_t fd, short events, void *arg)
         queue_resume(w);
     if (commands & WORKER_KEYS)
         access_token_resume(w);
+    if (commands & WORKER_PASSWORDS)
+        access_basic_resume(w);
     if (commands & WORKER_DRAIN)
         drain(w);
     if (commands & WORKER_STOP) {
@@ -237,6 +241,7 @@ struct worker *worker_new(unsigned id, struct proxy *p)
     list_init(&w->listeners);
     list_init(&w->queued);
     list_init(&w->key_waiters);
+    list_init(&w->password_waiters);
     pthread_mutex_init(&w->shared.lock, NULL);
     event_assign(&w->tick, w->base, -1, 0, on_tick, w);
     event_assign(&w->accept_pause, w->base, -1, 0, on_accept_again, w);
@@ -254,6 +259,7 @@ static void close_everything(struct worker *w)
         conn_close(CONTAINER_OF(w->conns.next, struct conn, node));
     limit_redis_free(&w->limit_redis);
     token_cache_free(&w->token_cache);
+    password_cache_free(&w->password_cache);
     pools_free(w);
 }
 

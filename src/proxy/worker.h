@@ -22,6 +22,7 @@ struct exchange;
 struct listener_settings;
 struct limit_redis;
 struct pool;
+struct password_cache;
 struct token_cache;
 
 /* A snapshot in use here. Requests count themselves with a plain integer; the atomic reference is
@@ -54,7 +55,8 @@ enum worker_command {
     WORKER_STOP = 4,
     WORKER_RESUME_QUEUED = 8,
     WORKER_LISTENERS = 16, /* shared.orders holds some */
-    WORKER_KEYS = 32       /* an issuer of tokens has been asked for its keys */
+    WORKER_KEYS = 32,      /* an issuer of tokens has been asked for its keys */
+    WORKER_PASSWORDS = 64  /* passwords have been checked */
 };
 
 struct worker_counters { /* written here, read by the control thread */
@@ -85,6 +87,8 @@ struct worker {
     struct list queued;              /* exchanges that wait for a concurrency limit, oldest first */
     struct list key_waiters;         /* struct access_token, see access_token.h */
     struct token_cache *token_cache; /* owned; NULL = no token was seen yet */
+    struct list password_waiters;    /* struct access_basic, see access_basic.h */
+    struct password_cache *password_cache; /* owned; NULL = no password was right yet */
     struct event accept_pause;
     bool draining, stopping;
     struct overload overload;

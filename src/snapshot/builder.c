@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "policy/credentials.h"
 #include "policy/issuers.h"
 #include "route/tags.h"
 #include "snapshot/service_view.h"
@@ -23,11 +24,12 @@ struct known {
 };
 
 struct builder {
-    struct registry *registry;  /* borrowed */
-    struct known *known;        /* hash by name; owned */
-    struct snapshot *last;      /* ref */
-    struct limits *limits;      /* owned */
-    struct issuer_set *issuers; /* ref; NULL = none were given */
+    struct registry *registry;          /* borrowed */
+    struct known *known;                /* hash by name; owned */
+    struct snapshot *last;              /* ref */
+    struct limits *limits;              /* owned */
+    struct issuer_set *issuers;         /* ref; NULL = none were given */
+    struct credential_set *credentials; /* the same */
     unsigned builds;
     struct arena *problem_arena; /* owned: `problems` */
     struct route_problem *problems;
@@ -68,6 +70,7 @@ void builder_free(struct builder *b)
     snapshot_unref(&b->last);
     limits_free(&b->limits);
     issuer_set_unref(&b->issuers);
+    credential_set_unref(&b->credentials);
     arena_free(b->problem_arena);
     free(b->problems);
     free(b);
@@ -312,6 +315,13 @@ void builder_use_issuers(struct builder *b, struct issuer_set *set)
     b->issuers = set;
 }
 
+void builder_use_credentials(struct builder *b, struct credential_set *set)
+{
+    credential_set_ref(set);
+    credential_set_unref(&b->credentials);
+    b->credentials = set;
+}
+
 struct snapshot *builder_build(struct builder *b, struct config *c, const struct discovery *d,
                                uint64_t now_ns)
 {
@@ -333,6 +343,7 @@ struct snapshot *builder_build(struct builder *b, struct config *c, const struct
     s->routes = routes_changed ? compile_routes(b, c) : route_table_ref(b->last->routes);
     s->limits = config_changed ? apply_limits(b, c, now_ns) : limit_set_ref(b->last->limits);
     s->issuers = b->issuers ? issuer_set_ref(b->issuers) : NULL;
+    s->credentials = b->credentials ? credential_set_ref(b->credentials) : NULL;
     place_services(b, s, d, now_ns);
     snapshot_unref(&b->last);
     b->last = snapshot_ref(s);

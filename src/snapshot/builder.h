@@ -14,6 +14,8 @@ void builder_free(struct builder *b);
 
 /* The issuers of the configurations to come; takes a reference of its own. */
 void builder_use_issuers(struct builder *b, struct issuer_set *set);
+/* The same of the stores of API keys and the files of passwords. */
+void builder_use_credentials(struct builder *b, struct credential_set *set);
 
 /* The next snapshot: the caller's reference. Never NULL; the builder keeps one of its own, so the
  * newest snapshot is never freed while the builder lives. */

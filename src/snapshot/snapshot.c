@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "snapshot/snapshot.h"
+#include "policy/credentials.h"
 #include "policy/issuers.h"
 #include "snapshot/service_view.h"
 
@@ -23,6 +24,7 @@ void snapshot_unref(struct snapshot **sp)
     route_table_unref(&s->routes);
     limit_set_unref(&s->limits);
     issuer_set_unref(&s->issuers);
+    credential_set_unref(&s->credentials);
     config_unref(&s->config);
     free(s->services);
     free(s);

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control_credentials.h"
+#include "base/alloc.h"
+#include "base/log.h"
+#include "control_discovery.h"
+#include "control_kv.h"
+#include "discovery/consul_http.h"
+
+#include <event2/event.h>
+#include <sched.h>
+#include <string.h>
+
+enum { FILE_LOOK_MS = 2000, KV_WAIT_MS = 60000, MOST_THREADS = 4, CPUS_PER_THREAD = 4 };
+
+/* One store in Consul. */
+struct store {
+    struct control_credentials *all; /* borrowed */
+    struct kv_watch *watch;          /* owned; NULL = its keys are in a file */
+};
+
+struct control_credentials {
+    struct event_base *base;    /* borrowed */
+    struct builder *builder;    /* borrowed */
+    struct password_pool *pool; /* owned */
+    struct credentials *now;    /* owned */
+    struct config *config;      /* ref: of `now` */
+    struct consul_http *http;   /* owned; NULL = no store is in Consul */
+    struct store *stores;       /* [config->napi_keys]; owned */
+    struct event *timer;
+    credentials_changed_fn *changed;
+    void *arg;
+};
+
+static void publish(struct control_credentials *c)
+{
+    builder_use_credentials(c->builder, credentials_set(c->now));
+    c->changed(c->arg);
+}
+
+static void on_timer(evutil_socket_t fd, short events, void *arg)
+{
+    struct control_credentials *c = arg;
+
+    (void)fd;
+    (void)events;
+    if (credentials_poll(c->now))
+        publish(c);
+}
+
+static bool on_news(void *arg, enum kv_news news, struct str body, bool complete, const char *error)
+{
+    struct store *s = arg;
+    struct control_credentials *c = s->all;
+    size_t at = (size_t)(s - c->stores);
+    bool held = false;
+
+    switch (news) {
+    case KV_FAILED:
+        credentials_unreachable(c->now, at, error);
+        break;
+    case KV_SAME:
+        credentials_reached(c->now, at);
+        break;
+    case KV_CHANGED:
+        if (credentials_take(c->now, at, body, complete, &held))
+            publish(c);
+        break;
+    }
+    return !held;
+}
+
+static void stop_watching(struct control_credentials *c)
+{
+    for (size_t i = 0; c->stores && i < c->config->napi_keys; i++)
+        kv_watch_free(c->stores[i].watch);
+    free(c->stores);
+    c->stores = NULL;
+    consul_http_free(c->http);
+    c->http = NULL;
+}
+
+static bool has_kv(const struct config *config)
+{
+    for (size_t i = 0; i < config->napi_keys; i++)
+        if (config->api_keys[i].kv)
+            return true;
+    return false;
+}
+
+/* The settings were good enough for discovery, which comes first. */
+static void start_watching(struct control_credentials *c)
+{
+    struct discovery_options o = control_discovery_options(c->config);
+    struct err e;
+
+    c->stores = alloc_or_abort((c->config->napi_keys + 1) * sizeof *c->stores);
+    if (!has_kv(c->config))
+        return;
+    c->http = consul_http_new(c->base, &o, &e);
+    if (!c->http) {
+        log_error("policy", "API keys in Consul cannot be read: %s", e.text);
+        return;
+    }
+    for (size_t i = 0; i < c->config->napi_keys; i++) {
+        struct kv_options kv = {c->config->api_keys[i].kv, c->config->consul.stale, KV_WAIT_MS};
+
+        c->stores[i].all = c;
+        if (kv.prefix)
+            c->stores[i].watch = kv_watch_new(c->base, c->http, &kv, on_news, &c->stores[i]);
+    }
+}
+
+/* A watch asks anew with each configuration; what was known stays until it has heard. */
+void control_credentials_use(struct control_credentials *c, struct credentials *next,
+                             struct config *config)
+{
+    stop_watching(c);
+    credentials_free(&c->now);
+    config_unref(&c->config);
+    c->now = next;
+    c->config = config_ref(config);
+    builder_use_credentials(c->builder, credentials_set(next));
+    start_watching(c);
+}
+
+struct credentials *control_credentials_prepare(const struct control_credentials *c,
+                                                struct config *config, struct err *e)
+{
+    return credentials_new(config, c->now, c->pool, e);
+}
+
+/* Guessing passwords may cost a quarter of the CPUs. */
+static unsigned threads(void)
+{
+    cpu_set_t cpus;
+    unsigned n = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? (unsigned)CPU_COUNT(&cpus) : 1;
+
+    n /= CPUS_PER_THREAD;
+    return n < 1 ? 1 : n > MOST_THREADS ? MOST_THREADS : n;
+}
+
+struct control_credentials *control_credentials_new(struct event_base *base,
+                                                    struct builder *builder, struct config *config,
+                                                    credentials_changed_fn *changed, void *arg,
+                                                    struct err *e)
+{
+    struct control_credentials *c = alloc_or_abort(sizeof *c);
+    struct timeval look = {FILE_LOOK_MS / 1000, FILE_LOOK_MS % 1000 * 1000};
+    struct credentials *first;
+
+    c->base = base;
+    c->builder = builder;
+    c->changed = changed;
+    c->arg = arg;
+    c->pool = password_pool_new(threads());
+    c->timer = event_new(base, -1, EV_PERSIST, on_timer, c);
+    event_add(c->timer, &look);
+    first = control_credentials_prepare(c, config, e);
+    if (first) {
+        control_credentials_use(c, first, config);
+        return c;
+    }
+    control_credentials_free(c);
+    return NULL;
+}
+
+void control_credentials_free(struct control_credentials *c)
+{
+    if (!c)
+        return;
+    stop_watching(c);
+    credentials_free(&c->now);
+    config_unref(&c->config);
+    password_pool_free(&c->pool);
+    event_free(c->timer);
+    free(c);
+}
