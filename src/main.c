@@ -22,12 +22,12 @@ static const char usage[] =
     "                                        take one in hand\n"
     "       frontdesk explain  METHOD URL [-H 'Name: value']... [--client ADDRESS]\n"
     "                                        where would this request go, and why?\n"
+    "       frontdesk api-key  new|hash      make an API key, and the entry that it is known by\n"
     "       frontdesk --version | --help\n"
     "\n"
-    "The last four ask the admin endpoint of a running gateway: -a HOST:PORT (127.0.0.1:9901).\n"
-    "frontdesk COMMAND --help says more. For run, SIGHUP reloads the configuration, SIGTERM "
-    "drains\n"
-    "and ends, SIGUSR1 reopens the access log.\n";
+    "All but run, check and api-key ask the admin endpoint of a running gateway: -a HOST:PORT\n"
+    "(127.0.0.1:9901). frontdesk COMMAND --help says more. For run, SIGHUP reloads the\n"
+    "configuration, SIGTERM drains and ends, SIGUSR1 reopens the access log.\n";
 
 static int check(const char *dir)
 {
@@ -87,6 +87,7 @@ static const struct command {
 } commands[] = {
     {"run", run_command},           {"check", check_command},     {"status", status_command},
     {"breakers", breakers_command}, {"breaker", breaker_command}, {"explain", explain_command},
+    {"api-key", api_key_command},
 };
 
 /* An option with its value may stand before the command: -c DIR, -a ADDRESS. Puts the command

@@ -19,6 +19,8 @@ int status_command(int argc, char **argv);
 int breakers_command(int argc, char **argv);
 int breaker_command(int argc, char **argv);
 int explain_command(int argc, char **argv);
+/* Asks nobody: makes API keys and their entries. */
+int api_key_command(int argc, char **argv);
 
 /* Options that all of them have; a command's own long options begin at OPTION_OWN. */
 enum { OPTION_CA = 256, OPTION_CERT, OPTION_KEY, OPTION_TOKEN_FILE, OPTION_OWN };
