@@ -272,11 +272,13 @@ static void the_commented_examples_load(void **state)
     put_uncommented(f, "d.yaml", "conf.d/40-edge.yaml",
                     "# deny_from:", "deny_from: [192.0.2.66, \"2001:db8:bad::/48\"]\n");
     put_uncommented(f, "e.yaml", "conf.d/60-access.yaml", "# issuers:", "issuers:\n");
+    put_uncommented(f, "f.yaml", "conf.d/05-tls.yaml", "# listeners:", "listeners:\n");
     c = config_load(f->path, &e);
     if (!c)
         fail_msg("%s", e.text);
     assert_int_equal(c->nissuers, 1);
-    assert_int_equal(c->npolicies, 4);
+    assert_int_equal(c->npolicies, 5);
+    assert_int_equal(c->listeners[2].tls.ncertificates, 3);
     assert_true(guarded_has(&c->guarded, STR("x_user")));
     assert_int_equal(c->addresses.deny.n, 2);
     assert_int_equal(c->ncors, 2);
@@ -288,7 +290,7 @@ static void the_commented_examples_load(void **state)
     assert_int_equal(c->nservices, 5);
     assert_true(config_service(c, "search")->adaptive.enabled);
     assert_int_equal(config_service(c, "products")->fallback->n, 2);
-    assert_int_equal(c->nroutes, 10);
+    assert_int_equal(c->nroutes, 11);
     config_unref(&c);
 }
 
