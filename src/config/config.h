@@ -12,6 +12,7 @@
 #include "base/reason.h"
 #include "base/str.h"
 #include "config/edge_conf.h"
+#include "config/http2_conf.h"
 #include "config/issuers_conf.h"
 #include "config/policies_conf.h"
 #include "config/rate_limits_conf.h"
@@ -27,6 +28,7 @@ struct listener_conf {
     uint16_t port;
     struct tls_conf tls;
     struct hsts_conf hsts;
+    struct http2_conf http2;
     unsigned redirect_https; /* port of the TLS listener that requests are sent to; 0 = none */
     struct address_rules addresses;
     const struct proxy_protocol_conf *proxy_protocol; /* NULL = connections begin at once */

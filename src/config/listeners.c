@@ -80,6 +80,17 @@ static const struct field listener_fields[] = {
      .kind = "map, `true` or `false`",
      .shown = "on with `tls`",
      .help = "Answers carry `Strict-Transport-Security`; a service's own is replaced."},
+    {.key = "http2",
+     .type = FIELD_SECTION,
+     .offset = offsetof(struct listener_conf, http2),
+     .section = &http2_section,
+     .read = http2_finish,
+     .read_text = http2_switch_read,
+     .kind = "map, `true` or `false`",
+     .shown = "on with `tls`",
+     .help =
+         "Speaks HTTP/2 too: over TLS with clients that choose it (ALPN), without TLS with those "
+         "that begin with it."},
     {.key = "redirect_https",
      .type = FIELD_CUSTOM,
      .offset = FIELD_AT(listener_conf, redirect_https, unsigned),
@@ -102,6 +113,7 @@ static int listener_read(struct reader *r, const struct node *n, void *at)
         return -1;
     if (!l->address)
         return node_error(n, r->err, "a listener needs an address");
+    http2_default(n, l);
     return listener_tls_check(r, n, l);
 }
 

@@ -12,6 +12,11 @@ extern const struct section hsts_section;                         /* into a stru
 int tls_finish(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 int hsts_finish(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 int hsts_switch_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+extern const struct section http2_section; /* into a struct http2_conf */
+int http2_finish(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+int http2_switch_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+/* Once all keys of the listener n were read. */
+void http2_default(const struct node *n, struct listener_conf *l);
 /* `redirect_https:`; `at` is the port. */
 int redirect_https_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 /* What those keys of a listener say together; n is the listener. */

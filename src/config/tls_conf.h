@@ -27,8 +27,9 @@ struct tls_certificate_conf {
 enum { TLS_MAX_CERTIFICATES = 4096 };
 
 struct tls_conf {
-    bool enabled; /* the listener has a `tls:` */
-    bool tls13;   /* no older version */
+    bool enabled;   /* the listener has a `tls:` */
+    bool tls13;     /* no older version */
+    bool offers_h2; /* by ALPN: `http2` of the listener */
     struct tls_certificate_conf *certificates;
     size_t ncertificates;
     const char *ciphers;           /* of TLS 1.2, in OpenSSL's words; NULL = server.c's */

@@ -2,6 +2,7 @@
 #include "proxy/conn.h"
 #include "proxy/conn_open.h"
 #include "proxy/exchange.h"
+#include "proxy/h2_session.h"
 #include "proxy/proxy_internal.h"
 #include "tls/peer.h"
 
@@ -118,6 +119,7 @@ void conn_close(struct conn *c)
     struct worker *w = c->w;
 
     conn_open_end(c, false);
+    h2_session_free(&c->h2);
     if (c->x) {
         exchange_abandon(c->x, REASON_CLIENT_GONE);
         exchange_free(c->x);
@@ -177,6 +179,45 @@ static void go_idle(struct conn *c)
         conn_set_deadline(c, c->w->now_ns + ms * NS_PER_MS);
 }
 
+/* Without TLS a client that knows that HTTP/2 is spoken here begins with it (RFC 9113 section 3.3).
+ */
+static bool may_speak_h2(const struct conn *c)
+{
+    return c->requests == 0 && c->listener->conf->http2.enabled && !c->secure && !c->is_stream;
+}
+
+static struct str begin_of(const struct conn *c)
+{
+    return (struct str){c->in->data + c->in->start, buf_len(c->in)};
+}
+
+/* False: it is HTTP/2, or may become that; or the connection is gone. */
+static bool is_http1(struct conn *c)
+{
+    size_t n;
+
+    while (may_speak_h2(c) && h2_is_preface(begin_of(c))) {
+        enum io io = IO_ERROR;
+
+        if (buf_len(c->in) >= H2_PREFACE) {
+            if (h2_session_start(c, begin_of(c)) < 0)
+                conn_close(c);
+            else
+                bufpool_put(&c->w->bufs, &c->in);
+            return false;
+        }
+        io = sock_read_on(&c->sock, c->in->data + c->in->end, buf_space(c->in), &n);
+        if (io == IO_OK) {
+            c->in->end += n;
+            continue;
+        }
+        if (io != IO_AGAIN)
+            conn_close(c);
+        return false;
+    }
+    return true;
+}
+
 /* Starts on the next request if a first byte of it is there. False: nothing to do, or gone. */
 static bool begin_request(struct conn *c)
 {
@@ -205,6 +246,8 @@ static bool begin_request(struct conn *c)
         }
         c->in->end = n;
     }
+    if (!is_http1(c))
+        return false;
     c->x = exchange_new(c);
     if (!c->x) {
         conn_close(c);
@@ -244,6 +287,10 @@ void conn_run(struct conn *c)
     }
     if (c->stage != CONN_HTTP && !conn_open(c))
         return;
+    if (c->h2) {
+        h2_session_event(c->h2);
+        return;
+    }
     for (int turn = 0; turn < TURNS; turn++) {
         enum verdict v;
 
@@ -261,6 +308,8 @@ void conn_run(struct conn *c)
 
 void conn_drain(struct conn *c)
 {
-    if (!c->x && !c->lingering)
+    if (c->h2)
+        h2_session_part(c->h2);
+    else if (!c->x && !c->lingering)
         conn_set_deadline(c, c->w->now_ns + DRAIN_GRACE_MS * NS_PER_MS);
 }

@@ -25,6 +25,8 @@ enum conn_stage {
     CONN_HTTP
 };
 
+struct h2_session;
+
 struct conn {
     struct sock sock;
     struct worker *w;
@@ -40,6 +42,7 @@ struct conn {
     const SSL *ssl; /* borrowed from the sock, of a stream: from its parent's; NULL = no TLS */
     struct tls_peer *tls_peer; /* its verified certificate (tls/peer.h); owned, of a stream:
                                   borrowed; NULL = it has shown none */
+    struct h2_session *h2;     /* speaks HTTP/2 (h2_session.h); owned */
     bool is_stream;            /* serves one request over a sock that is not a connection */
     unsigned requests;
     bool half_closed;  /* the client has sent its last byte, but may still read */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/conn_open.h"
 #include "base/log.h"
+#include "proxy/h2_session.h"
 #include "proxy/proxy_header.h"
 #include "proxy/sock_tls.h"
+#include "tls/alpn.h"
 #include "tls/gate.h"
 #include "tls/peer.h"
 #include "tls/server.h"
@@ -91,6 +93,8 @@ static enum io shake_hands(struct conn *c)
     c->tls_peer = tls_peer_new(c->ssl);
     tls_count_good(&c->w->counters.tls, c->ssl);
     enter(c, CONN_HTTP);
+    if (tls_chose_h2(c->ssl) && h2_session_start(c, STR_NULL) < 0)
+        return IO_ERROR;
     return IO_OK;
 }
 

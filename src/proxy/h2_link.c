@@ -6,6 +6,7 @@
 #include "proxy/h2_upstream.h"
 #include "proxy/sock_tls.h"
 #include "proxy/upstream_open.h"
+#include "tls/alpn.h"
 
 #include <stdlib.h>
 
@@ -223,7 +224,7 @@ static bool open_link(struct h2_link *l)
         give_up(l, why);
         return false;
     }
-    if (l->conn->over_tls && !tls_client_chose_h2(sock_tls_ssl(&l->conn->sock))) {
+    if (l->conn->over_tls && !tls_chose_h2(sock_tls_ssl(&l->conn->sock))) {
         if (l->http == TRANSPORT_EITHER)
             become_http1(l);
         else

@@ -8,58 +8,10 @@
 #include <string.h>
 
 /* Heads and trailers of an answer; a head larger than a buffer is refused when it is read. */
-enum { MAX_TEXT = 128 * 1024, FIRST_BYTES = 2048 };
+enum { MAX_TEXT = 128 * 1024 };
 
 /* Nothing was heard on the connection for so long while it had a request: it may be gone. */
 static const uint64_t silence_ns = NS_PER_S;
-
-static size_t length(const struct h2_bytes *b)
-{
-    return b->end - b->start;
-}
-
-static void bytes_free(struct h2_bytes *b)
-{
-    free(b->p);
-    *b = (struct h2_bytes){0};
-}
-
-static bool bytes_add(struct h2_bytes *b, const void *p, size_t n)
-{
-    if (b->start > 0 && b->end + n > b->cap) {
-        memmove(b->p, b->p + b->start, length(b));
-        b->end -= b->start;
-        b->start = 0;
-    }
-    if (b->end + n > b->cap) {
-        size_t cap = b->cap ? b->cap : FIRST_BYTES;
-        char *grown;
-
-        while (cap < b->end + n)
-            cap *= 2;
-        grown = realloc(b->p, cap);
-        if (!grown)
-            return false;
-        b->p = grown;
-        b->cap = cap;
-    }
-    if (n > 0)
-        memcpy(b->p + b->end, p, n);
-    b->end += n;
-    return true;
-}
-
-static size_t bytes_take(struct h2_bytes *b, void *p, size_t cap)
-{
-    size_t n = length(b) < cap ? length(b) : cap;
-
-    if (n > 0)
-        memcpy(p, b->p + b->start, n);
-    b->start += n;
-    if (b->start == b->end)
-        b->start = b->end = 0;
-    return n;
-}
 
 void h2_request_wake(struct h2_request *r)
 {
@@ -154,7 +106,7 @@ static enum io request_read(struct sock *s, void *p, size_t cap, size_t *ret_n)
 static size_t take_head(struct h2_request *r, const char *p, size_t n)
 {
     static const char end[] = "\r\n\r\n";
-    size_t before = length(&r->head), from = before > 3 ? before - 3 : 0;
+    size_t before = bytes_len(&r->head), from = before > 3 ? before - 3 : 0;
     const char *found;
     size_t used;
 
@@ -190,7 +142,7 @@ static enum io request_write(struct sock *s, const struct iovec *iov, int n, siz
             p += used;
             left -= used;
         }
-        room = H2_WRITE_BYTES - length(&r->out);
+        room = H2_WRITE_BYTES - bytes_len(&r->out);
         if (!bytes_add(&r->out, p, left < room ? left : room))
             return IO_ERROR;
         taken += left < room ? left : room;
@@ -210,7 +162,7 @@ static enum io request_peek(struct sock *s)
 {
     struct h2_request *r = s->impl;
 
-    if (length(&r->in) > 0)
+    if (bytes_len(&r->in) > 0)
         return IO_OK;
     if (r->ended)
         return IO_EOF;
@@ -230,7 +182,7 @@ static struct str request_trailers(struct sock *s)
 {
     struct h2_request *r = s->impl;
 
-    return (struct str){r->trailers_in.p, length(&r->trailers_in)};
+    return (struct str){r->trailers_in.p, bytes_len(&r->trailers_in)};
 }
 
 static void request_send_trailers(struct sock *s, struct str text)
@@ -284,7 +236,7 @@ bool h2_request_is_bare(const struct sock *s)
 {
     const struct h2_request *r = s->impl;
 
-    return r->ended && length(&r->in) == 0;
+    return r->ended && bytes_len(&r->in) == 0;
 }
 
 bool h2_request_is_unprocessed(const struct sock *s)
@@ -325,13 +277,13 @@ static ssize_t give_data(nghttp2_session *session, int32_t id, uint8_t *buf, siz
     (void)arg;
     if (!r)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    was_full = length(&r->out) == H2_WRITE_BYTES;
+    was_full = bytes_len(&r->out) == H2_WRITE_BYTES;
     n = bytes_take(&r->out, buf, cap);
     if (was_full && n > 0 && !r->up->sock.writable)
         h2_request_wake(r);
-    if (length(&r->out) == 0 && r->finished) {
+    if (bytes_len(&r->out) == 0 && r->finished) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
-        if (length(&r->trailers_out) > 0 && end_with_trailers(session, r, flags) != 0)
+        if (bytes_len(&r->trailers_out) > 0 && end_with_trailers(session, r, flags) != 0)
             return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
         return (ssize_t)n;
     }
@@ -344,7 +296,7 @@ static ssize_t give_data(nghttp2_session *session, int32_t id, uint8_t *buf, siz
 int h2_request_submit(struct h2_request *r, struct str scheme)
 {
     nghttp2_data_provider data = {.read_callback = give_data};
-    bool bare = r->finished && length(&r->out) == 0 && length(&r->trailers_out) == 0;
+    bool bare = r->finished && bytes_len(&r->out) == 0 && bytes_len(&r->trailers_out) == 0;
     nghttp2_nv fields[H2_MAX_FIELDS];
     size_t n;
 
@@ -356,11 +308,11 @@ int h2_request_submit(struct h2_request *r, struct str scheme)
     return r->id > 0 ? 0 : -1;
 }
 
-static bool add_text(struct h2_request *r, struct h2_bytes *to, struct str text)
+static bool add_text(struct h2_request *r, struct bytes *to, struct str text)
 {
     if (to == &r->in)
         r->in_text += text.n;
-    return length(to) + text.n <= MAX_TEXT && bytes_add(to, text.p, text.n);
+    return bytes_len(to) + text.n <= MAX_TEXT && bytes_add(to, text.p, text.n);
 }
 
 void h2_request_on_fields(struct h2_request *r)
@@ -372,7 +324,7 @@ void h2_request_on_fields(struct h2_request *r)
 int h2_request_on_field(struct h2_request *r, struct str name, struct str value)
 {
     bool is_status = str_eq(name, STR(":status"));
-    struct h2_bytes *to;
+    struct bytes *to;
     char line[64];
     uint64_t status;
 

@@ -6,25 +6,20 @@
  * HTTP/1.1 text (1xx ones before it), then the payload, then IO_EOF; a reset is IO_ERROR. Neither
  * side is chunked. What is written is kept up to 64 KiB until the peer's window lets it go, what
  * comes in up to the window that the peer was given: reading opens it again. */
+#include "base/bytes.h"
 #include "proxy/h2_link.h"
 
 enum { H2_WINDOW = 128 * 1024, H2_WRITE_BYTES = 64 * 1024 };
-
-/* Bytes in order, in memory that grows. */
-struct h2_bytes {
-    char *p;
-    size_t start, end, cap;
-};
 
 struct h2_request {
     struct list node, unsent;
     struct h2_link *link; /* NULL: it has gone */
     struct upstream *up;  /* whose sock this is */
     int32_t id;           /* 0 until it was submitted */
-    struct h2_bytes head; /* the request's, until it was submitted */
-    struct h2_bytes out, in;
+    struct bytes head;    /* the request's, until it was submitted */
+    struct bytes out, in;
     size_t in_text; /* bytes at the front of `in` that are heads, outside of flow control */
-    struct h2_bytes trailers_in, trailers_out;
+    struct bytes trailers_in, trailers_out;
     bool admitted;               /* it counts among those that may be sent */
     bool head_whole, finished;   /* nothing more is written */
     bool in_fields, in_trailers; /* fields are coming; they are trailers */

@@ -423,15 +423,6 @@ SSL *tls_client_session(struct tls_client *t, const struct tls_peer_wanted *want
     return ssl;
 }
 
-bool tls_client_chose_h2(const SSL *ssl)
-{
-    const unsigned char *name;
-    unsigned n;
-
-    SSL_get0_alpn_selected(ssl, &name, &n);
-    return n == 2 && memcmp(name, "h2", 2) == 0;
-}
-
 const char *tls_client_problem(const SSL *ssl, const char *other, char *buf, size_t cap)
 {
     long verdict = SSL_get_verify_result(ssl);

@@ -54,8 +54,6 @@ const char *tls_client_name(const struct upstream_tls_conf *c, const char *servi
 /* A session that is yet to be connected; NULL when memory is out. */
 SSL *tls_client_session(struct tls_client *t, const struct tls_peer_wanted *wanted,
                         struct tls_memory *memory) MUST_CHECK;
-/* Was HTTP/2 agreed on? After the handshake. */
-bool tls_client_chose_h2(const SSL *ssl);
 /* Why a handshake failed, in OpenSSL's words: of the certificate when that is not believed. `other`
  * is said when it is something else. Returns buf. */
 const char *tls_client_problem(const SSL *ssl, const char *other, char *buf, size_t cap);

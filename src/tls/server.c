@@ -46,6 +46,7 @@ struct tls_server {
     struct ticket_keys *tickets; /* ref */
     struct tls_gate *gate;       /* ref */
     uint64_t files_look;
+    bool offers_h2;
 };
 
 struct making {
@@ -125,16 +126,18 @@ static int on_client_hello(SSL *ssl, int *alert, void *arg)
     return SSL_CLIENT_HELLO_SUCCESS;
 }
 
-/* HTTP/1.1 is what is spoken: whoever offers something else alone is told so (RFC 7301). */
+/* Whoever offers nothing of what is spoken is told so (RFC 7301). */
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_n,
                    const unsigned char *in, unsigned in_n, void *arg)
 {
-    static const unsigned char ours[] = "\x08http/1.1";
+    static const unsigned char both[] = "\x02h2\x08http/1.1";
+    const struct tls_server *s = arg;
+    unsigned skip = s->offers_h2 ? 0 : 3;
 
     (void)ssl;
-    (void)arg;
-    return SSL_select_next_proto((unsigned char **)out, out_n, ours, sizeof ours - 1, in, in_n) ==
-                   OPENSSL_NPN_NEGOTIATED
+    return SSL_select_next_proto((unsigned char **)out, out_n, both + skip,
+                                 (unsigned)sizeof both - 1 - skip, in,
+                                 in_n) == OPENSSL_NPN_NEGOTIATED
                ? SSL_TLSEXT_ERR_OK
                : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
@@ -391,6 +394,7 @@ struct tls_server *tls_server_new(const char *address, const struct tls_conf *c,
     struct making m = {s, before, address, c, e};
 
     s->refs = 1;
+    s->offers_h2 = c->offers_h2;
     s->groups = alloc_or_abort(c->ncertificates * sizeof *s->groups);
     s->certificates = alloc_or_abort(c->ncertificates * sizeof *s->certificates);
     s->tickets = before ? ticket_keys_ref(before->tickets) : ticket_keys_new(c->ticket_rotation_ms);

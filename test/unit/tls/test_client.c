@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/macros.h"
 #include "tls/client.h"
+#include "tls/alpn.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -152,7 +153,7 @@ static struct talk talk_to(SSL_CTX *ctx, struct tls_client *t, const struct tls_
     assert_non_null(client);
     r.done = handshake(client, ctx, &server);
     r.resumed = SSL_session_reused(client);
-    r.h2 = r.done && tls_client_chose_h2(client);
+    r.h2 = r.done && tls_chose_h2(client);
     if (!r.done)
         tls_client_problem(client, "something else", r.problem, sizeof r.problem);
     sni = SSL_get_servername(server, TLSEXT_NAMETYPE_host_name);
