@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin/metrics.h"
 #include "admin/certificates.h"
+#include "admin/credentials_part.h"
 #include "admin/service_row.h"
 #include "policy/issuers.h"
 
@@ -495,5 +496,6 @@ void metrics_write(const struct look *l, struct evbuffer *out)
         m->write(&s, m);
     }
     free(rows);
+    credentials_metrics(l, out);
     certificates_metrics(l, out);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin/attention.h"
 #include "admin/certificates.h"
+#include "admin/credentials_part.h"
 #include "admin/documents.h"
 
 #include <stdlib.h>
@@ -131,22 +132,22 @@ json_t *status_document_of(const struct look *l, const struct service_row *rows,
     const struct admin_sources *s = l->sources;
     const char *unready = look_unready(l);
     json_t *attention = attention_part(l, rows, n);
-    json_t *doc =
-        json_pack("{s:s,s:o,s:I,s:b,s:o,s:b,s:i,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:I,s:I,s:I,s:o,s:"
-                  "o,s:o,s:o,s:o,s:o,s:o}",
-                  "version", s->version, "started", json_wall_time(s->started_wall_ms), "uptime_s",
-                  (json_int_t)((l->now_ns - s->started_ns) / NS_PER_S), "ready", !unready,
-                  "unready_reason", unready ? json_text(unready) : json_null(), "draining",
-                  l->workers.draining, "workers", (int)l->workers.workers, "connections",
-                  (json_int_t)l->workers.connections, "requests", (json_int_t)l->workers.requests,
-                  "unrouted", (json_int_t)l->workers.unrouted, "bad_requests",
-                  (json_int_t)l->workers.bad_requests, "snapshot", snapshot_part(l->snapshot, n),
-                  "consul", consul_part(l), "reload", reload_part(s), "problems", problems_list(l),
-                  "access_log_dropped", (json_int_t)l->workers.access_log_dropped, "listeners",
-                  (json_int_t)s->listeners, "listeners_dropped", (json_int_t)s->listeners_dropped,
-                  "webhooks", webhooks_part(s), "overload", overload_part(l), "rate_limits",
-                  limits_part(l), "redis", limits_redis_part(l), "issuers", issuers_part(l),
-                  "certificates", certificates_part(l), "tls", handshakes_part(l));
+    json_t *doc = json_pack(
+        "{s:s,s:o,s:I,s:b,s:o,s:b,s:i,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:I,s:I,s:I,s:o,s:"
+        "o,s:o,s:o,s:o,s:o,s:o,s:o}",
+        "version", s->version, "started", json_wall_time(s->started_wall_ms), "uptime_s",
+        (json_int_t)((l->now_ns - s->started_ns) / NS_PER_S), "ready", !unready, "unready_reason",
+        unready ? json_text(unready) : json_null(), "draining", l->workers.draining, "workers",
+        (int)l->workers.workers, "connections", (json_int_t)l->workers.connections, "requests",
+        (json_int_t)l->workers.requests, "unrouted", (json_int_t)l->workers.unrouted,
+        "bad_requests", (json_int_t)l->workers.bad_requests, "snapshot",
+        snapshot_part(l->snapshot, n), "consul", consul_part(l), "reload", reload_part(s),
+        "problems", problems_list(l), "access_log_dropped",
+        (json_int_t)l->workers.access_log_dropped, "listeners", (json_int_t)s->listeners,
+        "listeners_dropped", (json_int_t)s->listeners_dropped, "webhooks", webhooks_part(s),
+        "overload", overload_part(l), "rate_limits", limits_part(l), "redis", limits_redis_part(l),
+        "issuers", issuers_part(l), "credentials", credentials_part(l), "certificates",
+        certificates_part(l), "tls", handshakes_part(l));
 
     json_object_update(doc, attention);
     json_decref(attention);

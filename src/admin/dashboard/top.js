@@ -100,6 +100,9 @@ export function drawProblems(status) {
   for (const i of status.issuers || [])
     if (i.last_error)
       list.push(`Keys of issuer ${i.name}, ${i.keys ? words.duration(1000 * i.age_s) + " old" : "none"}: ${i.last_error}`);
+  for (const c of status.credentials || [])
+    if (c.last_error)
+      list.push(`${c.kind === "basic" ? "Passwords" : "API keys"} of ${c.name}, ${c.entries === null ? "none known" : c.entries + " known"}: ${c.last_error}`);
   for (const c of status.certificates || [])
     if (c.problem) list.push(`Certificate ${c.names.join(", ") || c.subject || "without a name"} (${c.file}, ${c.listener}) ${c.problem}`);
   if (status.access_log_dropped) list.push(status.access_log_dropped + " lines of the access log were lost");
