@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "config/config.h"
 #include "control.h"
+#include "tls/server.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -29,12 +30,26 @@ static const char usage[] =
     "(127.0.0.1:9901). frontdesk COMMAND --help says more. For run, SIGHUP reloads the\n"
     "configuration, SIGTERM drains and ends, SIGUSR1 reopens the access log.\n";
 
+/* Can the files of the listeners be used? */
+static int check_listeners(const struct config *c, struct err *e)
+{
+    for (size_t i = 0; i < c->nlisteners; i++) {
+        const struct listener_conf *l = &c->listeners[i];
+        struct tls_server *s = NULL;
+
+        if (l->tls.enabled && !(s = tls_server_new(l->address, &l->tls, NULL, e)))
+            return -1;
+        tls_server_unref(&s);
+    }
+    return 0;
+}
+
 static int check(const char *dir)
 {
     struct err e;
     struct config *c = config_load(dir, &e);
 
-    if (c && admin_check(&c->admin, &e) < 0)
+    if (c && (admin_check(&c->admin, &e) < 0 || check_listeners(c, &e) < 0))
         config_unref(&c);
     if (!c)
         return command_failed("%s", e.text);

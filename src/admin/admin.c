@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "http/status.h"
+#include "tls/server.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
@@ -36,6 +37,7 @@ struct admin {
     struct admin_sources *sources; /* borrowed */
     struct token *token;           /* owned; NULL = no writes by token */
     SSL_CTX *tls;                  /* ref; NULL = in the clear */
+    uint64_t tls_look;             /* how its files looked when they were read */
     bool client_certs;             /* a verified one may write */
     struct events *events;         /* owned */
     struct series *series;         /* owned; lent to the sources */
@@ -242,10 +244,42 @@ static void on_request(struct evhttp_request *req, void *arg)
     evbuffer_free(a.body);
 }
 
+static uint64_t look_at_files(const struct admin_conf *c)
+{
+    struct tls_certificate_conf files = {
+        .cert = c->tls_cert, .key = c->tls_key, .client = {.ca = c->tls_client_ca}};
+
+    return tls_files_look(&(struct tls_conf){.certificates = &files, .ncertificates = 1});
+}
+
+/* Connections are few, so each looks whether the files have changed. Those that cannot be used are
+ * tried again when they change once more. */
+static void refresh_tls(struct admin *a)
+{
+    const struct admin_conf *c = &a->sources->config(a->sources->arg)->admin;
+    uint64_t look = look_at_files(c);
+    SSL_CTX *fresh;
+    struct err e;
+
+    if (!c->tls_cert || look == a->tls_look)
+        return;
+    a->tls_look = look;
+    fresh = tls_context(c, &e);
+    if (!fresh) {
+        log_error("admin", "%s; the files from before stay in use", e.text);
+        return;
+    }
+    SSL_CTX_free(a->tls);
+    a->tls = fresh;
+    log_info("admin", "the files of admin.tls have changed and are in force");
+}
+
 static struct bufferevent *on_accept(struct event_base *base, void *arg)
 {
     struct admin *a = arg;
 
+    if (a->tls)
+        refresh_tls(a);
     return a->tls ? tls_accept(base, a->tls) : NULL;
 }
 
@@ -278,6 +312,7 @@ int admin_check(const struct admin_conf *c, struct err *e)
 int admin_configure(struct admin *a, const struct admin_conf *c, struct err *e)
 {
     SSL_CTX *tls = NULL;
+    uint64_t look = look_at_files(c); /* before they are read: what changes in between counts */
 
     if (c->token_file && token_check(c->token_file, e) < 0)
         return -1;
@@ -285,6 +320,7 @@ int admin_configure(struct admin *a, const struct admin_conf *c, struct err *e)
         return -1;
     SSL_CTX_free(a->tls); /* connections hold references */
     a->tls = tls;
+    a->tls_look = look;
     a->client_certs = c->tls_client_ca != NULL;
     token_free(a->token);
     a->token = c->token_file ? token_new(c->token_file) : NULL;

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import threading
 
-from lib import wait_for
+from lib import run_command, wait_for
 from test_tls import V12, V13, Front
 
 
@@ -160,6 +160,37 @@ class Renewals(Files):
         wait_for(lambda: "has expired" in front.log(), 15, "the warning")
         self.assertEqual(front.status()["attention"][0]["level"], 3)
         self.assertTrue(self.certificate(front)["expires_in_s"] < 0)
+
+
+class Elsewhere(Files):
+    def test_the_admin_endpoint(self):
+        pair = self.place(self.new_pair(1))
+        front = self.static_gateway([self.web])
+        front.configure({"admin": {"tls": pair}})  # from here on the library cannot ask it
+        front.reload()
+        self.port = front.admin_port
+
+        def serial():
+            try:
+                return self.serial()
+            except OSError:
+                return 0
+        wait_for(lambda: serial() == 1, 10, "TLS")
+        shutil.copy(self.new_pair(2).cert, pair["cert"])
+        self.assertEqual(self.serial(), 1)  # half of a pair
+        self.assertIn("stay in use", front.log())
+        self.place(self.new_pair(3))
+        self.assertEqual(self.serial(), 3)
+        self.assertEqual(self.status(self.connect(), path="/livez"), 200)
+
+    def test_check_reads_them(self):
+        pair = self.place(self.new_pair(1))
+        front = self.front(self.listener([pair]))
+        self.assertEqual(run_command("check", "-c", front.dir + "/conf.d")[0], 0)
+        os.unlink(pair["key"])
+        status, _, problem = run_command("check", "-c", front.dir + "/conf.d")
+        self.assertEqual(status, 1)
+        self.assertIn("key %s" % pair["key"], problem)
 
 
 class Stapling(Files):
