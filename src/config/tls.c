@@ -16,9 +16,10 @@ static const struct field certificate_fields[] = {
            "The certificate (PEM) with the intermediate ones behind it. The names in it are the "
            "names that it is shown for."),
     STRING("key", tls_certificate_conf, key, NULL, value_file_problem, "Its private key (PEM)."),
-    STRING("ocsp", tls_certificate_conf, ocsp, NULL, value_file_problem,
-           "An OCSP response for it (DER), shown to clients that ask for one. One that has expired, "
-           "or does not say that this certificate is good, is not shown."),
+    STRING(
+        "ocsp", tls_certificate_conf, ocsp, NULL, value_file_problem,
+        "An OCSP response for it (DER), shown to clients that ask for one. One that has expired, "
+        "or does not say that this certificate is good, is not shown."),
     {.key = "client_certificates",
      .type = FIELD_WORD,
      .offset = FIELD_AT(tls_certificate_conf, client.mode, enum tls_client_certificates),
@@ -81,9 +82,10 @@ static const struct field tls_fields[] = {
            "Authorities whose client certificates are believed (PEM)."),
     DURATION("handshake_timeout", tls_conf, handshake_timeout_ms, 100, HOURS, "10s",
              "Longest time from connecting to the end of the handshake."),
-    UNSIGNED("max_handshakes_per_second", tls_conf, max_handshakes_per_second, 0, 1000000, "0",
-             "Handshakes of this listener, all workers together; 0 = no limit. After a pause as many "
-             "at once; connections above that are closed."),
+    UNSIGNED(
+        "max_handshakes_per_second", tls_conf, max_handshakes_per_second, 0, 1000000, "0",
+        "Handshakes of this listener, all workers together; 0 = no limit. After a pause as many "
+        "at once; connections above that are closed."),
     UNSIGNED("max_concurrent_handshakes", tls_conf, max_concurrent_handshakes, 0, 1000000, "0",
              "Handshakes under way at once, all workers together; 0 = no limit. Connections above "
              "that are closed."),
