@@ -77,9 +77,10 @@ static void publish(struct control *c)
         proxy_publish(c->proxy, s);
 }
 
-static void on_credentials_changed(void *arg)
+/* All that comes from Consul was heard once. */
+static bool is_complete(const struct control *c)
 {
-    publish(arg);
+    return c->snapshot->complete && control_credentials_heard(c->credentials);
 }
 
 /* Listeners open when the catalog was heard once, so that a gateway that starts beside others does
@@ -102,6 +103,13 @@ static void open_listeners(struct control *c)
              c->snapshot->nslots);
 }
 
+static void publish_and_open(struct control *c)
+{
+    publish(c);
+    if (is_complete(c) && c->proxy)
+        open_listeners(c);
+}
+
 static void on_catalog_changed(void *arg)
 {
     struct control *c = arg;
@@ -113,9 +121,12 @@ static void on_catalog_changed(void *arg)
         c->sources.discovery = c->discovery;
         log_info("control", "the new Consul settings are in force");
     }
-    publish(c);
-    if (c->snapshot->complete && c->proxy)
-        open_listeners(c);
+    publish_and_open(c);
+}
+
+static void on_credentials_changed(void *arg)
+{
+    publish_and_open(arg);
 }
 
 static void on_first_look(evutil_socket_t fd, short events, void *arg)
@@ -537,7 +548,7 @@ static int start(struct control *c, struct err *e)
     if (start_workers(c, e) < 0 || open_admin(c, c->config, e) < 0)
         return -1;
     start_timers(c);
-    if (!c->snapshot->complete)
+    if (!is_complete(c))
         return 0;
     if (proxy_listen(c->proxy, c->config, e) < 0)
         return -1;

@@ -16,6 +16,7 @@ enum { FILE_LOOK_MS = 2000, KV_WAIT_MS = 60000, MOST_THREADS = 4, CPUS_PER_THREA
 struct store {
     struct control_credentials *all; /* borrowed */
     struct kv_watch *watch;          /* owned; NULL = its keys are in a file */
+    bool heard;                      /* it has answered, or has failed to */
 };
 
 struct control_credentials {
@@ -31,20 +32,16 @@ struct control_credentials {
     void *arg;
 };
 
-static void publish(struct control_credentials *c)
-{
-    builder_use_credentials(c->builder, credentials_set(c->now));
-    c->changed(c->arg);
-}
-
 static void on_timer(evutil_socket_t fd, short events, void *arg)
 {
     struct control_credentials *c = arg;
 
     (void)fd;
     (void)events;
-    if (credentials_poll(c->now))
-        publish(c);
+    if (!credentials_poll(c->now))
+        return;
+    builder_use_credentials(c->builder, credentials_set(c->now));
+    c->changed(c->arg);
 }
 
 static bool on_news(void *arg, enum kv_news news, struct str body, bool complete, const char *error)
@@ -52,7 +49,9 @@ static bool on_news(void *arg, enum kv_news news, struct str body, bool complete
     struct store *s = arg;
     struct control_credentials *c = s->all;
     size_t at = (size_t)(s - c->stores);
-    bool held = false;
+    bool held = false, first = !s->heard;
+
+    s->heard = true;
 
     switch (news) {
     case KV_FAILED:
@@ -63,9 +62,11 @@ static bool on_news(void *arg, enum kv_news news, struct str body, bool complete
         break;
     case KV_CHANGED:
         if (credentials_take(c->now, at, body, complete, &held))
-            publish(c);
+            builder_use_credentials(c->builder, credentials_set(c->now));
         break;
     }
+    if (first || (news == KV_CHANGED && !held))
+        c->changed(c->arg);
     return !held;
 }
 
@@ -127,6 +128,14 @@ struct credentials *control_credentials_prepare(const struct control_credentials
                                                 struct config *config, struct err *e)
 {
     return credentials_new(config, c->now, c->pool, e);
+}
+
+bool control_credentials_heard(const struct control_credentials *c)
+{
+    for (size_t i = 0; i < c->config->napi_keys; i++)
+        if (c->stores[i].watch && !c->stores[i].heard)
+            return false;
+    return true;
 }
 
 /* Guessing passwords may cost a quarter of the CPUs. */

@@ -12,8 +12,8 @@
 struct control_credentials;
 struct event_base;
 
-/* Called when the builder has got another set: a snapshot is to be made. Never from inside a call.
- */
+/* Called when the builder has got another set, or a store has answered for the first time: a
+ * snapshot is to be made. Never from inside a call. */
 typedef void credentials_changed_fn(void *arg);
 
 /* Begins with those of this configuration. NULL and a message when a file does not do. The builder
@@ -24,6 +24,8 @@ struct control_credentials *control_credentials_new(struct event_base *base,
                                                     struct err *e) MUST_CHECK;
 /* After the workers have ended. Accepts NULL. */
 void control_credentials_free(struct control_credentials *c);
+/* Has every store in Consul answered, or failed to? */
+bool control_credentials_heard(const struct control_credentials *c);
 /* Reads those of another configuration: for _use() or credentials_free(). NULL and a message when
  * they do not do; nothing has changed then. */
 struct credentials *control_credentials_prepare(const struct control_credentials *c,
