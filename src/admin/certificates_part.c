@@ -69,6 +69,7 @@ static enum attention problem_of(const struct look *l, const struct shown *s, ch
 {
     const struct tls_certificate *c = s->c;
     int64_t now_s = l->wall_ms / 1000, left_s = c->not_after_s - now_s;
+    bool stapled = c->staple && ocsp_staple_is_fresh(c->staple, now_s);
 
     if (left_s < 0) {
         snprintf(ret, cap, "has expired");
@@ -78,14 +79,16 @@ static enum attention problem_of(const struct look *l, const struct shown *s, ch
         snprintf(ret, cap, "has changed and cannot be used: %s", s->refused);
     else if (c->ocsp_problem)
         snprintf(ret, cap, "ocsp: %s", c->ocsp_problem);
-    else if (c->staple && !ocsp_staple_is_fresh(c->staple, now_s))
+    else if (c->staple && !stapled)
         snprintf(ret, cap, "ocsp: %s has expired", c->ocsp_file);
+    else if (c->must_staple && !stapled)
+        snprintf(ret, cap, "makes clients insist on an OCSP response, and has no `ocsp`");
     else if (left_s < CERTIFICATE_WARN_DAYS * DAY_S)
         snprintf(ret, cap, "expires in %d %s", (int)(left_s / (left_s < 2 * DAY_S ? 3600 : DAY_S)),
                  left_s < 2 * DAY_S ? "hours" : "days");
     else
         return ATTENTION_NONE;
-    return ATTENTION_SUSPECT;
+    return c->must_staple && !stapled ? ATTENTION_LIMITED : ATTENTION_SUSPECT;
 }
 
 static json_t *names_of(const struct tls_certificate *c)

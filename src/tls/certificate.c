@@ -116,6 +116,18 @@ static void take_names(struct tls_certificate *c)
     GENERAL_NAMES_free(all);
 }
 
+/* RFC 7633 section 4: a list of TLS extensions; the one that counts is status_request. */
+static bool wants_staple(const X509 *cert)
+{
+    TLS_FEATURE *features = X509_get_ext_d2i(cert, NID_tlsfeature, NULL, NULL);
+    bool wants = false;
+
+    for (int i = 0; i < sk_ASN1_INTEGER_num(features); i++)
+        wants |= ASN1_INTEGER_get(sk_ASN1_INTEGER_value(features, i)) == TLSEXT_TYPE_status_request;
+    TLS_FEATURE_free(features);
+    return wants;
+}
+
 static bool take_facts(struct tls_certificate *c)
 {
     const char *type = EVP_PKEY_get0_type_name(c->key);
@@ -123,6 +135,7 @@ static bool take_facts(struct tls_certificate *c)
     take_names(c);
     snprintf(c->key_type, sizeof c->key_type, "%.16s %d", type ? type : "key",
              EVP_PKEY_get_bits(c->key));
+    c->must_staple = wants_staple(c->cert);
     c->subject = x509_name_text(X509_get_subject_name(c->cert));
     c->issuer = x509_name_text(X509_get_issuer_name(c->cert));
     c->serial = x509_serial_text(c->cert);

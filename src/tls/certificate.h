@@ -25,6 +25,7 @@ struct tls_certificate {
     char fingerprint[65];
     char key_type[24]; /* "EC 256", "RSA 2048" */
     int64_t not_before_s, not_after_s;
+    bool must_staple;           /* clients insist on a response (RFC 7633) */
     struct ocsp_staple *staple; /* ref; NULL = there is none that could be shown */
     char *ocsp_problem;         /* "PATH: why" of the last look at the file; owned, NULL = none */
 };

@@ -278,6 +278,13 @@ class Stapling(Files):
             file.write(data)
         os.replace(self.response + ".new", self.response)
 
+    def test_one_that_clients_insist_on(self):
+        """Without a response browsers would not connect: that is worse than a note."""
+        made = self.ca.issue("shop.example", ["shop.example"], days=60, extensions=["tlsfeature=status_request"])
+        front = self.front(self.listener([{"cert": made.cert, "key": made.key}]))
+        self.assertIn("insist", self.certificate(front)["problem"])
+        self.assertEqual(front.status()["attention"][0]["level"], 3)
+
     def test_a_good_one_goes_on_when_its_successor_is_bad(self):
         self.ca.staple(self.ecdsa, self.response)
         front = self.front(self.listener([self.entry]))
