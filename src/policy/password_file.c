@@ -222,7 +222,7 @@ static const struct user *find(const struct password_file *f, const char *name)
 /* As long as a hash of this cost takes. */
 static void pass_time(struct crypt_data *data, const char *secret, unsigned cost)
 {
-    char nobody[BCRYPT_LEN + 1];
+    char nobody[BCRYPT_LEN + 16]; /* the compiler does not know that a cost has two digits */
 
     snprintf(nobody, sizeof nobody, "$2b$%02u$%s", cost,
              "abcdefghijklmnopqrstuu0123456789012345678901234567890");
