@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* certificates.h - the certificates that clients are shown, and the handshakes with them: as JSON,
- * as metrics, and what someone should look at. */
+/* certificates.h - the certificates that clients and services are shown, and the handshakes of
+ * clients: as JSON, as metrics, and what someone should look at. */
 #include "admin/look.h"
 
 struct evbuffer;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin/certificates.h"
 #include "admin/metrics.h"
+#include "tls/client.h"
 #include "tls/server.h"
 
 #include <event2/buffer.h>
@@ -57,27 +58,53 @@ static void write_stapled(const struct tls_certificate *c, int64_t now_s, struct
     evbuffer_add_printf(out, "%d\n", c->staple && ocsp_staple_is_fresh(c->staple, now_s));
 }
 
-static void each(const struct look *l, struct evbuffer *out, const char *name, bool with_ocsp,
-                 write_fn *write)
+static void each_of_listener(const struct look *l, struct evbuffer *out, const char *name,
+                             const struct proxy_listener *listener, write_fn *write)
 {
+    size_t n;
+    struct tls_certificate *const *all = tls_server_certificates(listener->tls, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        if ((write == write_stapled && !all[i]->ocsp_file) || came_before(all, i))
+            continue;
+        evbuffer_add_printf(out, "frontdesk_%s{listener=\"", name);
+        metrics_label(out, listener->address);
+        evbuffer_add_printf(out, "\",file=\"");
+        metrics_label(out, all[i]->file);
+        evbuffer_add_printf(out, "\"} ");
+        write(all[i], l->wall_ms / 1000, out);
+    }
+}
+
+static void each(const struct look *l, struct evbuffer *out, const char *name, write_fn *write)
+{
+    const struct proxy *p = l->sources->proxy;
     struct proxy_listener listener;
 
-    for (unsigned i = 0; l->sources->proxy && proxy_listener(l->sources->proxy, i, &listener);
-         i++) {
-        size_t n = 0;
-        struct tls_certificate *const *all =
-            listener.tls ? tls_server_certificates(listener.tls, &n) : NULL;
+    for (unsigned i = 0; p && proxy_listener(p, i, &listener); i++)
+        if (listener.tls)
+            each_of_listener(l, out, name, &listener, write);
+}
 
-        for (size_t k = 0; k < n; k++) {
-            if ((with_ocsp && !all[k]->ocsp_file) || came_before(all, k))
-                continue;
-            evbuffer_add_printf(out, "frontdesk_%s{listener=\"", name);
-            metrics_label(out, listener.address);
-            evbuffer_add_printf(out, "\",file=\"");
-            metrics_label(out, all[k]->file);
-            evbuffer_add_printf(out, "\"} ");
-            write(all[k], l->wall_ms / 1000, out);
-        }
+/* Those that services are shown; services with the same certificate may differ in other settings.
+ */
+static void clients_expiry(const struct look *l, struct evbuffer *out)
+{
+    const struct tls_clients *all =
+        l->sources->registry ? registry_tls(l->sources->registry) : NULL;
+    const struct tls_certificate *c;
+
+    for (unsigned i = 0; all && (c = tls_clients_certificate(all, i)); i++) {
+        bool told = false;
+
+        for (unsigned k = 0; k < i && !told; k++)
+            told = strcmp(tls_clients_certificate(all, k)->file, c->file) == 0;
+        if (told)
+            continue;
+        evbuffer_add_printf(out, "frontdesk_certificate_expiry_seconds{file=\"");
+        metrics_label(out, c->file);
+        evbuffer_add_printf(out, "\"} ");
+        write_expiry(c, l->wall_ms / 1000, out);
     }
 }
 
@@ -86,8 +113,9 @@ void certificates_metrics(const struct look *l, struct evbuffer *out)
     handshakes(&l->workers.tls, out);
     begin(out, "certificate_expiry_seconds", "gauge",
           "Time until the certificate expires; below 0 it has.");
-    each(l, out, "certificate_expiry_seconds", false, write_expiry);
+    each(l, out, "certificate_expiry_seconds", write_expiry);
+    clients_expiry(l, out);
     begin(out, "certificate_stapled", "gauge",
           "1 while an OCSP response is stapled to the certificate, of those that have `ocsp`.");
-    each(l, out, "certificate_stapled", true, write_stapled);
+    each(l, out, "certificate_stapled", write_stapled);
 }

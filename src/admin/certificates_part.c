@@ -2,6 +2,7 @@
 #include "admin/attention.h"
 #include "admin/certificates.h"
 #include "base/alloc.h"
+#include "tls/client.h"
 #include "tls/server.h"
 
 #include <stdio.h>
@@ -10,7 +11,7 @@
 enum { MOST = 64, MOST_NAMES = 16, MOST_TO_ATTEND = 5, DAY_S = 24 * 3600, TEXT_MAX = 1024 };
 
 struct shown {
-    const char *listener;
+    const char *listener; /* NULL = shown to services */
     const struct tls_certificate *c;
     const char *refused; /* why its changed files are not in force; NULL = they are */
 };
@@ -45,18 +46,31 @@ static size_t add_listener(struct shown *to, const struct proxy_listener *l)
     return n;
 }
 
+/* Those that the gateway shows as a client. */
+static size_t add_clients(struct shown *to, const struct look *l)
+{
+    struct registry *r = l->sources->registry;
+    const struct tls_certificate *c;
+    size_t n = 0;
+
+    for (; r && (c = tls_clients_certificate(registry_tls(r), (unsigned)n)); n++)
+        if (to)
+            to[n] = (struct shown){.c = c};
+    return n;
+}
+
 /* All of them, sorted. Free with free(). */
 static struct shown *collect(const struct look *l, size_t *ret_n)
 {
     const struct proxy *p = l->sources->proxy;
     struct proxy_listener one;
     struct shown *all;
-    size_t n = 0;
+    size_t n = add_clients(NULL, l);
 
     for (unsigned i = 0; p && proxy_listener(p, i, &one); i++)
         n += one.tls ? add_listener(NULL, &one) : 0;
     all = alloc_or_abort(n * sizeof *all);
-    n = 0;
+    n = add_clients(all, l);
     for (unsigned i = 0; p && proxy_listener(p, i, &one); i++)
         n += one.tls ? add_listener(all + n, &one) : 0;
     qsort(all, n, sizeof *all, first_end_first);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tls/client.h"
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
 
@@ -30,7 +31,9 @@ struct tls_client {
     char *paths[FILES]; /* owned; NULL = none */
     struct stamp stamps[FILES];
     bool tls13;
-    pthread_mutex_t lock; /* guards ctx and generation */
+    struct tls_certificate *certificate; /* shown to those who ask; owned, NULL = none. Control
+                                            thread */
+    pthread_mutex_t lock;                /* guards ctx and generation */
     SSL_CTX *ctx;
     uint64_t generation;
 };
@@ -63,16 +66,6 @@ static void free_use(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long 
 static void make_index(void)
 {
     use_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, free_use);
-}
-
-/* Never asks a terminal for a passphrase. */
-static int no_passphrase(char *buf, int size, int writing, void *arg)
-{
-    (void)buf;
-    (void)size;
-    (void)writing;
-    (void)arg;
-    return 0;
 }
 
 void tls_memory_release(struct tls_memory *m)
@@ -109,22 +102,26 @@ static int file_error(const char *path, struct err *e)
     return err_set(e, "cannot use %s: %s", path, why ? why : "it holds nothing of the kind");
 }
 
-static int load_files(SSL_CTX *ctx, const struct tls_client *t, struct err *e)
+static int load_files(SSL_CTX *ctx, const struct tls_client *t, struct tls_certificate **ret,
+                      struct err *e)
 {
-    const char *ca = t->paths[FILE_CA], *cert = t->paths[FILE_CERT], *key = t->paths[FILE_KEY];
+    struct tls_certificate_conf pair = {.cert = t->paths[FILE_CERT], .key = t->paths[FILE_KEY]};
+    const char *ca = t->paths[FILE_CA];
 
     if (ca ? SSL_CTX_load_verify_file(ctx, ca) != 1 : SSL_CTX_set_default_verify_paths(ctx) != 1)
         return file_error(ca ? ca : "the system's authorities", e);
-    if (!cert)
+    if (!pair.cert)
         return 0;
-    if (SSL_CTX_use_certificate_chain_file(ctx, cert) != 1)
-        return file_error(cert, e);
-    if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1)
-        return file_error(key, e);
+    *ret = tls_certificate_read(&pair, NULL, clock_wall_ms() / 1000, e);
+    if (!*ret)
+        return -1;
+    if (tls_certificate_use(*ret, ctx) < 0)
+        return file_error(pair.cert, e);
     return 0;
 }
 
-static SSL_CTX *make_context(const struct tls_client *t, struct err *e)
+static SSL_CTX *make_context(const struct tls_client *t, struct tls_certificate **ret,
+                             struct err *e)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 
@@ -137,9 +134,10 @@ static SSL_CTX *make_context(const struct tls_client *t, struct err *e)
                               SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
     SSL_CTX_sess_set_new_cb(ctx, on_new_session);
-    SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
-    if (load_files(ctx, t, e) == 0)
+    *ret = NULL;
+    if (load_files(ctx, t, ret, e) == 0)
         return ctx;
+    tls_certificate_free(ret);
     SSL_CTX_free(ctx);
     return NULL;
 }
@@ -199,6 +197,7 @@ void tls_client_unref(struct tls_client **tp)
     if (!t || atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) > 1)
         return;
     SSL_CTX_free(t->ctx);
+    tls_certificate_free(&t->certificate);
     for (int i = 0; i < FILES; i++)
         free(t->paths[i]);
     pthread_mutex_destroy(&t->lock);
@@ -256,7 +255,7 @@ static struct tls_client *make(struct tls_clients *all, const struct upstream_tl
     t->tls13 = c->tls13;
     /* Before they are read: what changes in between is read again. */
     take_stamps(t);
-    t->ctx = make_context(t, e);
+    t->ctx = make_context(t, &t->certificate, e);
     if (!t->ctx) {
         tls_client_unref(&t);
         return NULL;
@@ -283,12 +282,13 @@ struct tls_client *tls_clients_get(struct tls_clients *all, const struct upstrea
 
 static void refresh(struct tls_clients *all, struct tls_client *t)
 {
+    struct tls_certificate *certificate;
     struct err e;
     SSL_CTX *fresh, *old;
 
     if (!take_stamps(t))
         return;
-    fresh = make_context(t, &e);
+    fresh = make_context(t, &certificate, &e);
     if (!fresh) {
         log_error("tls", "files of upstream TLS changed, the old ones stay in force: %s", e.text);
         return;
@@ -299,6 +299,8 @@ static void refresh(struct tls_clients *all, struct tls_client *t)
     t->generation = ++all->generation;
     pthread_mutex_unlock(&t->lock);
     SSL_CTX_free(old);
+    tls_certificate_free(&t->certificate);
+    t->certificate = certificate;
     log_info("tls", "read again for upstream TLS: %s%s%s",
              t->paths[FILE_CA] ? t->paths[FILE_CA] : "the system's authorities",
              t->paths[FILE_CERT] ? ", " : "", t->paths[FILE_CERT] ? t->paths[FILE_CERT] : "");
@@ -317,6 +319,18 @@ void tls_clients_refresh(struct tls_clients *all)
         else
             refresh(all, t);
     }
+}
+
+const struct tls_certificate *tls_clients_certificate(const struct tls_clients *all, unsigned i)
+{
+    list_each(node, &all->list)
+    {
+        const struct tls_client *t = CONTAINER_OF(node, struct tls_client, node);
+
+        if (t->certificate && i-- == 0)
+            return t->certificate;
+    }
+    return NULL;
 }
 
 const char *tls_client_name(const struct upstream_tls_conf *c, const char *service,

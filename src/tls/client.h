@@ -11,6 +11,7 @@
  * alone is none. */
 #include "base/err.h"
 #include "config/upstream_tls_conf.h"
+#include "tls/certificate.h"
 
 #include <openssl/ssl.h>
 #include <stddef.h>
@@ -25,6 +26,10 @@ struct tls_client *tls_clients_get(struct tls_clients *all, const struct upstrea
                                    struct err *e) MUST_CHECK;
 /* Looks at the files again and forgets what nobody uses. Control thread. */
 void tls_clients_refresh(struct tls_clients *all);
+
+/* One after the other, those that are shown to services; NULL: there are no more than i. Control
+ * thread, borrowed until the next refresh. */
+const struct tls_certificate *tls_clients_certificate(const struct tls_clients *all, unsigned i);
 
 struct tls_client *tls_client_ref(struct tls_client *t);
 /* Clears the caller's pointer, which may be to NULL. Any thread. */

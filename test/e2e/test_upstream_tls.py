@@ -96,6 +96,11 @@ class ClientCertificate(Secure):
         self.assertEqual(front.get("/").status, 200)
         self.assertEqual(web.sessions[0].subject, "commonName=gateway")
         self.assertTrue(front.service("web")["tls"]["client_certificate"])
+        row = front.status()["certificates"][0]
+        self.assertEqual((row["listener"], row["file"]), (None, mine.cert))
+        self.assertIn("hours", row["problem"])
+        self.assertIn('frontdesk_certificate_expiry_seconds{file="%s"}' % mine.cert,
+                      front.admin_get("/metrics").body.decode())
 
     def test_is_missing(self):
         web = self.secure_origin(client_ca=self.ca.file, versions=TLS12)

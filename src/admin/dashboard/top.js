@@ -104,7 +104,7 @@ export function drawProblems(status) {
     if (c.last_error)
       list.push(`${c.kind === "basic" ? "Passwords" : "API keys"} of ${c.name}, ${c.entries === null ? "none known" : c.entries + " known"}: ${c.last_error}`);
   for (const c of status.certificates || [])
-    if (c.problem) list.push(`Certificate ${c.names.join(", ") || c.subject || "without a name"} (${c.file}, ${c.listener}) ${c.problem}`);
+    if (c.problem) list.push(`Certificate ${c.names.join(", ") || c.subject || "without a name"} (${c.file}, ${c.listener || "shown to services"}) ${c.problem}`);
   if (status.access_log_dropped) list.push(status.access_log_dropped + " lines of the access log were lost");
   for (const p of status.problems || [])
     list.push(`Left out: ${p.subject}${p.service ? " of " + p.service : ""}: ${p.why}`);
