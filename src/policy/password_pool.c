@@ -41,7 +41,7 @@ struct password_pool *password_pool_new(unsigned nthreads)
 
     if (getrandom(p->key, sizeof p->key, 0) != sizeof p->key)
         abort();
-    p->nthreads = nthreads < 1 ? 1 : nthreads > MAX_THREADS ? MAX_THREADS : nthreads;
+    p->nthreads = nthreads > MAX_THREADS ? MAX_THREADS : nthreads;
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->news, NULL);
     list_init(&p->queue);

@@ -20,6 +20,7 @@ enum { PASSWORD_POOL_PENDING = 64, PASSWORD_POOL_PER_CLIENT = 8, PASSWORD_DIGEST
 struct password_pool;
 struct password_job;
 
+/* With 0 threads nothing is ever checked: for tests. */
 struct password_pool *password_pool_new(unsigned nthreads);
 /* Waits for checks that run. Nobody may wait any more. Accepts NULL. */
 void password_pool_free(struct password_pool **p);
