@@ -2,7 +2,10 @@
 """Clients that show who they are by a certificate: policies, what services are told, what they are not."""
 import base64
 import hashlib
+import os
+import shutil
 import ssl
+import subprocess
 
 from test_tls import V12, V13, Front
 
@@ -150,3 +153,50 @@ class Forwarding(Clients):
                 raw = "".join("%s: %s\n" % pair for pair in self.web.requests[-1].headers).lower()
                 self.assertNotIn("aaaa", raw)
                 self.assertNotIn("client_cert", raw)
+
+
+class Http2(Clients):
+    """A stream's client is that of its connection."""
+
+    def setUp(self):
+        super().setUp()
+        if not shutil.which("curl") or b"HTTP2" not in subprocess.check_output(["curl", "--version"]):
+            self.skipTest("no curl with HTTP/2 here")
+
+    def curl(self, path, certificate=None, host="shop.example", asked="shop.example", fields=()):
+        """(HTTP version, status) of one request; `asked` is the name of the handshake."""
+        command = ["curl", "--silent", "--http2", "--cacert", self.ca.file, "--output", os.devnull,
+                   "--resolve", "%s:%d:127.0.0.1" % (asked, self.port), "--header", "Host: %s" % host,
+                   "--write-out", "%{http_version} %{http_code}"]
+        for field in fields:
+            command += ["--header", field]
+        if certificate:
+            command += ["--cert", certificate.cert, "--key", certificate.key]
+        done = subprocess.run([*command, "https://%s:%d%s" % (asked, self.port, path)], stdout=subprocess.PIPE,
+                              stdin=subprocess.DEVNULL, text=True, timeout=30)
+        return done.stdout
+
+    def test_policy_route_and_fields(self):
+        known = self.ca.intermediate("partner ca").issue("web", ["web.example"])
+        other = self.ca.issue("other", ["other.example"])
+        self.start([{"path": "/policy/", "service": "web", "auth": "partners", "forward_client_certificate": "chain"},
+                    {"path": "/required/", "service": "web", "client_certificate": "required"}],
+                   policies={"partners": {"authenticate": [{"client_certificate": {"issuer": ["CN=partner ca"]}}],
+                                          "headers": {"X-Who": "sub"}}})
+        self.assertEqual(self.curl("/policy/", known, fields=["Client-Cert: :AAAA:", "X-Who: root"]), "2 200")
+        seen = self.web.requests[-1]
+        self.assertEqual(seen.header_all("X-Who"), ["CN=web"])
+        self.assertEqual(seen.header_all("Client-Cert"), [item(der_of(known.cert))])
+        self.assertEqual(seen.header_all("Client-Cert-Chain"), [item(der_of(known.cert, 1))])
+        self.assertEqual(self.curl("/policy/", other), "2 403")
+        self.assertEqual(self.curl("/policy/"), "2 403")
+        self.assertEqual(self.curl("/required/", other), "2 200")
+        self.assertEqual(self.curl("/required/"), "2 403")
+
+    def test_a_host_that_asks_for_more_than_the_handshake_did(self):
+        """Browsers send requests for other names over a connection whose certificate has them."""
+        strict = dict(self.pair("admin.example"), client_certificates="required", client_ca=self.ca.file)
+        self.front(self.listener([self.pair("shop.example"), strict]))
+        self.assertEqual(self.curl("/", host="admin.example"), "2 421")
+        self.assertEqual(self.web.count, 0)
+        self.assertEqual(self.curl("/"), "2 200")
