@@ -26,6 +26,17 @@ const watchStates = (page, name) => page.evaluate((wanted) => {
 }, name);
 
 export default {
+  async "a certificate that ends soon is on the page"(t) {
+    const listeners = [await t.world.secure_listener({ name: "soon.example", days: 5 }),
+      await t.world.secure_listener({ name: "later.example", days: 90 })];
+    const page = await t.open(await t.world.gateway({ config: { listeners } }));
+    await until(async () => (await textOf(page, "#verdict-text")) === "A certificate needs attention: soon.example", "verdict");
+    const problems = await textOf(page, "#problems");
+    check(/Certificate soon\.example .* expires in [45] days/.test(problems), "the list of problems: " + problems);
+    check(!problems.includes("later.example"), "only that one: " + problems);
+    await untroubled(page);
+  },
+
   async "an outage is on the page within a second"(t) {
     const admin = await shop(t, "30s");
     const page = await t.open(admin);

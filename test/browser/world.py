@@ -13,7 +13,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
-from lib import Consul, Gateway, Load, Origin, find_consul, reply  # noqa: E402
+from lib import Authority, Consul, Gateway, Load, Origin, find_consul, free_port, reply  # noqa: E402
 
 TOKEN = "correct-horse-battery-staple"
 
@@ -21,7 +21,7 @@ TOKEN = "correct-horse-battery-staple"
 class World:
     def __init__(self):
         self._origins, self._loads = {}, []
-        self._consul = self._gateway = None
+        self._consul = self._gateway = self._authority = None
 
     def origin(self, name):
         """Its address."""
@@ -42,6 +42,13 @@ class World:
         self._consul.register(service, self._origins[origin].port, id=id, tags=tags)
         if output is not None:
             self._consul.set_health(id, status, output=output)
+
+    def secure_listener(self, name, days):
+        """An entry of `listeners` whose certificate ends in so many days."""
+        self._authority = self._authority or Authority()
+        made = self._authority.issue(name, [name], days=days)
+        return {"address": "127.0.0.1:%d" % free_port(),
+                "tls": {"certificates": [{"cert": made.cert, "key": made.key}]}}
 
     def gateway(self, config, writable=True):
         """Address of its admin endpoint."""
@@ -77,6 +84,8 @@ class World:
             load.stop()
         if self._gateway is not None:
             self._gateway.stop()
+        if self._authority is not None:
+            self._authority.close()
         for origin in self._origins.values():
             origin.stop()
         if self._consul is not None:
