@@ -48,9 +48,9 @@ static const struct field api_keys_fields[] = {
            "Request header that carries the key."),
     STRING("query", api_keys_conf, query, NULL, query_problem,
            "Query parameter that may carry it too. Addresses get into histories and logs: only for "
-           "clients that cannot set a header. The service sees it."),
+           "clients that cannot set a header."),
     BOOLEAN("pass", api_keys_conf, pass, "false",
-            "Let the service see the header with the key too."),
+            "Let the service see the header or parameter with the key too."),
 };
 const struct section api_keys_section = {api_keys_fields, ARRAY_LEN(api_keys_fields)};
 
@@ -112,6 +112,21 @@ int api_keys_read(struct reader *r, const struct node *n, void *at)
         if (store_read(r, it, k) < 0)
             return -1;
         k->index = (unsigned)c->napi_keys++;
+    }
+    return 0;
+}
+
+int api_keys_finish(struct reader *r, const struct node *root)
+{
+    const struct config *c = r->config;
+
+    for (size_t i = 0; i < c->napi_keys; i++) {
+        const struct api_keys_conf *k = &c->api_keys[i];
+        const struct node *store = node_get(node_get(root, "api_keys"), k->name);
+
+        if (k->kv && !c->consul.enabled)
+            return node_error(node_get(store, "kv"), r->err,
+                              "the keys are in Consul: needs consul");
     }
     return 0;
 }

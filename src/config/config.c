@@ -157,6 +157,8 @@ static int fill_in(struct reader *r, const struct node *root)
                           "the gateways meet in Consul: needs consul");
     if (rate_limits_finish(r, root) < 0)
         return -1;
+    if (api_keys_finish(r, root) < 0)
+        return -1;
     if (policies_finish(r, root) < 0)
         return -1;
     tls_guard(r);

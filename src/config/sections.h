@@ -99,6 +99,8 @@ extern const struct section api_keys_section, basic_section;
 /* The whole map of `api_keys:`, of `basic:`. */
 int api_keys_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 int basic_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+/* When the other sections are there: what they say together. */
+int api_keys_finish(struct reader *r, const struct node *root) MUST_CHECK;
 extern const struct section policy_section, policy_claim_section; /* into drafts of policies.c */
 extern const struct section mechanism_section, certificate_section;
 /* The whole map of `policies:`; and when all that they name is there. */

@@ -273,11 +273,14 @@ static void the_commented_examples_load(void **state)
                     "# deny_from:", "deny_from: [192.0.2.66, \"2001:db8:bad::/48\"]\n");
     put_uncommented(f, "e.yaml", "conf.d/60-access.yaml", "# issuers:", "issuers:\n");
     put_uncommented(f, "f.yaml", "conf.d/05-tls.yaml", "# listeners:", "listeners:\n");
+    put_uncommented(f, "g.yaml", "conf.d/55-credentials.yaml", "# api_keys:", "api_keys:\n");
     c = config_load(f->path, &e);
     if (!c)
         fail_msg("%s", e.text);
     assert_int_equal(c->nissuers, 1);
     assert_int_equal(c->npolicies, 5);
+    assert_int_equal(c->napi_keys, 2);
+    assert_int_equal(c->nbasic, 1);
     assert_int_equal(c->listeners[2].tls.ncertificates, 3);
     assert_true(guarded_has(&c->guarded, STR("x_user")));
     assert_int_equal(c->addresses.deny.n, 2);

@@ -100,6 +100,7 @@ static void refusals(void **state)
         {"api_keys: {a: {}}", "exactly one of file and kv"},
         {"api_keys: {a: {file: /x, kv: y}}", "exactly one of file and kv"},
         {"api_keys: {a: {kv: /y}}", "is not a key of the KV store"},
+        {"api_keys: {a: {kv: y}}", "api_keys.a.kv: the keys are in Consul: needs consul"},
         {"api_keys: {a: {kv: \"y?raw\"}}", "holds a character"},
         {"api_keys: {a: {file: /x, header: Authorization}}", "other things already"},
         {"api_keys: {a: {file: /x, query: \"a&b\"}}", "query parameter"},
