@@ -68,6 +68,7 @@ static void each_used(const struct config *c, struct names *names)
         for (size_t t = 0; t < c->routes[i].ntargets; t++)
             add_name(names, c->routes[i].targets[t].service);
     fallback_each_service(c, add_name, names);
+    authority_each_service(c, add_name, names);
 }
 
 static void set_used(struct discovery *d, const struct config *c)

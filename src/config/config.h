@@ -11,6 +11,7 @@
 #include "base/macros.h"
 #include "base/reason.h"
 #include "base/str.h"
+#include "config/authorities_conf.h"
 #include "config/edge_conf.h"
 #include "config/http2_conf.h"
 #include "config/issuers_conf.h"
@@ -331,6 +332,10 @@ struct config {
     size_t napi_keys;
     struct basic_conf *basic;
     size_t nbasic;
+    struct forward_auth_conf *forward_auth;
+    size_t nforward_auth;
+    struct introspection_conf *introspection;
+    size_t nintrospection;
     struct policy_conf *policies; /* sorted by name: config_policy() */
     size_t npolicies;
     struct guarded_fields guarded; /* request fields that only the gateway sets */
@@ -386,6 +391,9 @@ bool fallback_covers(enum reason why);
 /* Is this item for a request that failed so? `status` counts when why is REASON_UPSTREAM_STATUS. */
 bool fallback_is_for(const struct fallback_conf *f, enum reason why, unsigned status);
 /* Calls fn for every service that some fallback names; more than once for one of several. */
+/* The services that are asked who somebody is. */
+void authority_each_service(const struct config *c, void (*fn)(void *arg, const char *service),
+                            void *arg);
 void fallback_each_service(const struct config *c, void (*fn)(void *arg, const char *service),
                            void *arg);
 /* What clients get first when the service fails for this reason: a fallback_name(), or NULL when

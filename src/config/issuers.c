@@ -299,15 +299,20 @@ static int place_item(struct reader *r, const struct node *n, void *at)
     return 0;
 }
 
+int token_places_read(struct reader *r, const struct node *n, struct token_place **ret,
+                      size_t *ret_n)
+{
+    *ret = list_read(r, n, "a list of places", MAX_PLACES, sizeof **ret, place_item, ret_n);
+    if (!*ret)
+        return -1;
+    return *ret_n ? 0 : node_error(n, r->err, "an empty list would let nobody in");
+}
+
 static int places_read(struct reader *r, const struct node *n, void *at)
 {
     struct issuer_conf *c = at;
 
-    c->places =
-        list_read(r, n, "a list of places", MAX_PLACES, sizeof *c->places, place_item, &c->nplaces);
-    if (!c->places)
-        return -1;
-    return c->nplaces ? 0 : node_error(n, r->err, "an empty list would let nobody in");
+    return token_places_read(r, n, &c->places, &c->nplaces);
 }
 
 static const struct field issuer_fields[] = {

@@ -136,7 +136,7 @@ static int issuer_read(struct reader *r, const struct node *n, void *at)
     return named(r, n, at, MECHANISM_ISSUER);
 }
 
-static int introspection_read(struct reader *r, const struct node *n, void *at)
+static int opaque_read(struct reader *r, const struct node *n, void *at)
 {
     return named(r, n, at, MECHANISM_INTROSPECTION);
 }
@@ -199,7 +199,7 @@ static const struct field mechanism_fields[] = {
      .help = "A service is asked, by this entry of `forward_auth`."},
     {.key = "introspection",
      .type = FIELD_CUSTOM,
-     .read = introspection_read,
+     .read = opaque_read,
      .kind = "name",
      .help = "An opaque bearer token, by this entry of `introspection` (RFC 7662)."},
 };
@@ -236,9 +236,11 @@ static struct named_list list_of(const struct config *c, enum mechanism_kind kin
     case MECHANISM_ISSUER:
         return (struct named_list){"issuers", c->issuers, c->nissuers, sizeof *c->issuers};
     case MECHANISM_INTROSPECTION:
-        return (struct named_list){"introspection", NULL, 0, 1};
+        return (struct named_list){"introspection", c->introspection, c->nintrospection,
+                                   sizeof *c->introspection};
     case MECHANISM_FORWARD_AUTH:
-        return (struct named_list){"forward_auth", NULL, 0, 1};
+        return (struct named_list){"forward_auth", c->forward_auth, c->nforward_auth,
+                                   sizeof *c->forward_auth};
     case MECHANISM_CERTIFICATE:
     case MECHANISM_KINDS:
         break;

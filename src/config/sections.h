@@ -95,6 +95,14 @@ extern const struct section issuer_section, issuer_keys_section, token_place_sec
 /* The whole map of `issuers:`. */
 int issuers_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 
+/* `token_from:`, as a list of places. */
+int token_places_read(struct reader *r, const struct node *n, struct token_place **ret,
+                      size_t *ret_n) MUST_CHECK;
+extern const struct section forward_auth_section, introspection_section;
+/* The whole map of `forward_auth:`, of `introspection:`. */
+int forward_auth_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+int introspection_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+
 extern const struct section api_keys_section, basic_section;
 /* The whole map of `api_keys:`, of `basic:`. */
 int api_keys_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;

@@ -44,6 +44,7 @@ void access_end(struct exchange *x)
         return;
     access_token_end(&x->access->token);
     access_basic_end(&x->access->basic);
+    access_forward_end(&x->access->forward);
 }
 
 void access_free(struct exchange *x)
@@ -52,6 +53,7 @@ void access_free(struct exchange *x)
         return;
     access_token_end(&x->access->token);
     access_basic_end(&x->access->basic);
+    access_forward_free(&x->access->forward);
     access_identity_free(&x->access->asked);
     identity_unref(&x->access->identity);
     free(x->access);

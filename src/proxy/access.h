@@ -6,6 +6,7 @@
  * find out is in x->access, which a request gets when the first check needs it; a route that asks
  * for nothing costs some comparisons. */
 #include "proxy/access_basic.h"
+#include "proxy/access_forward.h"
 #include "proxy/access_identity.h"
 #include "proxy/access_limits.h"
 #include "proxy/access_token.h"
@@ -22,6 +23,7 @@ struct access {
     struct access_identity *asked; /* owned; NULL = the route has no policy */
     struct access_token token;
     struct access_basic basic;
+    struct access_forward forward;
     struct access_limits limits;
 };
 

@@ -41,6 +41,7 @@ static access_auth_fn *const kinds[MECHANISM_KINDS] = {
     [MECHANISM_API_KEYS] = access_key_check,
     [MECHANISM_BASIC] = access_basic_check,
     [MECHANISM_CERTIFICATE] = access_certificate,
+    [MECHANISM_FORWARD_AUTH] = access_forward_check,
 };
 
 void access_identity_keep(struct exchange *x, struct identity *i)
@@ -203,6 +204,7 @@ void access_identity_write_request_fields(const struct exchange *x, struct write
 {
     const struct policy_result *r = &x->access->asked->result;
 
+    access_forward_write(x, w);
     for (unsigned g = 0; g < r->ngrants; g++) {
         const struct policy_conf *p = r->grants[g].policy;
 

@@ -26,6 +26,7 @@ enum conn_stage {
 };
 
 struct h2_session;
+struct subrequest;
 
 struct conn {
     struct sock sock;
@@ -43,6 +44,7 @@ struct conn {
     struct tls_peer *tls_peer; /* its verified certificate (tls/peer.h); owned, of a stream:
                                   borrowed; NULL = it has shown none */
     struct h2_session *h2;     /* speaks HTTP/2 (h2_session.h); owned */
+    struct subrequest *inner;  /* it asks on behalf of another request; borrowed */
     bool is_stream;            /* serves one request over a sock that is not a connection */
     unsigned requests;
     bool half_closed;  /* the client has sent its last byte, but may still read */

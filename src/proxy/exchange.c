@@ -19,6 +19,7 @@
 #include "proxy/request_id.h"
 #include "proxy/response_body.h"
 #include "proxy/secure.h"
+#include "proxy/subrequest.h"
 #include "proxy/upstream_open.h"
 
 #include <assert.h>
@@ -133,6 +134,10 @@ static enum verdict step_read_head(struct exchange *x)
             x->head = *in;
             *in = NULL;
             x->step_deadline_ns = 0;
+            if (x->conn->inner) {
+                subrequest_adopt(x);
+                return V_NEXT;
+            }
             request_id_choose(x);
             forwarded_find(x);
             return V_NEXT;
@@ -163,6 +168,8 @@ static enum verdict step_route(struct exchange *x)
     const struct snapshot *s = x->held->snapshot;
     const struct route_conf *route;
 
+    if (x->conn->inner)
+        return subrequest_route(x);
     x->close_client =
         !x->req.keep_alive || x->w->draining || x->conn->half_closed ||
         (c->limits.keepalive_requests > 0 && x->conn->requests >= c->limits.keepalive_requests);
@@ -193,7 +200,7 @@ static enum verdict step_route(struct exchange *x)
 
 static enum verdict step_access(struct exchange *x)
 {
-    enum verdict v = access_run(x);
+    enum verdict v = x->conn->inner ? V_NEXT : access_run(x);
 
     if (v != V_NEXT)
         return v;

@@ -4,6 +4,7 @@
 #include "proxy/access.h"
 #include "proxy/fallback.h"
 #include "proxy/forwarded.h"
+#include "proxy/subrequest.h"
 
 static unsigned latency_bucket(uint64_t ns)
 {
@@ -66,7 +67,8 @@ static void count(struct exchange *x, uint64_t took_ns)
 {
     struct service_stats *s;
 
-    stat_add(&x->w->counters.requests, 1);
+    if (!x->conn->inner)
+        stat_add(&x->w->counters.requests, 1);
     if (!x->service) {
         stat_add(x->fail == REASON_NO_ROUTE || x->fail == REASON_METHOD_NOT_ALLOWED
                      ? &x->w->counters.unrouted
@@ -165,6 +167,8 @@ void finish_report(struct exchange *x)
     uint64_t took_ns = x->w->now_ns - x->begin_ns;
 
     count(x, took_ns);
-    if (x->w->log)
+    if (x->conn->inner)
+        subrequest_report(x);
+    else if (x->w->log)
         log_request(x, took_ns);
 }

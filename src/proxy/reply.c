@@ -150,6 +150,19 @@ static void redirect_reply(struct exchange *x)
     writer_lit(&w, "\r\n");
 }
 
+/* The body that is not in x->out. */
+static struct str failure_reply(struct exchange *x)
+{
+    struct str body = STR_NULL;
+
+    if (x->access && x->access->asked && access_forward_reply(x, &body))
+        return body;
+    if (fallback_has_answer(x))
+        return fallback_reply(x);
+    reply_failure(x);
+    return body;
+}
+
 void reply_prepare(struct exchange *x)
 {
     bool redirect = x->fail == REASON_NONE;
@@ -168,10 +181,8 @@ void reply_prepare(struct exchange *x)
         cors_preflight_reply(x);
     else if (redirect)
         redirect_reply(x);
-    else if (fallback_has_answer(x))
-        body = fallback_reply(x);
     else
-        reply_failure(x);
+        body = failure_reply(x);
     pump_init(&x->download, FRAMING_NONE, 0, false, NULL);
     pump_push(&x->download, x->out->data + x->out->start, buf_len(x->out));
     pump_push(&x->download, body.p, body.n);

@@ -260,6 +260,7 @@ static void close_everything(struct worker *w)
     limit_redis_free(&w->limit_redis);
     token_cache_free(&w->token_cache);
     password_cache_free(&w->password_cache);
+    password_cache_free(&w->authority_cache);
     pools_free(w);
 }
 

@@ -84,11 +84,12 @@ struct worker {
     uint32_t npools;
     struct list conns; /* all client connections */
     struct list listeners;
-    struct list queued;              /* exchanges that wait for a concurrency limit, oldest first */
-    struct list key_waiters;         /* struct access_token, see access_token.h */
-    struct token_cache *token_cache; /* owned; NULL = no token was seen yet */
-    struct list password_waiters;    /* struct access_basic, see access_basic.h */
-    struct password_cache *password_cache; /* owned; NULL = no password was right yet */
+    struct list queued;      /* exchanges that wait for a concurrency limit, oldest first */
+    struct list key_waiters; /* struct access_token, see access_token.h */
+    struct password_cache *authority_cache; /* what authorities have said; owned; NULL = nothing */
+    struct token_cache *token_cache;        /* owned; NULL = no token was seen yet */
+    struct list password_waiters;           /* struct access_basic, see access_basic.h */
+    struct password_cache *password_cache;  /* owned; NULL = no password was right yet */
     struct event accept_pause;
     bool draining, stopping;
     struct overload overload;

@@ -269,7 +269,7 @@ struct placing {
     uint64_t now_ns;
 };
 
-static void place_fallback(void *arg, const char *service)
+static void place_named(void *arg, const char *service)
 {
     const struct placing *p = arg;
 
@@ -282,6 +282,7 @@ static void place_services(struct builder *b, struct snapshot *s, const struct d
     for (struct known *k = b->known; k; k = k->hh.next)
         registry_service(b->registry, k->name);
     fallback_each_service(s->config, register_service, b->registry);
+    authority_each_service(s->config, register_service, b->registry);
     s->nslots = registry_slots(b->registry);
     s->services = calloc(s->nslots ? s->nslots : 1, sizeof(struct service_view *));
     if (!s->services)
@@ -295,7 +296,8 @@ static void place_services(struct builder *b, struct snapshot *s, const struct d
             place_service(b, s, c->targets[t].service, discovery_find(d, c->targets[t].service),
                           now_ns);
     }
-    fallback_each_service(s->config, place_fallback, &(struct placing){b, s, d, now_ns});
+    fallback_each_service(s->config, place_named, &(struct placing){b, s, d, now_ns});
+    authority_each_service(s->config, place_named, &(struct placing){b, s, d, now_ns});
     for (uint32_t i = 0; b->last && i < b->last->nslots; i++)
         if (!s->services[i])
             retire_missing(b, b->last->services[i]);
@@ -322,6 +324,27 @@ void builder_use_credentials(struct builder *b, struct credential_set *set)
     b->credentials = set;
 }
 
+static uint32_t *slots_of(size_t n)
+{
+    uint32_t *slots = calloc(n ? n : 1, sizeof *slots);
+
+    if (!slots)
+        abort();
+    return slots;
+}
+
+static void find_authorities(struct builder *b, struct snapshot *s)
+{
+    const struct config *c = s->config;
+
+    s->forward_slots = slots_of(c->nforward_auth);
+    for (size_t i = 0; i < c->nforward_auth; i++)
+        s->forward_slots[i] = slot_of(b, c->forward_auth[i].service);
+    s->introspection_slots = slots_of(c->nintrospection);
+    for (size_t i = 0; i < c->nintrospection; i++)
+        s->introspection_slots[i] = slot_of(b, c->introspection[i].service);
+}
+
 struct snapshot *builder_build(struct builder *b, struct config *c, const struct discovery *d,
                                uint64_t now_ns)
 {
@@ -345,6 +368,7 @@ struct snapshot *builder_build(struct builder *b, struct config *c, const struct
     s->issuers = b->issuers ? issuer_set_ref(b->issuers) : NULL;
     s->credentials = b->credentials ? credential_set_ref(b->credentials) : NULL;
     place_services(b, s, d, now_ns);
+    find_authorities(b, s);
     snapshot_unref(&b->last);
     b->last = snapshot_ref(s);
     registry_sweep(b->registry, now_ns);

@@ -27,5 +27,7 @@ void snapshot_unref(struct snapshot **sp)
     credential_set_unref(&s->credentials);
     config_unref(&s->config);
     free(s->services);
+    free(s->forward_slots);
+    free(s->introspection_slots);
     free(s);
 }

@@ -46,6 +46,8 @@ struct snapshot {
     struct limit_set *limits;   /* ref: the counts of config->rate_limits, by index */
     struct issuer_set *issuers; /* ref: of config->issuers, by index; NULL = none were given */
     struct credential_set *credentials; /* ref: of config->api_keys and config->basic; the same */
+    uint32_t *forward_slots, *introspection_slots; /* of the services of config->forward_auth and
+                                                      config->introspection; owned */
     uint32_t nslots;
     struct service_view **services; /* [nslots] by slot, NULL = nobody uses it; refs */
 };

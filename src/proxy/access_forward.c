@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/access_forward.h"
+#include "base/log.h"
+#include "cache/rules.h"
+#include "policy/claim_text.h"
+#include "policy/password_cache.h"
+#include "proxy/access.h"
+#include "proxy/head.h"
+#include "proxy/reply.h"
+
+#include <openssl/evp.h>
+
+enum { MAX_ANSWER = 64 * 1024, LATE_MS = 1000 };
+
+static struct auth_answer answer_of(struct exchange *x, struct access_forward *f)
+{
+    if (f->outcome == AUTH_KNOWN)
+        return access_identity_known(x, f->identity ? identity_ref(f->identity) : NULL);
+    return (struct auth_answer){.outcome = f->outcome, .detail = f->detail};
+}
+
+static bool add_part(struct bytes *to, struct str s)
+{
+    uint64_t n = s.n;
+
+    return bytes_add(to, &n, sizeof n) && bytes_add_str(to, s);
+}
+
+static bool add_words(struct bytes *to, const struct word_list *words)
+{
+    for (size_t i = 0; i < words->n; i++)
+        if (!add_part(to, str_of(words->words[i])))
+            return false;
+    return true;
+}
+
+/* All fields of that name, each with its length, so that no two requests look alike. */
+static bool add_fields(struct bytes *to, const struct request *r, const struct word_list *names)
+{
+    for (size_t k = 0; k < names->n; k++) {
+        for (unsigned i = 0; i < r->nheaders; i++)
+            if (str_ieq(r->headers[i].name, str_of(names->words[k])) &&
+                !add_part(to, r->headers[i].value))
+                return false;
+        if (!add_part(to, STR("|")))
+            return false;
+    }
+    return true;
+}
+
+static bool make_digest(const struct exchange *x, const struct forward_auth_conf *c,
+                        unsigned char digest[PASSWORD_DIGEST])
+{
+    struct bytes text = {0};
+    bool good = add_part(&text, STR("forward_auth")) && add_part(&text, str_of(c->name)) &&
+                add_part(&text, str_of(c->service)) &&
+                add_part(&text, str_of(c->path ? c->path : "")) &&
+                add_words(&text, &c->response_headers) && add_words(&text, &c->cache_key) &&
+                add_part(&text, x->req.method_name) && add_part(&text, x->req.host) &&
+                add_part(&text, x->req.path) && add_part(&text, x->req.query) &&
+                add_fields(&text, &x->req, &c->cache_key) &&
+                EVP_Digest(text.p, text.end, digest, NULL, EVP_sha256(), NULL) == 1;
+
+    bytes_free(&text);
+    return good;
+}
+
+static bool wanted(const struct forward_auth_conf *c, struct str name)
+{
+    for (size_t i = 0; i < c->request_headers.n; i++)
+        if (str_ieq(name, str_of(c->request_headers.words[i])))
+            return true;
+    return c->request_headers.n == 0;
+}
+
+/* Fields that are about the body, which stays here, or would make of the answer another one. */
+static bool is_about_more(const struct header *h)
+{
+    static const struct str names[] = {
+        STR("content-type"),
+        STR("content-encoding"),
+        STR("content-language"),
+        STR("if-match"),
+        STR("if-none-match"),
+        STR("if-modified-since"),
+        STR("if-unmodified-since"),
+        STR("if-range"),
+        STR("range"),
+        STR("x-forwarded-method"),
+        STR("x-forwarded-uri"),
+    };
+
+    if (h->hop || h->id == HEADER_HOST || h->id == HEADER_CONTENT_LENGTH || h->id == HEADER_EXPECT)
+        return true;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (str_ieq(h->name, names[i]))
+            return true;
+    return false;
+}
+
+static bool add_line(struct bytes *to, struct str name, struct str value)
+{
+    return bytes_add_str(to, name) && bytes_add_str(to, STR(": ")) && bytes_add_str(to, value) &&
+           bytes_add_str(to, STR("\r\n"));
+}
+
+static bool add_target(struct bytes *to, const struct request *r)
+{
+    return bytes_add_str(to, r->path) &&
+           (!r->has_query || (bytes_add_str(to, STR("?")) && bytes_add_str(to, r->query)));
+}
+
+static bool write_fields(struct bytes *to, const struct exchange *x,
+                         const struct forward_auth_conf *c, struct str target)
+{
+    for (unsigned i = 0; i < x->req.nheaders; i++) {
+        const struct header *h = &x->req.headers[i];
+
+        if (!is_about_more(h) && wanted(c, h->name) && !add_line(to, h->name, h->value))
+            return false;
+    }
+    return add_line(to, STR("X-Forwarded-Method"), x->req.method_name) &&
+           add_line(to, STR("X-Forwarded-Uri"), target);
+}
+
+static json_t *claims_of(const struct forward_auth_conf *c, const struct response *head)
+{
+    json_t *claims = json_object();
+
+    for (size_t i = 0; claims && i < c->response_headers.n; i++) {
+        const char *name = c->response_headers.words[i];
+        const struct header *h = rules_header(head->headers, head->nheaders, str_of(name));
+
+        /* What is no UTF-8 is left out. */
+        if (h)
+            json_object_set_new(claims, name, json_stringn(h->value.p, h->value.n));
+    }
+    if (claims && c->subject_header) {
+        const struct header *h =
+            rules_header(head->headers, head->nheaders, str_of(c->subject_header));
+
+        if (h)
+            json_object_set_new(claims, "sub", json_stringn(h->value.p, h->value.n));
+    }
+    return claims;
+}
+
+static void remember(struct exchange *x, struct access_forward *f)
+{
+    const struct response *head = f->answer.head;
+    struct cache_control said = cache_control_of(head->headers, head->nheaders);
+    uint64_t ms = f->conf->cache_ttl_ms;
+
+    if (f->conf->cache_key.n == 0 || said.no_store || said.no_cache)
+        return;
+    if (said.max_age >= 0 && (uint64_t)said.max_age * 1000 < ms)
+        ms = (uint64_t)said.max_age * 1000;
+    if (ms > 0 && !x->w->authority_cache)
+        x->w->authority_cache = password_cache_new();
+    if (ms > 0 && x->w->authority_cache)
+        password_cache_add(x->w->authority_cache, f->digest, f->identity,
+                           x->w->now_ns + ms * NS_PER_MS);
+}
+
+static void fail(struct access_forward *f, const char *why)
+{
+    f->outcome = f->conf->fails_open ? AUTH_KNOWN : AUTH_UNAVAILABLE;
+    f->detail = "who may come in could not be asked";
+    log_debug("auth", "forward_auth %s: %s%s", f->conf->name, why,
+              f->conf->fails_open ? "; the request is let in" : "");
+    if (f->conf->fails_open)
+        f->identity = identity_new(IDENTITY_FORWARD, f->conf->name, json_object(), 0);
+}
+
+static bool is_handed_on(const struct forward_auth_conf *c, unsigned status)
+{
+    return status == 401 || status == 403 || (c->redirects && status >= 300 && status < 400);
+}
+
+static void judge(struct exchange *x, struct access_forward *f)
+{
+    const struct subrequest_answer *a = &f->answer;
+
+    if (a->fail != REASON_NONE) {
+        fail(f, reason_info(a->fail)->word);
+    } else if (a->head->status >= 200 && a->head->status < 300) {
+        f->outcome = AUTH_KNOWN;
+        f->identity = identity_new(IDENTITY_FORWARD, f->conf->name, claims_of(f->conf, a->head), 0);
+        if (f->identity)
+            remember(x, f);
+    } else if (is_handed_on(f->conf, a->head->status)) {
+        f->outcome = AUTH_REFUSED;
+        f->detail = "the authority refuses the request";
+        f->reply = a;
+    } else {
+        fail(f, "an answer that is neither yes nor no");
+    }
+}
+
+static void on_done(void *arg, const struct subrequest_answer *a)
+{
+    struct exchange *x = arg;
+    struct access_forward *f = &x->access->forward;
+
+    f->answer = *a;
+    f->done = true;
+    judge(x, f);
+    conn_run(x->conn);
+}
+
+static struct auth_answer begin(struct exchange *x, const struct forward_auth_conf *c)
+{
+    struct access_forward *f = &x->access->forward;
+    struct bytes fields = {0}, target = {0};
+    struct subrequest_options o = {
+        .slot = x->held->snapshot->forward_slots[c->index],
+        .method = c->method ? str_of(c->method) : x->req.method_name,
+        .host = x->req.host,
+        .timeout_ms = c->timeout_ms,
+        .max_answer = MAX_ANSWER,
+    };
+
+    if (add_target(&target, &x->req) && write_fields(&fields, x, c, bytes_str(&target))) {
+        o.path = c->path ? str_of(c->path) : bytes_str(&target);
+        o.fields = bytes_str(&fields);
+        f->call = subrequest_start(x, &o, on_done, x);
+    }
+    bytes_free(&fields);
+    bytes_free(&target);
+    if (!f->call)
+        return (struct auth_answer){.outcome = AUTH_UNAVAILABLE, .detail = "memory is out"};
+    exchange_wait(x, c->timeout_ms + LATE_MS, REASON_AUTH_UNAVAILABLE);
+    return (struct auth_answer){.outcome = AUTH_WAITING};
+}
+
+struct auth_answer access_forward_check(struct exchange *x, const struct mechanism_conf *m)
+{
+    const struct forward_auth_conf *c = &exchange_config(x)->forward_auth[m->index];
+    struct access_forward *f = &x->access->forward;
+    struct identity *who = NULL;
+
+    if (f->conf == c && f->done)
+        return answer_of(x, f);
+    if (f->conf == c && f->call) {
+        if (!x->access->timed_out)
+            return (struct auth_answer){.outcome = AUTH_WAITING};
+        access_forward_end(f);
+        fail(f, "it is late");
+        return answer_of(x, f);
+    }
+    /* A policy may ask several. */
+    access_forward_free(f);
+    f->conf = c;
+    if (c->cache_key.n > 0 && !make_digest(x, c, f->digest))
+        return (struct auth_answer){.outcome = AUTH_UNAVAILABLE, .detail = "memory is out"};
+    if (c->cache_key.n > 0 && x->w->authority_cache)
+        who = password_cache_find(x->w->authority_cache, f->digest, x->w->now_ns);
+    return who ? access_identity_known(x, identity_ref(who)) : begin(x, c);
+}
+
+void access_forward_end(struct access_forward *f)
+{
+    if (!f->done)
+        subrequest_end(&f->call);
+    f->done = true;
+}
+
+void access_forward_free(struct access_forward *f)
+{
+    subrequest_end(&f->call);
+    identity_unref(&f->identity);
+    *f = (struct access_forward){.call = NULL};
+}
+
+static bool is_for_client(struct str name)
+{
+    static const struct str names[] = {
+        STR("content-type"), STR("www-authenticate"), STR("location"),
+        STR("set-cookie"),   STR("cache-control"),    STR("retry-after"),
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (str_ieq(name, names[i]))
+            return true;
+    return false;
+}
+
+bool access_forward_reply(struct exchange *x, struct str *ret_body)
+{
+    const struct access_forward *f = &x->access->forward;
+    const struct response *head;
+    struct writer w = {x->out, false};
+    bool has_cache_control = false;
+
+    if (!f->reply || x->access->asked->result.verdict != POLICY_FORBIDS)
+        return false;
+    head = f->reply->head;
+    x->status = head->status;
+    reply_begin(x, &w);
+    writer_field(&w, STR("Date"), worker_date(x->w));
+    for (unsigned i = 0; i < head->nheaders; i++) {
+        const struct header *h = &head->headers[i];
+
+        if (!is_for_client(h->name))
+            continue;
+        has_cache_control |= str_ieq(h->name, STR("cache-control"));
+        writer_field(&w, h->name, h->value);
+    }
+    if (!has_cache_control)
+        writer_lit(&w, "Cache-Control: no-store\r\n");
+    reply_end(x, &w, f->reply->body.n);
+    writer_lit(&w, "\r\n");
+    *ret_body = x->req.method == METHOD_HEAD ? STR_NULL : f->reply->body;
+    return true;
+}
+
+void access_forward_write(const struct exchange *x, struct writer *w)
+{
+    const struct access_identity *a = x->access->asked;
+    const struct config *c = exchange_config(x);
+
+    for (unsigned i = 0; i < a->nways; i++) {
+        const struct word_list *names;
+
+        if (a->ways[i]->kind != MECHANISM_FORWARD_AUTH || !a->known[i] ||
+            a->answers[i].outcome != AUTH_KNOWN)
+            continue;
+        names = &c->forward_auth[a->ways[i]->index].response_headers;
+        for (size_t k = 0; k < names->n; k++) {
+            char buf[CLAIM_TEXT_MAX];
+            struct str value;
+
+            if (claim_text(json_object_get(a->answers[i].identity->claims, names->words[k]), buf,
+                           &value))
+                writer_field(w, str_of(names->words[k]), value);
+        }
+    }
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/subrequest.h"
+#include "http/h1_parse.h"
+#include "proxy/finish.h"
+#include "proxy/request_body.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct subrequest {
+    struct exchange *parent;
+    struct conn *conn; /* of its exchange; NULL when that is over */
+    struct bytes text; /* of the request, as it is read */
+    struct bytes answer;
+    size_t max_answer;
+    uint32_t slot;
+    bool fallbacks;
+    bool too_large;
+    bool finished; /* the answer was written to its end */
+    bool ending;
+    enum reason fail;
+    struct route route;
+    struct route_conf conf;
+    struct response head;
+    subrequest_done_fn *done;
+    void *arg;
+};
+
+static enum io memory_read(struct sock *s, void *p, size_t cap, size_t *ret_n)
+{
+    struct subrequest *r = s->impl;
+
+    *ret_n = bytes_take(&r->text, p, cap);
+    return *ret_n > 0 ? IO_OK : IO_EOF;
+}
+
+static enum io memory_write(struct sock *s, const struct iovec *iov, int n, size_t *ret_n)
+{
+    struct subrequest *r = s->impl;
+    size_t taken = 0;
+
+    for (int i = 0; i < n; i++) {
+        r->too_large |= bytes_len(&r->answer) + iov[i].iov_len > r->max_answer;
+        if (r->too_large || !bytes_add(&r->answer, iov[i].iov_base, iov[i].iov_len))
+            return IO_ERROR;
+        taken += iov[i].iov_len;
+    }
+    *ret_n = taken;
+    return IO_OK;
+}
+
+/* Nobody can leave here: whoever does not want it any more ends it. */
+static enum io memory_peek(struct sock *s)
+{
+    s->readable = false;
+    return IO_AGAIN;
+}
+
+static void memory_finish(struct sock *s)
+{
+    struct subrequest *r = s->impl;
+
+    r->finished = true;
+}
+
+/* Interim answers come before the one that counts. */
+static bool read_answer(struct subrequest *r, struct subrequest_answer *ret)
+{
+    static const struct h1_limits limits = {16 * 1024, BUF_BYTES, HTTP_MAX_HEADERS};
+
+    for (;;) {
+        size_t scanned = 0, n;
+        enum reason why;
+
+        if (bytes_len(&r->answer) == 0 ||
+            h1_parse_response(r->answer.p + r->answer.start, bytes_len(&r->answer), &limits,
+                              &scanned, METHOD_GET, &r->head, &n, &why) != H1_DONE)
+            return false;
+        r->answer.start += n;
+        if (r->head.status >= 200)
+            break;
+    }
+    ret->head = &r->head;
+    ret->body = bytes_str(&r->answer);
+    return true;
+}
+
+static void memory_close(struct sock *s)
+{
+    struct subrequest *r = s->impl;
+    struct subrequest_answer a = {.fail = r->fail};
+
+    s->impl = NULL;
+    r->conn = NULL;
+    if (r->ending)
+        return;
+    if (r->too_large)
+        a.fail = REASON_UPSTREAM_INVALID;
+    else if (a.fail == REASON_NONE && (!r->finished || !read_answer(r, &a)))
+        a.fail = REASON_UPSTREAM_CUT;
+    r->done(r->arg, &a);
+}
+
+static const struct sock_ops memory_ops = {
+    .read = memory_read,
+    .write = memory_write,
+    .peek = memory_peek,
+    .finish = memory_finish,
+    .close = memory_close,
+    .abort = memory_close,
+};
+
+static bool write_text(struct bytes *to, const struct subrequest_options *o)
+{
+    char length[64];
+
+    snprintf(length, sizeof length, "Content-Length: %zu\r\n", o->body.n);
+    return bytes_add_str(to, o->method) && bytes_add_str(to, STR(" ")) &&
+           bytes_add_str(to, o->path) && bytes_add_str(to, STR(" HTTP/1.1\r\nHost: ")) &&
+           bytes_add_str(to, o->host) && bytes_add_str(to, STR("\r\n")) &&
+           bytes_add_str(to, o->fields) && (o->body.n == 0 || bytes_add_str(to, str_of(length))) &&
+           bytes_add_str(to, STR("\r\n")) && bytes_add_str(to, o->body);
+}
+
+static void set_route(struct subrequest *r, const struct subrequest_options *o)
+{
+    r->conf.name = "(gateway)";
+    r->conf.host = r->conf.source = "";
+    r->conf.path = "/";
+    r->conf.max_body = INT64_MAX;
+    r->conf.timeout_ms = o->timeout_ms;
+    r->conf.importance = r->parent->match.route->conf->importance;
+    r->route.conf = &r->conf;
+    r->route.slots[0] = o->slot;
+}
+
+struct subrequest *subrequest_start(struct exchange *parent, const struct subrequest_options *o,
+                                    subrequest_done_fn *done, void *arg)
+{
+    struct subrequest *r = calloc(1, sizeof *r);
+
+    if (!r)
+        return NULL;
+    r->parent = parent;
+    r->slot = o->slot;
+    r->max_answer = o->max_answer;
+    r->fallbacks = o->fallbacks;
+    r->done = done;
+    r->arg = arg;
+    set_route(r, o);
+    if (!write_text(&r->text, o) || !(r->conn = conn_new_stream(parent->conn))) {
+        bytes_free(&r->text);
+        free(r);
+        return NULL;
+    }
+    r->conn->inner = r;
+    r->conn->sock.ops = &memory_ops;
+    r->conn->sock.impl = r;
+    r->conn->sock.readable = r->conn->sock.writable = true;
+    event_active(&r->conn->sock.ev, EV_READ, 0);
+    return r;
+}
+
+void subrequest_end(struct subrequest **rp)
+{
+    struct subrequest *r = *rp;
+
+    *rp = NULL;
+    if (!r)
+        return;
+    r->ending = true;
+    if (r->conn)
+        conn_close(r->conn);
+    bytes_free(&r->text);
+    bytes_free(&r->answer);
+    free(r);
+}
+
+void subrequest_adopt(struct exchange *x)
+{
+    const struct exchange *parent = x->conn->inner->parent;
+
+    memcpy(x->request_id, parent->request_id, sizeof x->request_id);
+    x->client = parent->client;
+}
+
+enum verdict subrequest_route(struct exchange *x)
+{
+    const struct subrequest *r = x->conn->inner;
+    const struct snapshot *s = x->held->snapshot;
+
+    x->match.route = &r->route;
+    x->max_body = UINT64_MAX;
+    x->close_client = true;
+    x->fail = request_body_prepare(x);
+    if (x->fail != REASON_NONE)
+        return V_FINISH;
+    /* A reload may have taken it out of use in the meantime. */
+    x->service = r->slot < s->nslots ? s->services[r->slot] : NULL;
+    if (!x->service)
+        return exchange_refuse(x, REASON_NO_HEALTHY_INSTANCE);
+    if (r->fallbacks)
+        x->fallbacks = x->service->conf->fallback;
+    return V_NEXT;
+}
+
+void subrequest_report(struct exchange *x)
+{
+    struct subrequest *r = x->conn->inner;
+
+    r->fail = x->fail;
+}

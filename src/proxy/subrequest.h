@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* subrequest.h - a request of the gateway's own, on behalf of a client's: to a service of the
+ * catalog, with its balancer, breaker, retries, hedges and limits.
+ *
+ * It is an ordinary exchange whose client is in memory (a conn over a sock of its own kind): the
+ * text of the request is read from it, and the answer is collected. Of the steps only route and
+ * access are others, since both are decided: it goes to one service, and asks nobody. So it cannot
+ * cause another one.
+ *
+ * It counts in the statistics of its service and is not in the access log. The service sees the
+ * client's address and request id as with any request. */
+#include "base/bytes.h"
+#include "http/message.h"
+#include "proxy/exchange.h"
+
+struct subrequest_options {
+    uint32_t slot;           /* of the service */
+    struct str method, path; /* path: with the query */
+    struct str host;         /* n = 0: none, and the service gets the instance's address */
+    struct str fields;       /* lines "Name: value\r\n": no Host, no framing */
+    struct str body;
+    uint64_t timeout_ms; /* of the whole, retries included; 0 = the service's */
+    size_t max_answer;   /* bytes of head and body */
+    bool fallbacks;      /* those of the service may stand in */
+};
+
+struct subrequest_answer {
+    enum reason fail;            /* REASON_NONE: the service has answered, whatever it says */
+    const struct response *head; /* NULL when it has not */
+    struct str body;
+};
+
+struct subrequest;
+/* It is over, one way or the other: once, from the event loop, never from within
+ * subrequest_start(). The answer lasts until subrequest_end(). */
+typedef void subrequest_done_fn(void *arg, const struct subrequest_answer *a);
+
+/* Begins on behalf of `parent`, which must outlive it. What the options point to is copied. NULL
+ * when memory is out. Thread: the worker of the parent. */
+struct subrequest *subrequest_start(struct exchange *parent, const struct subrequest_options *o,
+                                    subrequest_done_fn *done, void *arg) MUST_CHECK;
+/* Frees it; one that is under way is broken off and `done` is not called. At any time, also from
+ * `done`. */
+void subrequest_end(struct subrequest **s);
+
+/* For the exchange: the request of this conn is one. */
+void subrequest_adopt(struct exchange *x);
+enum verdict subrequest_route(struct exchange *x);
+void subrequest_report(struct exchange *x);
