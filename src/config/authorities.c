@@ -3,6 +3,8 @@
 #include "config/sections.h"
 #include "config/value.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -211,6 +213,29 @@ int forward_auth_read(struct reader *r, const struct node *n, void *at)
     return 0;
 }
 
+enum { MAX_SECRET = 1024 };
+
+static int secret_read(struct reader *r, const struct node *n, struct introspection_conf *c)
+{
+    FILE *file = fopen(c->client_secret_file, "re");
+    char text[MAX_SECRET + 2];
+    size_t used;
+
+    if (!file)
+        return node_error(n, r->err, "%s cannot be read: %s", c->client_secret_file,
+                          strerror(errno));
+    used = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    while (used > 0 && (text[used - 1] == '\n' || text[used - 1] == '\r'))
+        used--;
+    text[used] = '\0';
+    if (used == 0 || used > MAX_SECRET || strlen(text) != used)
+        return node_error(n, r->err, "%s holds no password of 1 to %d bytes", c->client_secret_file,
+                          MAX_SECRET);
+    c->client_secret = arena_strdup(r->arena, text);
+    return 0;
+}
+
 int introspection_read(struct reader *r, const struct node *n, void *at)
 {
     struct config *c = r->config;
@@ -232,6 +257,8 @@ int introspection_read(struct reader *r, const struct node *n, void *at)
             return node_error(it, r->err, "service is missing");
         if (!i->client_id != !i->client_secret_file)
             return node_error(it, r->err, "client_id and client_secret_file go together");
+        if (i->client_secret_file && secret_read(r, node_get(it, "client_secret_file"), i) < 0)
+            return -1;
         i->name = arena_strdup(r->arena, it->key);
         i->index = (unsigned)c->nintrospection++;
     }

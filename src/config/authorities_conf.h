@@ -29,6 +29,7 @@ struct introspection_conf {
     const char *path;
     uint64_t timeout_ms;
     const char *client_id, *client_secret_file; /* HTTP basic; NULL = none */
+    const char *client_secret;                  /* what the file holds; never printed */
     const char *issuer;                         /* claim iss, if it is there; NULL = any */
     const char **audience;                      /* claim aud must hold one; n = 0: any */
     size_t naudience;

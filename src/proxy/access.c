@@ -45,6 +45,7 @@ void access_end(struct exchange *x)
     access_token_end(&x->access->token);
     access_basic_end(&x->access->basic);
     access_forward_end(&x->access->forward);
+    access_introspect_end(&x->access->introspect);
 }
 
 void access_free(struct exchange *x)
@@ -54,6 +55,7 @@ void access_free(struct exchange *x)
     access_token_end(&x->access->token);
     access_basic_end(&x->access->basic);
     access_forward_free(&x->access->forward);
+    access_introspect_free(&x->access->introspect);
     access_identity_free(&x->access->asked);
     identity_unref(&x->access->identity);
     free(x->access);

@@ -8,6 +8,7 @@
 #include "proxy/access_basic.h"
 #include "proxy/access_forward.h"
 #include "proxy/access_identity.h"
+#include "proxy/access_introspect.h"
 #include "proxy/access_limits.h"
 #include "proxy/access_token.h"
 #include "proxy/exchange.h"
@@ -24,6 +25,7 @@ struct access {
     struct access_token token;
     struct access_basic basic;
     struct access_forward forward;
+    struct access_introspect introspect;
     struct access_limits limits;
 };
 

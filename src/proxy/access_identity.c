@@ -42,6 +42,7 @@ static access_auth_fn *const kinds[MECHANISM_KINDS] = {
     [MECHANISM_BASIC] = access_basic_check,
     [MECHANISM_CERTIFICATE] = access_certificate,
     [MECHANISM_FORWARD_AUTH] = access_forward_check,
+    [MECHANISM_INTROSPECTION] = access_introspect_check,
 };
 
 void access_identity_keep(struct exchange *x, struct identity *i)
@@ -228,6 +229,8 @@ bool access_identity_hides(const struct exchange *x, struct str name)
         unsigned index = a->ways[i]->index;
 
         if ((a->ways[i]->kind == MECHANISM_ISSUER && issuer_conf_hides(&c->issuers[index], name)) ||
+            (a->ways[i]->kind == MECHANISM_INTROSPECTION &&
+             introspection_conf_hides(&c->introspection[index], name)) ||
             (a->ways[i]->kind == MECHANISM_API_KEYS && !c->api_keys[index].pass &&
              str_ieq(name, str_of(c->api_keys[index].header))) ||
             (a->ways[i]->kind == MECHANISM_BASIC && !c->basic[index].pass &&
@@ -273,11 +276,12 @@ static struct str challenge_of(const struct exchange *x, const struct access_ide
     switch (m->kind) {
     case MECHANISM_ISSUER:
         return bearer(x, a, c->issuers[m->index].realm, buf);
+    case MECHANISM_INTROSPECTION:
+        return bearer(x, a, c->introspection[m->index].realm, buf);
     case MECHANISM_API_KEYS:
         return challenge_key(m->name, buf);
     case MECHANISM_BASIC:
         return challenge_basic(c->basic[m->index].realm, buf);
-    case MECHANISM_INTROSPECTION:
     case MECHANISM_CERTIFICATE:
     case MECHANISM_FORWARD_AUTH:
     case MECHANISM_KINDS:

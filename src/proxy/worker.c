@@ -241,6 +241,7 @@ struct worker *worker_new(unsigned id, struct proxy *p)
     list_init(&w->listeners);
     list_init(&w->queued);
     list_init(&w->key_waiters);
+    list_init(&w->token_askers);
     list_init(&w->password_waiters);
     pthread_mutex_init(&w->shared.lock, NULL);
     event_assign(&w->tick, w->base, -1, 0, on_tick, w);
@@ -261,6 +262,7 @@ static void close_everything(struct worker *w)
     token_cache_free(&w->token_cache);
     password_cache_free(&w->password_cache);
     password_cache_free(&w->authority_cache);
+    password_cache_free(&w->refusal_cache);
     pools_free(w);
 }
 

@@ -84,8 +84,10 @@ struct worker {
     uint32_t npools;
     struct list conns; /* all client connections */
     struct list listeners;
-    struct list queued;      /* exchanges that wait for a concurrency limit, oldest first */
-    struct list key_waiters; /* struct access_token, see access_token.h */
+    struct list queued;       /* exchanges that wait for a concurrency limit, oldest first */
+    struct list key_waiters;  /* struct access_token, see access_token.h */
+    struct list token_askers; /* struct access_introspect, see there */
+    struct password_cache *refusal_cache;   /* tokens that are not active; owned; NULL = none */
     struct password_cache *authority_cache; /* what authorities have said; owned; NULL = nothing */
     struct token_cache *token_cache;        /* owned; NULL = no token was seen yet */
     struct list password_waiters;           /* struct access_basic, see access_basic.h */
