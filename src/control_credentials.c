@@ -15,7 +15,8 @@ enum { FILE_LOOK_MS = 2000, KV_WAIT_MS = 60000, MOST_THREADS = 4, CPUS_PER_THREA
 /* One store in Consul. */
 struct store {
     struct control_credentials *all; /* borrowed */
-    struct kv_watch *watch;          /* owned; NULL = its keys are in a file */
+    size_t at;                       /* in config->api_keys */
+    struct kv_watch *watch;          /* owned */
     bool heard;                      /* it has answered, or has failed to */
 };
 
@@ -26,7 +27,7 @@ struct control_credentials {
     struct credentials *now;    /* owned */
     struct config *config;      /* ref: of `now` */
     struct consul_http *http;   /* owned; NULL = no store is in Consul */
-    struct store *stores;       /* [config->napi_keys]; owned */
+    struct store **stores;      /* [config->napi_keys]; owned; NULL = its keys are in a file */
     struct event *timer;
     credentials_changed_fn *changed;
     void *arg;
@@ -48,20 +49,19 @@ static bool on_news(void *arg, enum kv_news news, struct str body, bool complete
 {
     struct store *s = arg;
     struct control_credentials *c = s->all;
-    size_t at = (size_t)(s - c->stores);
     bool held = false, first = !s->heard;
 
     s->heard = true;
 
     switch (news) {
     case KV_FAILED:
-        credentials_unreachable(c->now, at, error);
+        credentials_unreachable(c->now, s->at, error);
         break;
     case KV_SAME:
-        credentials_reached(c->now, at);
+        credentials_reached(c->now, s->at);
         break;
     case KV_CHANGED:
-        if (credentials_take(c->now, at, body, complete, &held))
+        if (credentials_take(c->now, s->at, body, complete, &held))
             builder_use_credentials(c->builder, credentials_set(c->now));
         break;
     }
@@ -70,56 +70,94 @@ static bool on_news(void *arg, enum kv_news news, struct str body, bool complete
     return !held;
 }
 
+static void store_free(struct store *s)
+{
+    if (s)
+        kv_watch_free(s->watch);
+    free(s);
+}
+
 static void stop_watching(struct control_credentials *c)
 {
     for (size_t i = 0; c->stores && i < c->config->napi_keys; i++)
-        kv_watch_free(c->stores[i].watch);
+        store_free(c->stores[i]);
     free(c->stores);
     c->stores = NULL;
-    consul_http_free(c->http);
-    c->http = NULL;
 }
 
-static bool has_kv(const struct config *config)
+static struct store *store_new(struct control_credentials *c, size_t at)
 {
-    for (size_t i = 0; i < config->napi_keys; i++)
-        if (config->api_keys[i].kv)
-            return true;
-    return false;
+    struct kv_options kv = {c->config->api_keys[at].kv, c->config->consul.stale, KV_WAIT_MS};
+    struct store *s = alloc_or_abort(sizeof *s);
+
+    s->all = c;
+    s->at = at;
+    s->watch = kv_watch_new(c->base, c->http, &kv, on_news, s);
+    return s;
 }
 
-/* The settings were good enough for discovery, which comes first. */
+/* The store of this name that looks at the same key, taken out of those of before. Its watch goes
+ * on: a new one could not tell a token that has lost its rights from keys that are gone. */
+static struct store *take_store(struct control_credentials *c, const struct api_keys_conf *k)
+{
+    for (size_t i = 0; c->stores && i < c->config->napi_keys; i++) {
+        struct store *s = c->stores[i];
+
+        if (!s || strcmp(c->config->api_keys[i].name, k->name) != 0 ||
+            strcmp(c->config->api_keys[i].kv, k->kv) != 0)
+            continue;
+        c->stores[i] = NULL;
+        return s;
+    }
+    return NULL;
+}
+
+static struct store **take_stores(struct control_credentials *c, const struct config *next)
+{
+    struct store **stores = alloc_or_abort((next->napi_keys + 1) * sizeof(struct store *));
+    bool same_consul = c->config && control_discovery_same(c->config, next);
+
+    for (size_t i = 0; i < next->napi_keys; i++) {
+        if (next->api_keys[i].kv && same_consul)
+            stores[i] = take_store(c, &next->api_keys[i]);
+        if (stores[i])
+            stores[i]->at = i;
+    }
+    stop_watching(c);
+    if (!same_consul) {
+        consul_http_free(c->http);
+        c->http = NULL;
+    }
+    return stores;
+}
+
 static void start_watching(struct control_credentials *c)
 {
     struct discovery_options o = control_discovery_options(c->config);
     struct err e;
 
-    c->stores = alloc_or_abort((c->config->napi_keys + 1) * sizeof *c->stores);
-    if (!has_kv(c->config))
-        return;
-    c->http = consul_http_new(c->base, &o, &e);
-    if (!c->http) {
-        log_error("policy", "API keys in Consul cannot be read: %s", e.text);
-        return;
-    }
     for (size_t i = 0; i < c->config->napi_keys; i++) {
-        struct kv_options kv = {c->config->api_keys[i].kv, c->config->consul.stale, KV_WAIT_MS};
-
-        c->stores[i].all = c;
-        if (kv.prefix)
-            c->stores[i].watch = kv_watch_new(c->base, c->http, &kv, on_news, &c->stores[i]);
+        if (!c->config->api_keys[i].kv || c->stores[i])
+            continue;
+        /* The settings were good enough for discovery, which comes first. */
+        if (!c->http && !(c->http = consul_http_new(c->base, &o, &e))) {
+            log_error("policy", "API keys in Consul cannot be read: %s", e.text);
+            return;
+        }
+        c->stores[i] = store_new(c, i);
     }
 }
 
-/* A watch asks anew with each configuration; what was known stays until it has heard. */
 void control_credentials_use(struct control_credentials *c, struct credentials *next,
                              struct config *config)
 {
-    stop_watching(c);
+    struct store **stores = take_stores(c, config);
+
     credentials_free(&c->now);
     config_unref(&c->config);
     c->now = next;
     c->config = config_ref(config);
+    c->stores = stores;
     builder_use_credentials(c->builder, credentials_set(next));
     start_watching(c);
 }
@@ -133,7 +171,7 @@ struct credentials *control_credentials_prepare(const struct control_credentials
 bool control_credentials_heard(const struct control_credentials *c)
 {
     for (size_t i = 0; i < c->config->napi_keys; i++)
-        if (c->stores[i].watch && !c->stores[i].heard)
+        if (c->stores[i] && !c->stores[i]->heard)
             return false;
     return true;
 }
@@ -178,6 +216,7 @@ void control_credentials_free(struct control_credentials *c)
     if (!c)
         return;
     stop_watching(c);
+    consul_http_free(c->http);
     credentials_free(&c->now);
     config_unref(&c->config);
     password_pool_free(&c->pool);

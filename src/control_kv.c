@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { CONFIRM_MS = 10000 };
+
 struct kv_watch {
     struct consul_http *http; /* borrowed */
     struct consul_get *get;   /* owned */
@@ -21,6 +23,8 @@ struct kv_watch {
     struct watch_options options;
     struct watch watch;
     struct watch_request next;
+    bool confirming; /* `empty` is, see on_answer() */
+    struct watch_answer empty;
     struct rng rng;
     kv_news_fn *fn;
     void *arg;
@@ -34,23 +38,29 @@ static void schedule(struct kv_watch *w)
     evtimer_add(w->timer, &tv);
 }
 
+static void ask(struct kv_watch *w, const char *query, uint64_t deadline_ms)
+{
+    const char *stale = !w->stale ? "" : strchr(query, '?') ? "&stale" : "?stale";
+    char path[1024];
+
+    snprintf(path, sizeof path, "/v1/kv/%s%s%s", w->path, query, stale);
+    consul_get_start(w->get, path, deadline_ms);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct kv_watch *w = arg;
-    const char *stale = w->stale ? "&stale" : "";
-    char path[1024];
+    char query[96] = "?recurse";
 
     (void)fd;
     (void)what;
     if (w->next.index)
-        snprintf(path, sizeof path, "/v1/kv/%s?recurse%s&index=%" PRIu64 "&wait=%" PRIu64 "ms",
-                 w->path, stale, w->next.index, w->next.wait_ms);
-    else
-        snprintf(path, sizeof path, "/v1/kv/%s?recurse%s", w->path, stale);
-    consul_get_start(w->get, path, watch_deadline_ms(&w->next));
+        snprintf(query, sizeof query, "?recurse&index=%" PRIu64 "&wait=%" PRIu64 "ms",
+                 w->next.index, w->next.wait_ms);
+    ask(w, query, watch_deadline_ms(&w->next));
 }
 
-/* 404 is "nothing there", and as good as 200; without rights to read it says so too. */
+/* 404 is "nothing there", and as good as 200. */
 static enum watch_result result_of(const struct consul_answer *a)
 {
     switch (a->status) {
@@ -77,6 +87,26 @@ static void tell_failure(struct kv_watch *w, const struct consul_answer *a)
     w->fn(w->arg, KV_FAILED, STR_NULL, false, a->error ? a->error : text);
 }
 
+static void take(struct kv_watch *w, const struct watch_answer *in, const struct consul_answer *a,
+                 struct str body)
+{
+    struct watch_reply reply;
+    uint64_t now = clock_now_ns();
+
+    watch_take(&w->watch, &w->options, in, now, &w->rng, &reply);
+    if (reply.reload_token)
+        consul_http_refresh_token(w->http, true);
+    if (in->result != WATCH_GOOD)
+        tell_failure(w, a);
+    else if (!w->fn(w->arg, reply.publish ? KV_CHANGED : KV_SAME, body, reply.complete, NULL))
+        watch_hold(&w->watch, &w->options, now, &w->rng, &reply);
+    w->next = reply.next;
+    schedule(w);
+}
+
+/* Who may not read is told of no key below a prefix, in the same words as when there is none. Only
+ * of a single key Consul says that it may not be read (403): so one is asked for before an empty
+ * answer is believed. */
 static void on_answer(void *arg, const struct consul_answer *a)
 {
     struct kv_watch *w = arg;
@@ -87,18 +117,18 @@ static void on_answer(void *arg, const struct consul_answer *a)
                               .body_hash = hash_str(body, 0),
                               .leader_known = a->leader_known,
                               .last_contact_ms = a->last_contact_ms};
-    struct watch_reply reply;
-    uint64_t now = clock_now_ns();
 
-    watch_take(&w->watch, &w->options, &in, now, &w->rng, &reply);
-    if (reply.reload_token)
-        consul_http_refresh_token(w->http, true);
-    if (in.result != WATCH_GOOD)
-        tell_failure(w, a);
-    else if (!w->fn(w->arg, reply.publish ? KV_CHANGED : KV_SAME, body, reply.complete, NULL))
-        watch_hold(&w->watch, &w->options, now, &w->rng, &reply);
-    w->next = reply.next;
-    schedule(w);
+    if (w->confirming) {
+        w->confirming = false;
+        w->empty.result = in.result;
+        take(w, &w->empty, a, STR_NULL);
+    } else if (in.result == WATCH_GOOD && a->status == 404) {
+        w->confirming = true;
+        w->empty = in;
+        ask(w, "/", CONFIRM_MS);
+    } else {
+        take(w, &in, a, body);
+    }
 }
 
 struct kv_watch *kv_watch_new(struct event_base *base, struct consul_http *http,

@@ -251,7 +251,10 @@ static void inherit_kv(struct credentials *c, size_t at, const struct credential
     const struct origin *o = old < 0 ? NULL : &before->keys[old];
     struct err e;
 
-    if (!o || !o->body || !is_same(now->kv, then->kv))
+    if (!o || !is_same(now->kv, then->kv))
+        return;
+    c->keys[at].away = o->away;
+    if (!o->body)
         return;
     keep_body(&c->keys[at], (struct str){o->body, o->nbody});
     entry->keys = table_of_kv(now, (struct str){o->body, o->nbody}, &e);

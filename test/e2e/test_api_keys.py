@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 
 from lib import Scenario, holds, run_command, wait_for
 from lib.gateway import binary
@@ -343,7 +344,8 @@ class FromConsul(Keys):
         key, entry = new_key()
         agent.kv_put(self.STORE, self.entries(entry).encode())
         rules = 'node_prefix "" {policy="read"} service_prefix "" {policy="read"} %s'
-        may = agent.new_token(rules % 'key_prefix "frontdesk/" {policy="read"}')
+        may_read = 'key_prefix "frontdesk/" {policy="read"}'
+        may = agent.new_token(rules % may_read)
         everything, agent.token = agent.token, may
         try:
             front = self.door({"kv": self.STORE}, consul=agent)
@@ -352,8 +354,44 @@ class FromConsul(Keys):
         wait_for(lambda: self.ask(key).status == 200, what="the key")
         found = next(p for p in agent.get("/v1/acl/policies") if p["Name"].startswith("policy-"))
         agent.put("/v1/acl/policy/" + found["ID"], {"Name": found["Name"], "Rules": rules % ""})
-        holds(lambda: self.ask(key).status == 200, 3, "the key known before")
-        self.assertEqual(front.status()["credentials"][0]["entries"], 1)
+
+        def loss_is_seen():
+            # A write below the prefix makes an answer come, with a higher index. The query that waits
+            # has the rights of when it was asked; the next one shows nothing.
+            agent.kv_put(self.STORE + "/more", b"{} # %f" % time.monotonic())
+            return "403" in (self.row()["last_error"] or "")
+
+        wait_for(loss_is_seen, 20, "the loss in the status", every=0.5)
+        # Nor does a reload make it believe that all keys are gone.
+        reloads = front.status()["reload"]["count"]
+        front.reload()
+        wait_for(lambda: front.status()["reload"]["count"] > reloads, what="the reload")
+        holds(lambda: self.ask(key).status == 200, 1, "the key known before")
+        self.assertEqual(self.row()["entries"], 1)
+        agent.put("/v1/acl/policy/" + found["ID"], {"Name": found["Name"], "Rules": rules % may_read})
+        wait_for(lambda: self.row()["last_error"] is None, 30, "the rights in the status")
+        self.assertEqual(self.ask(key).status, 200)
+
+    def test_a_token_without_rights(self):
+        agent = self.own_consul(acl=True)
+        key, entry = new_key()
+        agent.kv_put(self.STORE, self.entries(entry).encode())
+        agent.token, everything = agent.new_token(
+            'node_prefix "" {policy="read"} service_prefix "" {policy="read"}'), agent.token
+        try:
+            self.door({"kv": self.STORE}, consul=agent)
+        finally:
+            agent.token = everything
+        self.assertRefused(self.ask(key), 503, "the API keys are not known yet")
+        self.assertIn("403", self.row()["last_error"])
+
+    def test_an_empty_prefix(self):
+        key, entry = new_key()
+        front = self.door({"kv": self.STORE}, consul=self.consul)
+        self.assertRefused(self.ask(key), 401, "the API key is not valid")
+        self.assertIn("Consul shows nothing at kv " + self.STORE, front.log())
+        self.kv(self.consul, "", entry)
+        wait_for(lambda: self.ask(key).status == 200, what="the key")
 
 
 class Command(Keys):
