@@ -173,6 +173,7 @@ static enum verdict step_route(struct exchange *x)
     x->close_client =
         !x->req.keep_alive || x->w->draining || x->conn->half_closed ||
         (c->limits.keepalive_requests > 0 && x->conn->requests >= c->limits.keepalive_requests);
+    grpc_look_at_request(x);
     cors_find_route(x);
     /* Even a request that goes nowhere has a body, which must be out of the way of the next one. */
     x->max_body = UINT64_MAX;
@@ -190,7 +191,6 @@ static enum verdict step_route(struct exchange *x)
     route = x->match.route->conf;
     if (!route->redirect_status && !x->preflight)
         x->service = s->services[attempt_choose_target(x)];
-    grpc_look_at_request(x);
     if (x->service)
         x->fallbacks = route->fallback ? route->fallback : x->service->conf->fallback;
     return overload_refuses(&x->w->overload, &x->w->rng, route->importance)

@@ -4,6 +4,7 @@
 #include "proxy/access.h"
 #include "proxy/cors.h"
 #include "proxy/fallback.h"
+#include "proxy/grpc_reply.h"
 #include "proxy/interim.h"
 #include "proxy/request_body.h"
 #include "proxy/secure.h"
@@ -159,7 +160,10 @@ static struct str failure_reply(struct exchange *x)
         return body;
     if (fallback_has_answer(x))
         return fallback_reply(x);
-    reply_failure(x);
+    if (grpc_reply_fits(x))
+        grpc_reply_failure(x);
+    else
+        reply_failure(x);
     return body;
 }
 

@@ -399,3 +399,37 @@ class Logged(H2Front):
         self.assertEqual(self.gate.wait_logged(path="/3")["status"], 200)
 
 
+
+
+class Calls(H2Front):
+    """gRPC as frames; real clients are in test_grpc_clients.py."""
+
+    def call(self, client, stream, path="/shop.Orders/Get", more=()):
+        client.headers(stream, get(path, "POST", more=[("content-type", "application/grpc"), ("te", "trailers"),
+                                                       *more]), end=False)
+        client.data(stream, b"\0\0\0\0\0", end=True)
+        answer = client.answer(stream)
+        return answer, answer.header("grpc-status")
+
+    def test_failures_of_the_gateway(self):
+        self.start(routes=[{"path": "/shop.Orders/", "service": "web"},
+                           {"path": "/shop.Secret/", "service": "web", "auth": "nobody-wrote-it"}],
+                   settings={"first_byte_timeout": "300ms"})
+        client = self.client()
+        self.web.always(hang())
+        answer, code = self.call(client, 1)
+        self.assertEqual((answer.status, code, answer.header("content-type")), (200, "4", "application/grpc"))
+        self.assertEqual((answer.header("frontdesk-reason"), answer.body, answer.trailers), ("upstream_timeout", b"", []))
+        self.assertEqual(self.call(client, 3, "/shop.Nothing/Get")[1], "12")
+        self.assertEqual(self.call(client, 5, "/shop.Secret/Get")[1], "7")
+        self.web.stop()
+        answer, code = self.call(client, 7)
+        self.assertEqual((code, answer.header("frontdesk-reason")), ("14", "connect_failed"))
+        self.assertIn("could not be reached", answer.header("grpc-message"))
+
+    def test_other_requests_get_a_document(self):
+        self.start(routes=[{"path": "/x", "service": "web"}])
+        client = self.client()
+        self.post(client, 1, b"x", more=[("content-type", "application/json"), ("te", "trailers")])
+        client.headers(3, get("/nowhere", "POST", more=[("content-type", "application/json"), ("te", "trailers")]))
+        self.assertEqual(client.answer(3).status, 404)
