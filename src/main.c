@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin/admin.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "cli/command.h"
 #include "config/config.h"
 #include "control.h"
+#include "policy/credentials.h"
 #include "tls/server.h"
 
 #include <stdio.h>
@@ -44,12 +46,26 @@ static int check_listeners(const struct config *c, struct err *e)
     return 0;
 }
 
+/* Can the files of API keys and passwords? What is in Consul is not asked for. */
+static int check_credentials(struct config *c, struct err *e)
+{
+    struct credentials *all;
+
+    log_set_level(LOG_WARN);
+    all = credentials_new(c, NULL, NULL, e);
+    if (!all)
+        return -1;
+    credentials_free(&all);
+    return 0;
+}
+
 static int check(const char *dir)
 {
     struct err e;
     struct config *c = config_load(dir, &e);
 
-    if (c && (admin_check(&c->admin, &e) < 0 || check_listeners(c, &e) < 0))
+    if (c && (admin_check(&c->admin, &e) < 0 || check_listeners(c, &e) < 0 ||
+              check_credentials(c, &e) < 0))
         config_unref(&c);
     if (!c)
         return command_failed("%s", e.text);

@@ -410,6 +410,16 @@ class Command(Keys):
         self.file_door(text)
         self.assertEqual(self.ask(key).status, 200)
 
+    def test_check_reads_the_files(self):
+        key, entry = new_key()
+        front = self.file_door(self.entries(entry))
+        done = run_command("check", "-c", front.dir + "/conf.d")
+        self.assertEqual((done[0], done[2]), (0, ""))
+        self.put_file(self.file, "a: {owner: b}\n")
+        status, _, err = run_command("check", "-c", front.dir + "/conf.d")
+        self.assertEqual(status, 1)
+        self.assertIn("api_keys.partners: %s:1: a: hash is missing" % self.file, err)
+
     def test_wrong_usage(self):
         rows = ((("new",), "--owner is missing"), (("old",), "expected new or hash"), ((), "expected new or hash"),
                 (("new", "--owner", "a", "--id", "a_b"), "--id: expected"),
