@@ -145,6 +145,10 @@ static void log_request(struct exchange *x, uint64_t took_ns)
     log_line_str(b, "client", str_of(client));
     if (!IN6_ARE_ADDR_EQUAL(&x->client, &x->conn->peer))
         log_line_str(b, "peer", str_of(x->peer));
+    log_line_str(b, "protocol",
+                 x->conn->is_stream  ? STR("HTTP/2")
+                 : x->req.minor == 0 ? STR("HTTP/1.0")
+                                     : STR("HTTP/1.1"));
     log_line_str(b, "method", x->head_bytes ? x->req.method_name : STR(""));
     log_line_str(b, "host", x->head_bytes ? x->req.host : STR(""));
     log_line_str(b, "path", x->head_bytes ? x->req.path : STR(""));

@@ -23,12 +23,14 @@ static void flood(struct h2_session *s, enum h2_flood what)
     if (s->flood)
         return;
     s->flood = what;
+    stat_add(&s->w->counters.h2_floods, 1);
     log_debug("h2", "a client floods the connection: %s", h2_flood_word(what));
     nghttp2_session_terminate_session(s->ng, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
 static void count_reset(struct h2_session *s)
 {
+    stat_add(&s->w->counters.h2_resets, 1);
     if (!h2_guard_reset(&s->guard, s->conf, s->w->now_ns))
         flood(s, H2_FLOOD_RESETS);
 }
@@ -513,6 +515,7 @@ int h2_session_start(struct conn *c, struct str first)
         return -1;
     }
     s->idle_ns = s->w->now_ns;
+    stat_add(&s->w->counters.h2_connections, 1);
     conn_set_deadline(c, 0);
     h2_session_wake(s);
     arm(s);

@@ -326,6 +326,7 @@ static int begin_exchange(struct h2_stream *st)
     st->conn->sock.ops = &stream_ops;
     st->conn->sock.impl = st;
     st->session->nrequests++;
+    stat_add(&st->session->w->counters.h2_requests, 1);
     wake(st);
     return 0;
 }

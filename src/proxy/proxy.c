@@ -331,6 +331,10 @@ void proxy_counters(const struct proxy *p, struct proxy_counters *ret)
         SUM(upstream_reuses);
         SUM(accept_errors);
         SUM(bad_proxy_headers);
+        SUM(h2_connections);
+        SUM(h2_requests);
+        SUM(h2_resets);
+        SUM(h2_floods);
         SUM(unrouted);
         SUM(bad_requests);
 #undef SUM

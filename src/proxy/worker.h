@@ -61,7 +61,8 @@ enum worker_command {
 
 struct worker_counters { /* written here, read by the control thread */
     _Atomic uint64_t accepted, connections, refused_connections, requests, upstream_connects,
-        upstream_reuses, accept_errors, bad_proxy_headers, unrouted, bad_requests;
+        upstream_reuses, accept_errors, bad_proxy_headers, unrouted, bad_requests, h2_connections,
+        h2_requests, h2_resets, h2_floods;
     _Atomic uint64_t beat;   /* loop turns of the watchdog timer */
     struct tls_counters tls; /* handshakes of clients */
 };

@@ -396,7 +396,17 @@ class Logged(H2Front):
         for stream in (1, 3):
             client.request(stream, "/%d" % stream)
             client.answer(stream)
-        self.assertEqual(self.gate.wait_logged(path="/3")["status"], 200)
+        line = self.gate.wait_logged(path="/3")
+        self.assertEqual((line["status"], line["protocol"]), (200, "HTTP/2"))
+        client.request(5)
+        client.reset(5)
+        client.ping()
+        wait_for(lambda: self.counts() == [1.0, 3.0, 1.0, 0.0], what="the counts")
+
+    def counts(self):
+        lines = dict(line.rsplit(" ", 1) for line in self.gate.admin_get("/metrics").body.decode().splitlines()
+                     if line.startswith("frontdesk_h2_"))
+        return [float(lines["frontdesk_h2_%s_total" % name]) for name in ("connections", "requests", "resets", "floods")]
 
 
 
