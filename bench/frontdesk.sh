@@ -8,7 +8,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 BIN=${FRONTDESK_BIN:-$ROOT/build/release/frontdesk}
 case $1 in
 version) [ -x "$BIN" ] && "$BIN" --version; exit ;;
-features) echo h1 pool tls routes failover discovery; exit ;;
+features) echo h1 pool tls h2 routes failover discovery; exit ;;
 start) ;;
 *) exit 2 ;;
 esac
