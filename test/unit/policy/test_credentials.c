@@ -244,6 +244,24 @@ static bool reload(struct config *next)
     return c != NULL;
 }
 
+/* A reload meanwhile does not leave the problem behind for ever. */
+static void test_consul_away_over_a_reload(void **state)
+{
+    bool held;
+
+    (void)state;
+    credentials_unreachable(creds, 1, "no leader");
+    assert_true(reload(configure("")));
+    credentials_reached(creds, 1);
+    assert_string_equal(kv()->source->problem, "");
+    assert_true(take(body("f/keys", ONE), true, &held));
+    credentials_unreachable(creds, 1, "no leader");
+    assert_true(reload(configure("")));
+    assert_string_equal(kv()->source->problem, "no leader");
+    credentials_reached(creds, 1);
+    assert_string_equal(kv()->source->problem, "");
+}
+
 static void test_reload(void **state)
 {
     bool held;
@@ -291,6 +309,13 @@ static void test_pepper(void **state)
     assert_true(credentials_poll(creds));
     assert_ptr_not_equal(kv()->keys, before);
     assert_string_equal(kv()->source->problem, "");
+    /* The same after a reload, though Consul has said nothing since. */
+    assert_true(reload(configure("")));
+    before = kv()->keys;
+    assert_non_null(before);
+    put("pepper", "0123456789abcdef");
+    assert_true(credentials_poll(creds));
+    assert_ptr_not_equal(kv()->keys, before);
 }
 
 static int make_folder(void **state)
@@ -315,6 +340,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_files_that_go_bad, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_consul, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_consul_away, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_consul_away_over_a_reload, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_reload, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pepper, set_up, tear_down),
     };
