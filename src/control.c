@@ -182,6 +182,7 @@ static void give_workers(void *arg, struct admin_workers *ret)
         .h2_floods = n.h2_floods,
         .unrouted = n.unrouted,
         .bad_requests = n.bad_requests,
+        .auth_failed_open = n.auth_failed_open,
         .access_log_dropped = n.access_log_dropped,
         .stored_bytes = n.stored_bytes,
         .stored_answers = n.stored_answers,

@@ -29,10 +29,10 @@ struct series;
 
 /* Summed over all workers. */
 struct admin_workers {
-    uint64_t accepted, connections, requests, unrouted, bad_requests, upstream_connects,
-        upstream_reuses, accept_errors, bad_proxy_headers, refused_connections, access_log_dropped,
-        h2_connections, h2_requests, h2_resets, h2_floods,
-        stored_bytes, stored_answers, stored_evicted;
+    uint64_t accepted, connections, requests, unrouted, bad_requests, auth_failed_open,
+        upstream_connects, upstream_reuses, accept_errors, bad_proxy_headers, refused_connections,
+        access_log_dropped, h2_connections, h2_requests, h2_resets, h2_floods, stored_bytes,
+        stored_answers, stored_evicted;
     unsigned workers;
     bool draining;
     struct proxy_overload overload; /* of each worker */

@@ -436,6 +436,7 @@ static const struct metric metrics[] = {
     {"h2_floods_total", "counter", "Connections ended because of too many such requests, or of frames that ask for nothing.", WORKER(h2_floods)},
     {"unrouted_total", "counter", "Requests that no route matched.", WORKER(unrouted)},
     {"bad_requests_total", "counter", "Requests refused before a route was looked for.", WORKER(bad_requests)},
+    {"auth_failed_open_total", "counter", "Requests let in unasked because who decides was away (on_failure: allow).", WORKER(auth_failed_open)},
     {"shed_level", "gauge", "How many classes of importance a saturated worker refuses requests of; 0 = it has time for all.", write_shed_levels, 0},
     {"shed_total", "counter", "Requests refused because the gateway was saturated, by the importance of their route.", write_shed, 0},
     {"rate_limited_total", "counter", "Requests refused because their client had sent as many as it may, by limit.", LIMITER(refused)},

@@ -85,15 +85,17 @@ static const struct field forward_fields[] = {
      .shown = "nothing is remembered",
      .help = "Fields of the request that the answer depends on, such as `Authorization` or "
              "`Cookie`; with method, host and path they are the key that a good answer is "
-             "remembered by."},
+             "remembered by. A request with another of these two that the service saw is always "
+             "asked about."},
     DURATION("cache_ttl", forward_draft, conf.cache_ttl_ms, 0, HOURS, "10s",
              "How long, at most; `Cache-Control` of the answer shortens it."),
     BOOLEAN("redirects", forward_draft, conf.redirects, "false",
-            "Hand an answer 3xx on to the client, as to a page where one logs in; else it counts "
-            "as a failure."),
-    CHOICE("on_failure", forward_draft, on_failure, failure_words, "deny",
-           "When it cannot be asked, or answers anything but 2xx, 401 and 403: refuse (503 "
-           "`auth_unavailable`), or let the request in as nobody."),
+            "Hand a redirect on to the client, as to a page where one logs in; else that is 503 "
+            "`auth_unavailable`."),
+    CHOICE(
+        "on_failure", forward_draft, on_failure, failure_words, "deny",
+        "When it is away (no good connection, no answer in time, breaker open, 5xx): refuse (503 "
+        "`auth_unavailable`), or let the request in as nobody."),
 };
 const struct section forward_auth_section = {forward_fields, ARRAY_LEN(forward_fields)};
 

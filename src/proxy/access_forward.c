@@ -5,12 +5,13 @@
 #include "policy/claim_text.h"
 #include "policy/password_cache.h"
 #include "proxy/access.h"
+#include "proxy/attempt.h"
 #include "proxy/head.h"
 #include "proxy/reply.h"
 
 #include <openssl/evp.h>
 
-enum { MAX_ANSWER = 64 * 1024, LATE_MS = 1000 };
+enum { MAX_ANSWER = 64 * 1024, LATE_MS = 1000, SAY_AGAIN_MS = 10 * 1000 };
 
 static struct auth_answer answer_of(struct exchange *x, struct access_forward *f)
 {
@@ -55,7 +56,11 @@ static bool make_digest(const struct exchange *x, const struct forward_auth_conf
     bool good = add_part(&text, STR("forward_auth")) && add_part(&text, str_of(c->name)) &&
                 add_part(&text, str_of(c->service)) &&
                 add_part(&text, str_of(c->path ? c->path : "")) &&
-                add_words(&text, &c->response_headers) && add_words(&text, &c->cache_key) &&
+                add_part(&text, str_of(c->method ? c->method : "")) &&
+                add_part(&text, str_of(c->subject_header ? c->subject_header : "")) &&
+                add_words(&text, &c->request_headers) && add_part(&text, STR("|")) &&
+                add_words(&text, &c->response_headers) && add_part(&text, STR("|")) &&
+                add_words(&text, &c->cache_key) && add_part(&text, STR("|")) &&
                 add_part(&text, x->req.method_name) && add_part(&text, x->req.host) &&
                 add_part(&text, x->req.path) && add_part(&text, x->req.query) &&
                 add_fields(&text, &x->req, &c->cache_key) &&
@@ -65,12 +70,36 @@ static bool make_digest(const struct exchange *x, const struct forward_auth_conf
     return good;
 }
 
+static bool is_among(const struct word_list *names, struct str name)
+{
+    for (size_t i = 0; i < names->n; i++)
+        if (str_ieq(name, str_of(names->words[i])))
+            return true;
+    return false;
+}
+
 static bool wanted(const struct forward_auth_conf *c, struct str name)
 {
-    for (size_t i = 0; i < c->request_headers.n; i++)
-        if (str_ieq(name, str_of(c->request_headers.words[i])))
+    return c->request_headers.n == 0 || is_among(&c->request_headers, name);
+}
+
+/* What the authority may have gone by and the key does not hold: its answer would be believed of
+ * others. */
+static bool has_other_credential(const struct request *r, const struct forward_auth_conf *c)
+{
+    for (unsigned i = 0; i < r->nheaders; i++) {
+        const struct header *h = &r->headers[i];
+
+        if ((h->id == HEADER_AUTHORIZATION || h->id == HEADER_COOKIE) && wanted(c, h->name) &&
+            !is_among(&c->cache_key, h->name))
             return true;
-    return c->request_headers.n == 0;
+    }
+    return false;
+}
+
+static bool may_remember(const struct exchange *x, const struct forward_auth_conf *c)
+{
+    return c->cache_key.n > 0 && c->cache_ttl_ms > 0 && !has_other_credential(&x->req, c);
 }
 
 /* Fields that are about the body, which stays here, or would make of the answer another one. */
@@ -90,7 +119,8 @@ static bool is_about_more(const struct header *h)
         STR("x-forwarded-uri"),
     };
 
-    if (h->hop || h->id == HEADER_HOST || h->id == HEADER_CONTENT_LENGTH || h->id == HEADER_EXPECT)
+    if (h->hop || h->id == HEADER_HOST || h->id == HEADER_CONTENT_LENGTH ||
+        h->id == HEADER_EXPECT || subrequest_inherits(h))
         return true;
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (str_ieq(h->name, names[i]))
@@ -151,7 +181,7 @@ static void remember(struct exchange *x, struct access_forward *f)
     struct cache_control said = cache_control_of(head->headers, head->nheaders);
     uint64_t ms = f->conf->cache_ttl_ms;
 
-    if (f->conf->cache_key.n == 0 || said.no_store || said.no_cache)
+    if (!f->remembers || said.no_store || said.no_cache)
         return;
     if (said.max_age >= 0 && (uint64_t)said.max_age * 1000 < ms)
         ms = (uint64_t)said.max_age * 1000;
@@ -162,27 +192,60 @@ static void remember(struct exchange *x, struct access_forward *f)
                            x->w->now_ns + ms * NS_PER_MS);
 }
 
-static void fail(struct access_forward *f, const char *why)
+static void refuse(struct access_forward *f, const char *why)
 {
-    f->outcome = f->conf->fails_open ? AUTH_KNOWN : AUTH_UNAVAILABLE;
+    f->outcome = AUTH_UNAVAILABLE;
     f->detail = "who may come in could not be asked";
-    log_debug("auth", "forward_auth %s: %s%s", f->conf->name, why,
-              f->conf->fails_open ? "; the request is let in" : "");
+    log_debug("auth", "forward_auth %s: %s", f->conf->name, why);
+}
+
+/* One line in a while: an authority that is away has many requests. */
+static void let_in(struct exchange *x, struct access_forward *f, const char *why)
+{
+    struct worker *w = x->w;
+
+    stat_add(&w->counters.auth_failed_open, 1);
+    if (w->let_in_said_ns == 0 || w->now_ns - w->let_in_said_ns > SAY_AGAIN_MS * NS_PER_MS) {
+        w->let_in_said_ns = w->now_ns;
+        log_warn("auth", "forward_auth %s: %s; requests are let in unasked", f->conf->name, why);
+    }
+    f->outcome = AUTH_KNOWN;
+    f->identity = identity_new(IDENTITY_FORWARD, f->conf->name, json_object(), 0);
+}
+
+/* The authority is away. What a request can bring about by itself is no reason to let it in. */
+static void fail(struct exchange *x, struct access_forward *f, const char *why)
+{
     if (f->conf->fails_open)
-        f->identity = identity_new(IDENTITY_FORWARD, f->conf->name, json_object(), 0);
+        let_in(x, f, why);
+    else
+        refuse(f, why);
+}
+
+static bool is_away(enum reason why)
+{
+    return reason_blames_service(why) || why == REASON_BREAKER_OPEN ||
+           why == REASON_NO_HEALTHY_INSTANCE || why == REASON_OVERLOADED;
+}
+
+static bool is_redirect(unsigned status)
+{
+    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
 static bool is_handed_on(const struct forward_auth_conf *c, unsigned status)
 {
-    return status == 401 || status == 403 || (c->redirects && status >= 300 && status < 400);
+    return status == 401 || status == 403 || (c->redirects && is_redirect(status));
 }
 
 static void judge(struct exchange *x, struct access_forward *f)
 {
     const struct subrequest_answer *a = &f->answer;
 
-    if (a->fail != REASON_NONE) {
-        fail(f, reason_info(a->fail)->word);
+    if (a->fail != REASON_NONE && is_away(a->fail)) {
+        fail(x, f, reason_info(a->fail)->word);
+    } else if (a->fail != REASON_NONE) {
+        refuse(f, reason_info(a->fail)->word);
     } else if (a->head->status >= 200 && a->head->status < 300) {
         f->outcome = AUTH_KNOWN;
         f->identity = identity_new(IDENTITY_FORWARD, f->conf->name, claims_of(f->conf, a->head), 0);
@@ -192,8 +255,10 @@ static void judge(struct exchange *x, struct access_forward *f)
         f->outcome = AUTH_REFUSED;
         f->detail = "the authority refuses the request";
         f->reply = a;
+    } else if (a->head->status >= 500) {
+        fail(x, f, "it answers with a failure");
     } else {
-        fail(f, "an answer that is neither yes nor no");
+        refuse(f, "an answer that is neither yes nor no");
     }
 }
 
@@ -245,15 +310,16 @@ struct auth_answer access_forward_check(struct exchange *x, const struct mechani
         if (!x->access->timed_out)
             return (struct auth_answer){.outcome = AUTH_WAITING};
         access_forward_end(f);
-        fail(f, "it is late");
+        fail(x, f, "it is late");
         return answer_of(x, f);
     }
     /* A policy may ask several. */
     access_forward_free(f);
     f->conf = c;
-    if (c->cache_key.n > 0 && !make_digest(x, c, f->digest))
+    f->remembers = may_remember(x, c);
+    if (f->remembers && !make_digest(x, c, f->digest))
         return (struct auth_answer){.outcome = AUTH_UNAVAILABLE, .detail = "memory is out"};
-    if (c->cache_key.n > 0 && x->w->authority_cache)
+    if (f->remembers && x->w->authority_cache)
         who = password_cache_find(x->w->authority_cache, f->digest, x->w->now_ns);
     return who ? access_identity_known(x, identity_ref(who)) : begin(x, c);
 }
@@ -275,7 +341,8 @@ void access_forward_free(struct access_forward *f)
 static bool is_for_client(struct str name)
 {
     static const struct str names[] = {
-        STR("content-type"), STR("www-authenticate"), STR("location"),
+        STR("content-type"), STR("content-encoding"), STR("content-language"),
+        STR("vary"),         STR("www-authenticate"), STR("location"),
         STR("set-cookie"),   STR("cache-control"),    STR("retry-after"),
     };
 

@@ -5,10 +5,12 @@
  *
  *   2xx        it may. Fields of the answer go to the service of the route, as claims of the
  *              identity, which policies may have rules about
- *   401, 403   it may not: the client gets this answer. So with 3xx where the configuration wants
- * it else       a failure, as no answer at all: refused (503) or let in as nobody, as configured
+ *   401, 403   it may not: the client gets this answer. Redirects too where that is configured
+ *   5xx, none  a failure: refused (503) or let in as nobody, as configured
+ *   others     refused (503): a request could bring them about
  *
- * Good answers are remembered by each worker for fields of the request that are named. */
+ * Good answers are remembered by each worker for fields of the request that are named, unless the
+ * request carries another credential that the authority saw. */
 #include "policy/password_pool.h"
 #include "proxy/access_identity.h"
 #include "proxy/subrequest.h"
@@ -17,6 +19,7 @@
 struct access_forward {
     struct subrequest *call; /* owned; kept for the answer that the client gets */
     bool done;
+    bool remembers;            /* its answer may be: `digest` is the key */
     enum auth_outcome outcome; /* once done */
     const char *detail;
     struct identity *identity;             /* ref */

@@ -88,8 +88,13 @@ static enum verdict reconnect(struct exchange *x)
     return V_WAIT;
 }
 
-static struct h1_limits head_limits(const struct config *c)
+/* Where the gateway asks on behalf of a request, that has kept to them. */
+static struct h1_limits head_limits(const struct exchange *x)
 {
+    const struct config *c = exchange_config(x);
+
+    if (x->conn->inner)
+        return (struct h1_limits){BUF_BYTES, BUF_BYTES, HTTP_MAX_HEADERS};
     return (struct h1_limits){c->limits.max_request_line, c->limits.max_header_bytes,
                               c->limits.max_headers};
 }
@@ -122,7 +127,7 @@ static enum verdict read_more_head(struct exchange *x)
 
 static enum verdict step_read_head(struct exchange *x)
 {
-    struct h1_limits limits = head_limits(exchange_config(x));
+    struct h1_limits limits = head_limits(x);
     struct buf **in = &x->conn->in;
     enum verdict v;
 

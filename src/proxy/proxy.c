@@ -337,6 +337,7 @@ void proxy_counters(const struct proxy *p, struct proxy_counters *ret)
         SUM(h2_floods);
         SUM(unrouted);
         SUM(bad_requests);
+        SUM(auth_failed_open);
 #undef SUM
         tls_counts_add(&ret->tls, &c->tls);
     }

@@ -20,7 +20,7 @@ enum {
 struct proxy_counters {
     uint64_t accepted, connections, refused_connections, requests, upstream_connects,
         upstream_reuses, accept_errors, bad_proxy_headers, unrouted, bad_requests,
-        access_log_dropped;
+        auth_failed_open, access_log_dropped;
     uint64_t h2_connections, h2_requests, h2_resets, h2_floods; /* of clients over HTTP/2 */
     uint64_t stored_bytes, stored_answers, stored_evicted; /* of the fallback cache */
     struct tls_counts tls;

@@ -2,6 +2,7 @@
 #include "proxy/subrequest.h"
 #include "http/h1_parse.h"
 #include "proxy/finish.h"
+#include "proxy/forwarded.h"
 #include "proxy/request_body.h"
 
 #include <stdio.h>
@@ -110,15 +111,52 @@ static const struct sock_ops memory_ops = {
     .abort = memory_close,
 };
 
-static bool write_text(struct bytes *to, const struct subrequest_options *o)
+bool subrequest_inherits(const struct header *h)
+{
+    return forwarded_is_provenance(h->id) || str_ieq(h->name, STR("traceparent")) ||
+           str_ieq(h->name, STR("tracestate"));
+}
+
+/* Of the parent: where it came from, and what its trace is. */
+static bool write_inherited(struct bytes *to, const struct request *r)
+{
+    for (unsigned i = 0; i < r->nheaders; i++) {
+        const struct header *h = &r->headers[i];
+
+        if (subrequest_inherits(h) && (!h->hop || forwarded_is_provenance(h->id)) &&
+            !(bytes_add_str(to, h->name) && bytes_add_str(to, STR(": ")) &&
+              bytes_add_str(to, h->value) && bytes_add_str(to, STR("\r\n"))))
+            return false;
+    }
+    return true;
+}
+
+/* Methods that usually have a body say so when they have none (RFC 9110 section 8.6). */
+static bool says_length(const struct subrequest_options *o)
+{
+    return o->body.n > 0 || str_eq(o->method, STR("POST")) || str_eq(o->method, STR("PUT")) ||
+           str_eq(o->method, STR("PATCH"));
+}
+
+/* Only the older version can go without a host. */
+static bool write_version(struct bytes *to, struct str host)
+{
+    if (host.n == 0)
+        return bytes_add_str(to, STR(" HTTP/1.0\r\n"));
+    return bytes_add_str(to, STR(" HTTP/1.1\r\nHost: ")) && bytes_add_str(to, host) &&
+           bytes_add_str(to, STR("\r\n"));
+}
+
+static bool write_text(struct bytes *to, const struct request *parent,
+                       const struct subrequest_options *o)
 {
     char length[64];
 
     snprintf(length, sizeof length, "Content-Length: %zu\r\n", o->body.n);
     return bytes_add_str(to, o->method) && bytes_add_str(to, STR(" ")) &&
-           bytes_add_str(to, o->path) && bytes_add_str(to, STR(" HTTP/1.1\r\nHost: ")) &&
-           bytes_add_str(to, o->host) && bytes_add_str(to, STR("\r\n")) &&
-           bytes_add_str(to, o->fields) && (o->body.n == 0 || bytes_add_str(to, str_of(length))) &&
+           bytes_add_str(to, o->path) && write_version(to, o->host) &&
+           write_inherited(to, parent) && bytes_add_str(to, o->fields) &&
+           (!says_length(o) || bytes_add_str(to, str_of(length))) &&
            bytes_add_str(to, STR("\r\n")) && bytes_add_str(to, o->body);
 }
 
@@ -148,7 +186,7 @@ struct subrequest *subrequest_start(struct exchange *parent, const struct subreq
     r->done = done;
     r->arg = arg;
     set_route(r, o);
-    if (!write_text(&r->text, o) || !(r->conn = conn_new_stream(parent->conn))) {
+    if (!write_text(&r->text, &parent->req, o) || !(r->conn = conn_new_stream(parent->conn))) {
         bytes_free(&r->text);
         free(r);
         return NULL;

@@ -9,7 +9,7 @@
  * cause another one.
  *
  * It counts in the statistics of its service and is not in the access log. The service sees the
- * client's address and request id as with any request. */
+ * client's address, request id and trace as with any request. */
 #include "base/bytes.h"
 #include "http/message.h"
 #include "proxy/exchange.h"
@@ -18,7 +18,7 @@ struct subrequest_options {
     uint32_t slot;           /* of the service */
     struct str method, path; /* path: with the query */
     struct str host;         /* n = 0: none, and the service gets the instance's address */
-    struct str fields;       /* lines "Name: value\r\n": no Host, no framing */
+    struct str fields;       /* lines "Name: value\r\n": no Host, no framing, none inherited */
     struct str body;
     uint64_t timeout_ms; /* of the whole, retries included; 0 = the service's */
     size_t max_answer;   /* bytes of head and body */
@@ -43,6 +43,9 @@ struct subrequest *subrequest_start(struct exchange *parent, const struct subreq
 /* Frees it; one that is under way is broken off and `done` is not called. At any time, also from
  * `done`. */
 void subrequest_end(struct subrequest **s);
+
+/* Is this a field that it takes over from its parent, X-Forwarded-For or traceparent? */
+bool subrequest_inherits(const struct header *h);
 
 /* For the exchange: the request of this conn is one. */
 void subrequest_adopt(struct exchange *x);

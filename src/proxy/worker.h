@@ -61,8 +61,8 @@ enum worker_command {
 
 struct worker_counters { /* written here, read by the control thread */
     _Atomic uint64_t accepted, connections, refused_connections, requests, upstream_connects,
-        upstream_reuses, accept_errors, bad_proxy_headers, unrouted, bad_requests, h2_connections,
-        h2_requests, h2_resets, h2_floods;
+        upstream_reuses, accept_errors, bad_proxy_headers, unrouted, bad_requests, auth_failed_open,
+        h2_connections, h2_requests, h2_resets, h2_floods;
     _Atomic uint64_t beat;   /* loop turns of the watchdog timer */
     struct tls_counters tls; /* handshakes of clients */
 };
@@ -94,6 +94,7 @@ struct worker {
     struct list password_waiters;           /* struct access_basic, see access_basic.h */
     struct password_cache *password_cache;  /* owned; NULL = no password was right yet */
     struct event accept_pause;
+    uint64_t let_in_said_ns; /* when the log last said that an authority is away; 0 = never */
     bool draining, stopping;
     struct overload overload;
     struct limit_redis *limit_redis; /* owned; NULL = no Redis was ever configured */

@@ -9,13 +9,14 @@ class Asked(Scenario):
         conf = dict({"service": "keeper", "path": "/verify", "response_headers": ["X-User", "X-Tier"],
                      "subject": "X-User"}, **settings or {})
         conf = {key: value for key, value in conf.items() if value is not None}
-        self.front = self.gateway(dict({
+        self.config = dict({
             "services": {"web": {"instances": [self.web.address]},
                          "keeper": dict({"instances": [o.address for o in (self.keeper, bad) if o]}, **service or {})},
             "forward_auth": {"keeper": conf},
             "policies": {"asked": {"authenticate": [{"forward_auth": "keeper"}]}},
             "routes": [dict({"path": "/", "service": "web", "auth": "asked"}, **route or {}),
-                       {"path": "/open", "service": "web"}]}, **config), consul=None)
+                       {"path": "/open", "service": "web"}]}, **config)
+        self.front = self.gateway(self.config, consul=None)
         self.yes()
         return self.front
 
@@ -52,6 +53,7 @@ class Answers(Asked):
         self.assertEqual(answer.status, 200)
         asked = self.keeper.requests[-1]
         self.assertEqual((asked.method, asked.body, asked.header("Content-Type")), ("POST", b"", None))
+        self.assertEqual(asked.header("Content-Length"), "0")
         self.assertEqual(len(self.web.requests[-1].body), 100000)
 
     def test_no_is_handed_on(self):
@@ -100,6 +102,40 @@ class Answers(Asked):
         self.assertEqual((asked.header("Cookie"), asked.header("Authorization")), ("a=b", None))
         self.assertEqual(asked.header("X-Forwarded-Uri"), "/x")
 
+    def test_what_it_knows_of_the_request(self):
+        self.door({"request_headers": ["Cookie"]}, trusted_proxies=["127.0.0.1"])
+        trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        given = {"traceparent": trace, "tracestate": "a=b", "X-Request-Id": "abc", "X-Other": "x",
+                 "X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "a.example"}
+        self.ask(headers=given)
+        asked, seen = self.keeper.requests[-1], self.web.requests[-1]
+        self.assertEqual(asked.header("X-Forwarded-For"), "192.0.2.7, 127.0.0.1")
+        self.assertIsNone(asked.header("X-Other"))
+        for name in ("traceparent", "tracestate", "X-Request-Id", "X-Forwarded-For", "X-Forwarded-Proto",
+                     "X-Forwarded-Host"):
+            self.assertEqual(asked.header(name), seen.header(name), name)
+            self.assertEqual(asked.head.lower().count(name.lower().encode() + b":"), 1, name)
+
+    def test_addresses_that_strangers_claim_are_not_passed_on(self):
+        self.door()
+        self.ask(headers={"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https", "X-Real-Ip": "192.0.2.7"})
+        self.assertNotIn(b"192.0.2.7", self.keeper.requests[-1].head)
+        self.assertEqual(self.keeper.requests[-1].header("X-Forwarded-Proto"), "http")
+
+    def test_without_host(self):
+        self.door()
+        with self.front.connect() as client:
+            client.send(b"GET /x HTTP/1.0\r\n\r\n")
+            self.assertEqual(client.read_answer().status, 200)
+        self.assertIsNone(self.keeper.requests[-1].header("X-Forwarded-Host"))
+        self.assertEqual(self.keeper.requests[-1].header("Host"), self.keeper.address)
+
+    def test_an_encoded_refusal_stays_readable(self):
+        self.door()
+        self.keeper.always(reply(401, b"\x1f\x8b", headers=[("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding")]))
+        answer = self.ask(headers={"Accept-Encoding": "gzip"})
+        self.assertEqual((answer.header("Content-Encoding"), answer.header("Vary")), ("gzip", "Accept-Encoding"))
+
     def test_paths_of_its_own(self):
         self.door({"path": None})
         self.ask("/x/y?z=1")
@@ -108,8 +144,7 @@ class Answers(Asked):
 
 class Failures(Asked):
     def broken(self):
-        return {"status 500": reply(500, b"oops"), "status 404": reply(404, b""),
-                "closes": raw(b"", close=True), "cut": raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx", close=True),
+        return {"status 500": reply(500, b"oops"), "closes": raw(b"", close=True), "cut": raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx", close=True),
                 "garbage": raw(b"nonsense\r\n\r\n", close=True), "too much": reply(200, b"x" * 200000)}
 
     def test_each_refuses(self):
@@ -122,14 +157,31 @@ class Failures(Asked):
         self.assertEqual(self.web.count, 0)
 
     def test_or_lets_in_as_nobody(self):
-        self.door({"on_failure": "allow"})
+        self.door({"on_failure": "allow"}, workers=1)
         for name, behaviour in self.broken().items():
             with self.subTest(name=name):
                 self.keeper.always(behaviour)
                 self.assertEqual(self.ask(headers={"X-User": "root"}).status, 200)
                 self.assertIsNone(self.web.requests[-1].header("X-User"))
+        self.assertEqual(self.front.metrics()["frontdesk_auth_failed_open_total"], len(self.broken()))
+        self.assertEqual(self.front.log().count("requests are let in unasked"), 1)
         self.keeper.always(reply(403, b"no"))
         self.assertEqual(self.ask().status, 403)
+
+    def test_a_client_cannot_bring_that_about(self):
+        self.door({"on_failure": "allow"})
+        for status in (400, 404, 413, 429, 431, 300, 304):
+            self.keeper.always(reply(status, b""))
+            self.assertEqual((self.ask().status, self.ask().reason), (503, "auth_unavailable"), status)
+        self.assertEqual(self.web.count, 0)
+
+    def test_the_largest_requests_can_be_asked_about(self):
+        self.door({"on_failure": "allow", "path": None})
+        many = {"X-%d" % i: "v" * 200 for i in range(97)}
+        answer = self.ask("/" + "p" * 7900, headers=many)
+        self.assertEqual(answer.status, 200)
+        self.assertEqual((len(self.keeper.requests[-1].target), self.web.requests[-1].header("X-User")), (7901, "ada"))
+        self.assertEqual(self.ask("/" + "p" * 9000).status, 414)
 
     def test_it_is_away_or_slow(self):
         self.door({"timeout": "300ms"})
@@ -206,6 +258,51 @@ class Remembered(Asked):
             before = self.keeper.count
             self.ask(**dict({"headers": {"Cookie": "a=1"}}, **changed))
             self.assertEqual(self.keeper.count, before + 1, changed)
+
+    def test_not_with_a_credential_that_is_not_in_the_key(self):
+        self.door({"cache_key": ["Cookie"], "cache_ttl": "1h"}, workers=1)
+        for expected in (1, 1):
+            self.ask(headers={"Cookie": "a"})
+            self.assertEqual(self.keeper.count, expected)
+        for expected in (2, 3):
+            self.ask(headers={"Cookie": "a", "Authorization": "Bearer mallory"})
+            self.assertEqual(self.keeper.count, expected)
+        self.keeper.always(reply(403, b""))
+        self.assertEqual(self.ask(headers={"Cookie": "a", "Authorization": "Bearer mallory"}).status, 403)
+
+    def test_unless_it_never_saw_it(self):
+        self.door({"cache_key": ["Cookie"], "cache_ttl": "1h", "request_headers": ["Cookie"]}, workers=1)
+        for name in ("bob", "mallory"):
+            self.ask(headers={"Cookie": "a", "Authorization": "Bearer " + name})
+        self.assertEqual(self.keeper.count, 1)
+
+    def test_fields_are_told_apart(self):
+        self.door({"cache_key": ["Cookie", "X-A", "X-B"], "cache_ttl": "1h"}, workers=1)
+        rows = ([("X-A", "1")], [("X-B", "1")], [("X-A", "1"), ("X-B", "")], [("X-A", "1"), ("X-A", "1")], [("X-A", "11")])
+        for count, pairs in enumerate(rows, 1):
+            text = "GET /x HTTP/1.1\r\nHost: a\r\n%s\r\n" % "".join("%s: %s\r\n" % pair for pair in pairs)
+            for _ in range(2):
+                with self.front.connect() as client:
+                    client.send(text.encode())
+                    self.assertEqual(client.read_answer().status, 200)
+                self.assertEqual(self.keeper.count, count, pairs)
+
+    def test_it_ends(self):
+        self.door({"cache_key": ["Cookie"], "cache_ttl": "300ms"}, workers=1)
+        self.assertEqual(self.ask(headers={"Cookie": "a"}).status, 200)
+        self.keeper.always(reply(403, b"no"))
+        wait_for(lambda: self.ask(headers={"Cookie": "a"}).status == 403, what="the end of what was remembered")
+
+    def test_a_reload_with_another_meaning_forgets(self):
+        self.door({"cache_key": ["Cookie"], "cache_ttl": "1h", "subject": None}, workers=1, access_log="stdout")
+        self.ask("/before", headers={"Cookie": "a"})
+        self.config["forward_auth"]["keeper"]["subject"] = "X-Tier"
+        self.config["routes"].append({"path": "/again", "host": "new.example", "redirect": {"to": "/x"}})
+        self.front.configure(self.config)
+        self.front.reload()
+        wait_for(lambda: self.front.get("/again", host="new.example").status >= 300, what="the new configuration")
+        self.ask("/before", headers={"Cookie": "a"})
+        self.assertEqual(self.front.wait_logged(path="/before", subject="gold")["status"], 200)
 
     def test_refusals_are_not(self):
         self.door({"cache_key": ["Cookie"]}, workers=1)
