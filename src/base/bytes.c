@@ -58,3 +58,10 @@ void bytes_free(struct bytes *b)
     free(b->p);
     *b = (struct bytes){0};
 }
+
+void bytes_reuse(struct bytes *b, size_t keep)
+{
+    if (b->cap > keep)
+        bytes_free(b);
+    b->start = b->end = 0;
+}

@@ -29,3 +29,5 @@ bool bytes_add_str(struct bytes *b, struct str s) MUST_CHECK;
 /* How many there were, `cap` at most. */
 size_t bytes_take(struct bytes *b, void *p, size_t cap);
 void bytes_free(struct bytes *b);
+/* Empties it; memory of up to `keep` bytes stays for the next use. */
+void bytes_reuse(struct bytes *b, size_t keep);

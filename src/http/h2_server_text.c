@@ -178,6 +178,16 @@ void h2_head_free(struct h2_head *h)
     bytes_free(&h->cookie);
 }
 
+void h2_head_reuse(struct h2_head *h, size_t keep)
+{
+    struct h2_head fresh = {.pseudo = h->pseudo, .fields = h->fields, .cookie = h->cookie};
+
+    bytes_reuse(&fresh.pseudo, keep);
+    bytes_reuse(&fresh.fields, keep);
+    bytes_reuse(&fresh.cookie, keep);
+    *h = fresh;
+}
+
 int h2_answer_fields(char *text, size_t n, unsigned *ret_status,
                      nghttp2_nv fields[H2_MAX_ANSWER_FIELDS], size_t *ret_n)
 {

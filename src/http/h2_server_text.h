@@ -44,6 +44,8 @@ bool h2_head_is_good(struct h2_head *h);
  * the limit, which the parser then finds to be passed. -1 when memory is out. */
 int h2_head_end(struct h2_head *h, enum h2_body body, uint64_t length, struct bytes *to) MUST_CHECK;
 void h2_head_free(struct h2_head *h);
+/* As if zeroed, but memory of up to `keep` bytes each stays. */
+void h2_head_reuse(struct h2_head *h, size_t keep);
 
 enum { H2_MAX_ANSWER_FIELDS = 192 };
 

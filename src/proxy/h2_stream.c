@@ -9,9 +9,24 @@
 /* Trailers are no place for long texts. */
 enum { MAX_TRAILERS = 16 * 1024, MAX_ANSWER = 128 * 1024 };
 
+/* Streams come and go with each request: a worker keeps some, with their small buffers. */
+enum { KEPT_STREAMS = 256, KEPT_BYTES = 4096 };
+
+static struct h2_stream *take_kept(struct worker *w)
+{
+    struct h2_stream *st = w->kept_streams;
+
+    if (!st)
+        return calloc(1, sizeof *st);
+    w->kept_streams = st->next_kept;
+    w->nkept_streams--;
+    st->next_kept = NULL;
+    return st;
+}
+
 struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id)
 {
-    struct h2_stream *st = calloc(1, sizeof *st);
+    struct h2_stream *st = take_kept(s->w);
 
     if (!st)
         return NULL;
@@ -23,11 +38,8 @@ struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id)
     return st;
 }
 
-void h2_stream_free(struct h2_stream *st)
+static void discard(struct h2_stream *st)
 {
-    list_remove(&st->unsent);
-    list_remove(&st->node);
-    st->session->nstreams--;
     h2_head_free(&st->head);
     bytes_free(&st->in);
     bytes_free(&st->trailers_in);
@@ -35,6 +47,51 @@ void h2_stream_free(struct h2_stream *st)
     bytes_free(&st->out);
     bytes_free(&st->trailers_out);
     free(st);
+}
+
+static void reset_for_reuse(struct h2_stream *st)
+{
+    struct h2_stream fresh = {.head = st->head,
+                              .in = st->in,
+                              .trailers_in = st->trailers_in,
+                              .answer = st->answer,
+                              .out = st->out,
+                              .trailers_out = st->trailers_out};
+
+    h2_head_reuse(&fresh.head, KEPT_BYTES);
+    bytes_reuse(&fresh.in, KEPT_BYTES);
+    bytes_reuse(&fresh.trailers_in, KEPT_BYTES);
+    bytes_reuse(&fresh.answer, KEPT_BYTES);
+    bytes_reuse(&fresh.out, KEPT_BYTES);
+    bytes_reuse(&fresh.trailers_out, KEPT_BYTES);
+    *st = fresh;
+}
+
+void h2_stream_free(struct h2_stream *st)
+{
+    struct worker *w = st->session->w;
+
+    list_remove(&st->unsent);
+    list_remove(&st->node);
+    st->session->nstreams--;
+    if (w->nkept_streams == KEPT_STREAMS) {
+        discard(st);
+        return;
+    }
+    reset_for_reuse(st);
+    st->next_kept = w->kept_streams;
+    w->kept_streams = st;
+    w->nkept_streams++;
+}
+
+void h2_stream_free_kept(struct worker *w)
+{
+    while (w->kept_streams) {
+        struct h2_stream *st = w->kept_streams;
+
+        w->kept_streams = st->next_kept;
+        discard(st);
+    }
 }
 
 static void wake(struct h2_stream *st)
@@ -62,7 +119,7 @@ static void forget_input(struct h2_stream *st)
 
     if (left > 0 && !st->session->freeing)
         nghttp2_session_consume_connection(st->session->ng, left);
-    bytes_free(&st->in);
+    bytes_reuse(&st->in, KEPT_BYTES);
     st->in_text = 0;
 }
 
@@ -125,16 +182,20 @@ static int put_head(struct h2_stream *st)
     enum h2_body body = !st->ended               ? H2_BODY_OPEN
                         : bytes_len(&st->in) > 0 ? H2_BODY_WHOLE
                                                  : H2_BODY_NONE;
-    struct bytes text = {0};
-    int r = h2_head_end(&st->head, body, bytes_len(&st->in), &text);
+    struct bytes payload = {0};
+    size_t n = bytes_len(&st->in);
+    int r;
 
+    if (n > 0) {
+        payload = st->in;
+        st->in = (struct bytes){0};
+    }
+    r = h2_head_end(&st->head, body, n, &st->in);
     st->begun = true;
-    st->in_text = bytes_len(&text);
-    if (r == 0 && !bytes_add_str(&text, bytes_str(&st->in)))
+    st->in_text = bytes_len(&st->in);
+    if (r == 0 && !bytes_add_str(&st->in, bytes_str(&payload)))
         r = -1;
-    bytes_free(&st->in);
-    st->in = text;
-    h2_head_free(&st->head);
+    bytes_free(&payload);
     return r;
 }
 
@@ -424,7 +485,7 @@ static int submit_answer(struct h2_stream *st)
     st->head_whole = false;
     if (nghttp2_submit_response(st->session->ng, st->id, fields, n, bare ? NULL : &data) != 0)
         return -1;
-    bytes_free(&st->answer);
+    bytes_reuse(&st->answer, KEPT_BYTES);
     return 0;
 }
 

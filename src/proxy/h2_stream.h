@@ -18,6 +18,7 @@ enum { H2_STREAM_WRITE_BYTES = 64 * 1024 };
 
 struct h2_stream {
     struct list node, unsent;
+    struct h2_stream *next_kept; /* of those that a worker keeps for later */
     struct h2_session *session;
     struct conn *conn; /* of its exchange; NULL before and after */
     int32_t id;
@@ -44,6 +45,8 @@ struct h2_stream {
 /* A stream that begins. NULL when memory is out. */
 struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id) MUST_CHECK;
 void h2_stream_free(struct h2_stream *st);
+/* Those that the worker kept. */
+void h2_stream_free_kept(struct worker *w);
 
 /* What nghttp2 tells of it. -1 when memory is out. */
 int h2_stream_on_field(struct h2_stream *st, struct str name, struct str value) MUST_CHECK;

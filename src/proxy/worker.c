@@ -8,6 +8,7 @@
 #include "proxy/access_token.h"
 #include "proxy/conn.h"
 #include "proxy/exchange.h"
+#include "proxy/h2_stream.h"
 #include "proxy/listener.h"
 #include "proxy/proxy_internal.h"
 #include "proxy/queue.h"
@@ -309,6 +310,7 @@ void worker_free(struct worker *w)
         w->held->current = false;
         drop_if_unused(w->held);
     }
+    h2_stream_free_kept(w);
     while (w->free_exchanges) {
         struct exchange *next = *(struct exchange **)w->free_exchanges;
         free(w->free_exchanges);

@@ -19,6 +19,7 @@
 #include <pthread.h>
 
 struct exchange;
+struct h2_stream;
 struct listener_settings;
 struct limit_redis;
 struct pool;
@@ -80,6 +81,8 @@ struct worker {
     struct bufpool bufs;
     struct held_snapshot *held; /* the present one; NULL before the first */
     struct exchange *free_exchanges;
+    struct h2_stream *kept_streams; /* h2_stream.c; owned */
+    unsigned nkept_streams;
     unsigned nfree_exchanges;
     struct pool **pools; /* by instance slot; owned */
     uint32_t npools;
