@@ -53,7 +53,8 @@ static bool make_digest(const struct exchange *x, const struct forward_auth_conf
                         unsigned char digest[PASSWORD_DIGEST])
 {
     struct bytes text = {0};
-    bool good = add_part(&text, STR("forward_auth")) && add_part(&text, str_of(c->name)) &&
+    bool good = bytes_add(&text, x->w->digest_key, sizeof x->w->digest_key) &&
+                add_part(&text, STR("forward_auth")) && add_part(&text, str_of(c->name)) &&
                 add_part(&text, str_of(c->service)) &&
                 add_part(&text, str_of(c->path ? c->path : "")) &&
                 add_part(&text, str_of(c->method ? c->method : "")) &&
@@ -357,6 +358,7 @@ bool access_forward_reply(struct exchange *x, struct str *ret_body)
     const struct access_forward *f = &x->access->forward;
     const struct response *head;
     struct writer w = {x->out, false};
+    size_t begin = x->out->end;
     bool has_cache_control = false;
 
     if (!f->reply || x->access->asked->result.verdict != POLICY_FORBIDS)
@@ -377,6 +379,10 @@ bool access_forward_reply(struct exchange *x, struct str *ret_body)
         writer_lit(&w, "Cache-Control: no-store\r\n");
     reply_end(x, &w, f->reply->body.n);
     writer_lit(&w, "\r\n");
+    if (w.overflow) {
+        x->out->end = begin;
+        return false;
+    }
     *ret_body = x->req.method == METHOD_HEAD ? STR_NULL : f->reply->body;
     return true;
 }

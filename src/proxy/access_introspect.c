@@ -39,11 +39,12 @@ static bool add_part(struct bytes *to, const char *text)
     return bytes_add(to, text ? text : "", strlen(text ? text : "") + 1);
 }
 
-static bool make_digest(const struct introspection_conf *c, struct str token,
-                        unsigned char digest[PASSWORD_DIGEST])
+static bool make_digest(const struct worker *w, const struct introspection_conf *c,
+                        struct str token, unsigned char digest[PASSWORD_DIGEST])
 {
     struct bytes text = {0};
-    bool good = add_part(&text, "introspection") && add_part(&text, c->name) &&
+    bool good = bytes_add(&text, w->digest_key, sizeof w->digest_key) &&
+                add_part(&text, "introspection") && add_part(&text, c->name) &&
                 add_part(&text, c->service) && add_part(&text, c->path) &&
                 add_part(&text, c->client_id) && add_part(&text, c->issuer);
 
@@ -105,13 +106,20 @@ static void judge(struct exchange *x, struct access_introspect *a,
     remember(x, a);
 }
 
-static struct access_introspect *next_follower(struct worker *w, const unsigned char *digest)
+static struct list *askers_of(struct worker *w, const unsigned char *digest)
 {
-    list_each(node, &w->token_askers)
+    return &w->token_askers[digest[0] % TOKEN_ASKERS];
+}
+
+/* One that asks about that token, or one that waits for it; NULL = there is none. */
+static struct access_introspect *find_asker(struct worker *w, const unsigned char *digest,
+                                            bool asks)
+{
+    list_each(node, askers_of(w, digest))
     {
         struct access_introspect *a = CONTAINER_OF(node, struct access_introspect, node);
 
-        if (!a->call && memcmp(a->digest, digest, PASSWORD_DIGEST) == 0)
+        if (!!a->call == asks && memcmp(a->digest, digest, PASSWORD_DIGEST) == 0)
             return a;
     }
     return NULL;
@@ -124,40 +132,54 @@ static void leave_list(struct access_introspect *a)
     a->listed = false;
 }
 
-/* Those that waited for the same have the same answer. Running one may take others off the list. */
-static void share(struct worker *w, const struct access_introspect *from)
+/* Those that wait for this answer; whoever comes later asks anew. */
+static void collect_followers(struct worker *w, const unsigned char *digest, struct list *ret)
 {
-    struct access_introspect got = *from, *a;
+    list_init(ret);
+    list_each_safe(node, tmp, askers_of(w, digest))
+    {
+        struct access_introspect *a = CONTAINER_OF(node, struct access_introspect, node);
 
-    if (got.identity)
-        identity_ref(got.identity);
-    while ((a = next_follower(w, got.digest))) {
-        leave_list(a);
+        if (a->call || memcmp(a->digest, digest, PASSWORD_DIGEST) != 0)
+            continue;
+        list_remove(node);
+        list_push_back(ret, node);
+    }
+}
+
+/* Running one may take others off the list. */
+static void share(struct list *followers, const struct access_introspect *got)
+{
+    struct list *node;
+
+    while ((node = list_pop(followers))) {
+        struct access_introspect *a = CONTAINER_OF(node, struct access_introspect, node);
+
+        a->listed = false;
         a->done = true;
-        a->outcome = got.outcome;
-        a->detail = got.detail;
-        a->identity = got.identity ? identity_ref(got.identity) : NULL;
+        a->outcome = got->outcome;
+        a->detail = got->detail;
+        a->identity = got->identity ? identity_ref(got->identity) : NULL;
         conn_run(a->x->conn);
     }
-    identity_unref(&got.identity);
 }
 
 static void on_done(void *arg, const struct subrequest_answer *answer)
 {
     struct exchange *x = arg;
-    struct access_introspect *a = &x->access->introspect;
-    struct access_introspect shared;
-    struct worker *w = x->w;
+    struct access_introspect *a = &x->access->introspect, got;
+    struct list followers;
 
     leave_list(a);
     judge(x, a, answer);
     a->done = true;
-    shared = *a;
-    if (shared.identity)
-        identity_ref(shared.identity);
-    conn_run(x->conn);
-    share(w, &shared);
-    identity_unref(&shared.identity);
+    got = *a;
+    if (got.identity)
+        identity_ref(got.identity);
+    collect_followers(x->w, a->digest, &followers);
+    conn_run(x->conn); /* x may be gone */
+    share(&followers, &got);
+    identity_unref(&got.identity);
 }
 
 static struct subrequest *ask(struct exchange *x, const struct introspection_conf *c,
@@ -188,28 +210,16 @@ static struct subrequest *ask(struct exchange *x, const struct introspection_con
     return call;
 }
 
-static bool is_being_asked(const struct worker *w, const unsigned char *digest)
-{
-    list_each(node, &w->token_askers)
-    {
-        const struct access_introspect *a = CONTAINER_OF(node, struct access_introspect, node);
-
-        if (a->call && memcmp(a->digest, digest, PASSWORD_DIGEST) == 0)
-            return true;
-    }
-    return false;
-}
-
 static struct auth_answer begin(struct exchange *x, struct access_introspect *a, struct str token)
 {
-    if (!is_being_asked(x->w, a->digest)) {
+    if (!find_asker(x->w, a->digest, true)) {
         a->call = ask(x, a->conf, token);
         if (!a->call)
             return unavailable("memory is out");
     }
     a->x = x;
     a->listed = true;
-    list_push_back(&x->w->token_askers, &a->node);
+    list_push_back(askers_of(x->w, a->digest), &a->node);
     exchange_wait(x, a->conf->timeout_ms + LATE_MS, REASON_AUTH_UNAVAILABLE);
     return (struct auth_answer){.outcome = AUTH_WAITING};
 }
@@ -219,7 +229,7 @@ static struct auth_answer look_up(struct exchange *x, struct access_introspect *
     struct worker *w = x->w;
     struct identity *who = NULL;
 
-    if (!make_digest(a->conf, token, a->digest))
+    if (!make_digest(w, a->conf, token, a->digest))
         return unavailable("memory is out");
     if (w->authority_cache)
         who = password_cache_find(w->authority_cache, a->digest, w->now_ns);
@@ -254,6 +264,7 @@ struct auth_answer access_introspect_check(struct exchange *x, const struct mech
                                               : token.n == 0 ? token_error_text(TOKEN_EMPTY)
                                                              : too_long};
     /* A policy may ask several; or the one that asked has gone, and this one asks now. */
+    a->appointed = false;
     access_introspect_free(a);
     a->conf = c;
     return look_up(x, a, token);
@@ -262,18 +273,20 @@ struct auth_answer access_introspect_check(struct exchange *x, const struct mech
 /* The one that asks goes away: another one has to. */
 static void hand_over(struct access_introspect *a)
 {
-    struct access_introspect *next = next_follower(a->x->w, a->digest);
+    struct access_introspect *next = find_asker(a->x->w, a->digest, false);
 
     if (!next)
         return;
     leave_list(next);
+    next->appointed = true;
     event_active(&next->x->conn->sock.ev, EV_TIMEOUT, 0);
 }
 
 void access_introspect_end(struct access_introspect *a)
 {
-    bool asked = a->call && !a->done;
+    bool asked = (a->call && !a->done) || a->appointed;
 
+    a->appointed = false;
     leave_list(a);
     if (!a->done)
         subrequest_end(&a->call);

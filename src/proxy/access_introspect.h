@@ -13,8 +13,9 @@
 
 /* Of one request; zeroed at first. */
 struct access_introspect {
-    struct list node; /* in w->token_askers, while listed: it waits for one that asks */
+    struct list node; /* in w->token_askers, while listed: it asks, or waits for one that does */
     bool listed;
+    bool appointed; /* the one that asked has gone: it will ask once it runs */
     struct exchange *x;
     const struct introspection_conf *conf;
     struct subrequest *call; /* owned; it is the one that asks */

@@ -236,13 +236,16 @@ struct worker *worker_new(unsigned id, struct proxy *p)
     worker_touch(w);
     if (getrandom(&w->rng.state, sizeof w->rng.state, 0) != sizeof w->rng.state)
         w->rng.state = w->now_ns ^ id;
+    if (getrandom(w->digest_key, sizeof w->digest_key, 0) != sizeof w->digest_key)
+        log_warn("proxy", "worker %u: no random bytes", id);
     wheel_init(&w->wheel, w->now_ns);
     bufpool_init(&w->bufs, KEEP_BUFFERS);
     list_init(&w->conns);
     list_init(&w->listeners);
     list_init(&w->queued);
     list_init(&w->key_waiters);
-    list_init(&w->token_askers);
+    for (unsigned i = 0; i < TOKEN_ASKERS; i++)
+        list_init(&w->token_askers[i]);
     list_init(&w->password_waiters);
     pthread_mutex_init(&w->shared.lock, NULL);
     event_assign(&w->tick, w->base, -1, 0, on_tick, w);

@@ -60,6 +60,8 @@ enum worker_command {
     WORKER_PASSWORDS = 64  /* passwords have been checked */
 };
 
+enum { TOKEN_ASKERS = 64 };
+
 struct worker_counters { /* written here, read by the control thread */
     _Atomic uint64_t accepted, connections, refused_connections, requests, upstream_connects,
         upstream_reuses, accept_errors, bad_proxy_headers, unrouted, bad_requests, auth_failed_open,
@@ -88,10 +90,11 @@ struct worker {
     uint32_t npools;
     struct list conns; /* all client connections */
     struct list listeners;
-    struct list queued;       /* exchanges that wait for a concurrency limit, oldest first */
-    struct list key_waiters;  /* struct access_token, see access_token.h */
-    struct list token_askers; /* struct access_introspect, see there */
-    struct password_cache *refusal_cache;   /* tokens that are not active; owned; NULL = none */
+    struct list queued;      /* exchanges that wait for a concurrency limit, oldest first */
+    struct list key_waiters; /* struct access_token, see access_token.h */
+    struct list token_askers[TOKEN_ASKERS]; /* struct access_introspect, by their digest */
+    unsigned char digest_key[16];         /* goes into digests, so that nobody else can aim them */
+    struct password_cache *refusal_cache; /* tokens that are not active; owned; NULL = none */
     struct password_cache *authority_cache; /* what authorities have said; owned; NULL = nothing */
     struct token_cache *token_cache;        /* owned; NULL = no token was seen yet */
     struct list password_waiters;           /* struct access_basic, see access_basic.h */

@@ -175,6 +175,47 @@ class Remembered(Asked):
             self.assertEqual(third.read_answer().status, 200)
         self.assertEqual(self.front.service("login")["in_flight"], 0)
 
+    def test_many_that_wait_leave_at_once(self):
+        self.door({"cache_ttl": "0s"})
+        text = b"GET /x HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer same\r\n\r\n"
+        for _ in range(10):
+            held = self.event()
+            self.login.forget()
+            self.login.always(gate(held, reply(200, b'{"active":true,"sub":"ada"}')))
+            clients = [self.front.connect() for _ in range(8)]
+            before = self.front.metrics()["frontdesk_connections"]
+            for client in clients:
+                client.send(text)
+            self.login.wait_requests(1)
+            wait_for(lambda: self.front.metrics()["frontdesk_connections"] >= before, what="the clients")
+            for client in clients[:-1]:
+                client.reset()
+            held.set()
+            self.assertEqual(clients[-1].read_answer().status, 200)
+            clients[-1].close()
+        wait_for(lambda: self.front.service("login")["in_flight"] == 0, what="the end of all questions")
+
+    def test_other_tokens_have_other_answers(self):
+        self.door({"cache_ttl": "0s", "negative_ttl": "0s"})
+
+        def answer(request, connection):
+            token = urllib.parse.parse_qs(request.body.decode())["token"][0]
+            told = {"active": token.startswith("good"), "sub": token}
+            reply(200, json.dumps(told).encode())(request, connection)
+
+        def user(i):
+            with self.front.connect() as client:
+                for k in range(20):
+                    token = "%s-%d" % ("good" if (i + k) % 3 else "bad", k)
+                    client.send(b"GET /%s HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n\r\n" % (token.encode(), token.encode()))
+                    if client.read_answer().status != (200 if token.startswith("good") else 401):
+                        return token
+            return None
+        self.login.always(answer)
+        self.assertEqual(set(Parallel(100, user).results()), {None})
+        for request in self.web.requests:
+            self.assertEqual(request.header("X-User"), request.path[1:])
+
     def test_many_clients(self):
         self.door()
         seen = Parallel(20, lambda i: [self.ask("token-%d" % (k % 7)).status for k in range(20)]).results()
