@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* authorities.c - `forward_auth:` and `introspection:`. */
+#include "base/log.h"
 #include "config/sections.h"
 #include "config/value.h"
 
@@ -17,7 +18,19 @@ static const char *method_problem(const char *text)
 
 static const char *path_problem(const char *text)
 {
-    return text[0] == '/' ? value_path_problem(text) : "does not begin with /";
+    char path[1024];
+    size_t n = strcspn(text, "?");
+
+    if (text[0] != '/')
+        return "does not begin with /";
+    if (n >= sizeof path || strlen(text) >= 2 * sizeof path)
+        return "is too long";
+    for (const char *p = text + n; *p; p++)
+        if (*p <= ' ' || *p > '~' || strchr("#\"\\<>", *p))
+            return "has a character in its query that has to be percent-encoded";
+    memcpy(path, text, n);
+    path[n] = '\0';
+    return value_path_problem(path);
 }
 
 static int header_item(struct reader *r, const struct node *n, void *at)
@@ -26,26 +39,48 @@ static int header_item(struct reader *r, const struct node *n, void *at)
     return *(const char **)at ? 0 : -1;
 }
 
-static int headers_read(struct reader *r, const struct node *n, struct word_list *ret)
+static int headers_read(struct reader *r, const struct node *n, field_read_fn *item,
+                        struct word_list *ret)
 {
-    ret->words = list_read(r, n, "a list of header names", MAX_WORDS, sizeof *ret->words,
-                           header_item, &ret->n);
+    ret->words =
+        list_read(r, n, "a list of header names", MAX_WORDS, sizeof *ret->words, item, &ret->n);
     return ret->words ? 0 : -1;
+}
+
+/* Fields that mean more than who asks, or that requests need. `Authorization` may be replaced. */
+static const char *answer_header_problem(const char *name)
+{
+    static const char *const kept[] = {"cookie",     "x-forwarded-for",  "x-forwarded-proto",
+                                       "forwarded",  "x-forwarded-host", "x-request-id",
+                                       "via",        "content-type",     "accept",
+                                       "user-agent", "x-forwarded-port"};
+
+    for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+        if (strcasecmp(name, kept[i]) == 0)
+            return "has a meaning of its own: requests from outside would lose it";
+    return value_header_problem(name);
+}
+
+static int answer_header_item(struct reader *r, const struct node *n, void *at)
+{
+    *(const char **)at = text_read(r, n, "a header name", answer_header_problem);
+    return *(const char **)at ? 0 : -1;
 }
 
 static int request_read(struct reader *r, const struct node *n, void *at)
 {
-    return headers_read(r, n, &((struct forward_auth_conf *)at)->request_headers);
+    return headers_read(r, n, header_item, &((struct forward_auth_conf *)at)->request_headers);
 }
 
 static int response_read(struct reader *r, const struct node *n, void *at)
 {
-    return headers_read(r, n, &((struct forward_auth_conf *)at)->response_headers);
+    return headers_read(r, n, answer_header_item,
+                        &((struct forward_auth_conf *)at)->response_headers);
 }
 
 static int cache_key_read(struct reader *r, const struct node *n, void *at)
 {
-    return headers_read(r, n, &((struct forward_auth_conf *)at)->cache_key);
+    return headers_read(r, n, header_item, &((struct forward_auth_conf *)at)->cache_key);
 }
 
 struct forward_draft {
@@ -56,8 +91,9 @@ struct forward_draft {
 static const struct field forward_fields[] = {
     STRING("service", forward_draft, conf.service, NULL, value_name_problem,
            "The service that is asked, with its breaker, retries and limits. Required."),
-    STRING("path", forward_draft, conf.path, NULL, path_problem,
-           "What it is asked; unset = the path and query of the request."),
+    STRING(
+        "path", forward_draft, conf.path, NULL, path_problem,
+        "What it is asked, with a query if you like; unset = the path and query of the request."),
     STRING("method", forward_draft, conf.method, "GET", method_problem,
            "How it is asked; `same` = the method of the request. The body stays here."),
     DURATION("timeout", forward_draft, conf.timeout_ms, 1, MINUTES, "5s",
@@ -74,7 +110,7 @@ static const struct field forward_fields[] = {
      .kind = "list of names",
      .shown = "none",
      .help = "Fields of a good answer (2xx) that go to the service of the route. Requests from "
-             "outside lose them, on every route."},
+             "outside lose them, on every route (`Authorization`: on those that ask)."},
     STRING("subject", forward_draft, conf.subject_header, NULL, value_header_problem,
            "Field of a good answer that says who it is: for the log, for limits, and as claim "
            "`sub`."),
@@ -111,7 +147,9 @@ static int audience_read(struct reader *r, const struct node *n, void *at)
 
     c->audience =
         list_read(r, n, "a list", MAX_AUDIENCES, sizeof *c->audience, audience_item, &c->naudience);
-    return c->audience ? 0 : -1;
+    if (!c->audience)
+        return -1;
+    return c->naudience ? 0 : node_error(n, r->err, "an empty list would let nobody in");
 }
 
 static int places_read(struct reader *r, const struct node *n, void *at)
@@ -176,7 +214,6 @@ static int map_check(struct reader *r, const struct node *n, const char *what)
     return 0;
 }
 
-/* Whoever is asked without what tells clients apart would be remembered for everybody. */
 static int forward_check(struct reader *r, const struct node *n, struct forward_draft *d)
 {
     struct forward_auth_conf *c = &d->conf;
@@ -187,7 +224,8 @@ static int forward_check(struct reader *r, const struct node *n, struct forward_
     if (c->method && strcmp(c->method, "same") == 0)
         c->method = NULL;
     for (size_t i = 0; i < c->response_headers.n; i++)
-        guarded_add(r->arena, &r->config->guarded, c->response_headers.words[i]);
+        if (strcasecmp(c->response_headers.words[i], "authorization") != 0)
+            guarded_add(r->arena, &r->config->guarded, c->response_headers.words[i]);
     return 0;
 }
 
@@ -238,6 +276,26 @@ static int secret_read(struct reader *r, const struct node *n, struct introspect
     return 0;
 }
 
+static bool places_all_headers(const struct introspection_conf *c)
+{
+    for (size_t i = 0; i < c->nplaces; i++)
+        if (c->places[i].kind != PLACE_HEADER)
+            return false;
+    return true;
+}
+
+static int introspection_check(struct reader *r, const struct node *n, struct introspection_conf *c)
+{
+    if (!c->service)
+        return node_error(n, r->err, "service is missing");
+    if (!c->client_id != !c->client_secret_file)
+        return node_error(n, r->err, "client_id and client_secret_file go together");
+    if (!c->forward_token && !places_all_headers(c))
+        return node_error(n, r->err,
+                          "forward_token: false takes fields away, no cookies or parameters");
+    return c->client_secret_file ? secret_read(r, node_get(n, "client_secret_file"), c) : 0;
+}
+
 int introspection_read(struct reader *r, const struct node *n, void *at)
 {
     struct config *c = r->config;
@@ -253,13 +311,7 @@ int introspection_read(struct reader *r, const struct node *n, void *at)
         struct introspection_conf *i = &c->introspection[c->nintrospection];
 
         section_defaults(r, &introspection_section, i);
-        if (section_read(r, &introspection_section, it, i) < 0)
-            return -1;
-        if (!i->service)
-            return node_error(it, r->err, "service is missing");
-        if (!i->client_id != !i->client_secret_file)
-            return node_error(it, r->err, "client_id and client_secret_file go together");
-        if (i->client_secret_file && secret_read(r, node_get(it, "client_secret_file"), i) < 0)
+        if (section_read(r, &introspection_section, it, i) < 0 || introspection_check(r, it, i) < 0)
             return -1;
         i->name = arena_strdup(r->arena, it->key);
         i->index = (unsigned)c->nintrospection++;
@@ -274,4 +326,21 @@ void authority_each_service(const struct config *c, void (*fn)(void *arg, const 
         fn(arg, c->forward_auth[i].service);
     for (size_t i = 0; i < c->nintrospection; i++)
         fn(arg, c->introspection[i].service);
+}
+
+static void warn_service(const struct config *c, const char *section, const char *name,
+                         const char *service)
+{
+    if (!c->consul.enabled && config_service(c, service)->ninstances == 0)
+        log_warn("config",
+                 "%s.%s: service %s has no instances, and there is no consul section to find some",
+                 section, name, service);
+}
+
+void authorities_warn(const struct config *c)
+{
+    for (size_t i = 0; i < c->nforward_auth; i++)
+        warn_service(c, "forward_auth", c->forward_auth[i].name, c->forward_auth[i].service);
+    for (size_t i = 0; i < c->nintrospection; i++)
+        warn_service(c, "introspection", c->introspection[i].name, c->introspection[i].service);
 }

@@ -191,6 +191,7 @@ static struct config *finish(struct tree *t, const char *dir, struct err *e)
     warn_routes(c);
     warn_admin(c);
     tls_warn(c);
+    authorities_warn(c);
     return c;
 }
 

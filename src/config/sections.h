@@ -102,6 +102,8 @@ extern const struct section forward_auth_section, introspection_section;
 /* The whole map of `forward_auth:`, of `introspection:`. */
 int forward_auth_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 int introspection_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+/* Services that nobody can ask. */
+void authorities_warn(const struct config *c);
 
 extern const struct section api_keys_section, basic_section;
 /* The whole map of `api_keys:`, of `basic:`. */

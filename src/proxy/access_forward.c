@@ -339,6 +339,11 @@ void access_forward_free(struct access_forward *f)
     *f = (struct access_forward){.call = NULL};
 }
 
+bool access_forward_replaces(const struct forward_auth_conf *c, struct str name)
+{
+    return is_among(&c->response_headers, name);
+}
+
 static bool is_for_client(struct str name)
 {
     static const struct str names[] = {

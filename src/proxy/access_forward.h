@@ -37,5 +37,7 @@ void access_forward_free(struct access_forward *f);
 /* The authority's own answer, as that to the client: writes its head to x->out and says what its
  * body is. False when there is none to be handed on. */
 bool access_forward_reply(struct exchange *x, struct str *ret_body);
+/* Is this a field that the authority's answer sets? */
+bool access_forward_replaces(const struct forward_auth_conf *c, struct str name);
 /* Fields of good answers, for the service of the route. */
 void access_forward_write(const struct exchange *x, struct writer *w);

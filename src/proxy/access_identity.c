@@ -231,6 +231,8 @@ bool access_identity_hides(const struct exchange *x, struct str name)
         if ((a->ways[i]->kind == MECHANISM_ISSUER && issuer_conf_hides(&c->issuers[index], name)) ||
             (a->ways[i]->kind == MECHANISM_INTROSPECTION &&
              introspection_conf_hides(&c->introspection[index], name)) ||
+            (a->ways[i]->kind == MECHANISM_FORWARD_AUTH &&
+             access_forward_replaces(&c->forward_auth[index], name)) ||
             (a->ways[i]->kind == MECHANISM_API_KEYS && !c->api_keys[index].pass &&
              str_ieq(name, str_of(c->api_keys[index].header))) ||
             (a->ways[i]->kind == MECHANISM_BASIC && !c->basic[index].pass &&

@@ -136,6 +136,19 @@ class Answers(Asked):
         answer = self.ask(headers={"Accept-Encoding": "gzip"})
         self.assertEqual((answer.header("Content-Encoding"), answer.header("Vary")), ("gzip", "Accept-Encoding"))
 
+    def test_a_credential_in_place_of_the_clients(self):
+        self.door({"response_headers": ["Authorization"], "path": "/verify?for=web"})
+        self.yes(Authorization="Bearer signed")
+        self.ask(headers={"Authorization": "Bearer of-the-client"})
+        self.assertEqual(self.keeper.requests[-1].target, "/verify?for=web")
+        self.assertEqual(self.keeper.requests[-1].header("Authorization"), "Bearer of-the-client")
+        self.assertEqual(self.web.requests[-1].header_all("Authorization"), ["Bearer signed"])
+        self.ask("/open", headers={"Authorization": "Bearer of-the-client"})
+        self.assertEqual(self.web.requests[-1].header("Authorization"), "Bearer of-the-client")
+        self.yes()
+        self.ask(headers={"Authorization": "Bearer of-the-client"})
+        self.assertIsNone(self.web.requests[-1].header("Authorization"))
+
     def test_paths_of_its_own(self):
         self.door({"path": None})
         self.ask("/x/y?z=1")
