@@ -37,7 +37,7 @@ bool introspection_form(struct bytes *to, struct str token)
 bool introspection_credentials(struct bytes *to, const struct introspection_conf *c)
 {
     struct bytes pair = {0};
-    char text[4 * 1024];
+    char text[6 * 1024]; /* id and secret at their longest fit */
     bool good = false;
 
     if (!c->client_id)
