@@ -485,6 +485,8 @@ static void start_timers(struct control *c)
     struct timeval beat;
 
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        /* What libevent puts back at the end: a second one must not kill what is ending. */
+        signal(numbers[i], SIG_IGN);
         c->signals[i] = evsignal_new(c->base, numbers[i], on_signal, c);
         event_add(c->signals[i], NULL);
     }

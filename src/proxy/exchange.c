@@ -348,9 +348,15 @@ static enum verdict step_relay(struct exchange *x)
         if (v != V_NEXT)
             return v;
     }
-    /* An early answer: the rest of the request may still be wanted. When it fails, only it ends. */
-    if (!x->tunnel && !x->attempt->upload_done && request_body_run(x) != REASON_NONE)
-        x->attempt->upload_broken = true;
+    /* An early answer: the rest of the request may still be wanted. When it fails, only it ends,
+     * unless the client has taken the whole back: a stream has no half that could go on. */
+    if (!x->tunnel && !x->attempt->upload_done) {
+        enum reason why = request_body_run(x);
+
+        if (why == REASON_CLIENT_GONE && x->conn->is_stream)
+            return exchange_refuse(x, why);
+        x->attempt->upload_broken |= why != REASON_NONE;
+    }
     return response_body_run(x);
 }
 
