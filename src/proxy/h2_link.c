@@ -4,6 +4,7 @@
 #include "proxy/exchange.h"
 #include "proxy/h2_request.h"
 #include "proxy/h2_upstream.h"
+#include "proxy/h2_wire.h"
 #include "proxy/sock_tls.h"
 #include "proxy/upstream_open.h"
 #include "tls/alpn.h"
@@ -11,10 +12,8 @@
 #include <stdlib.h>
 
 enum {
-    READS = 8,                     /* buffers read before others get their turn */
     LINK_WINDOW = 8 * 1024 * 1024, /* of all requests together; each has H2_WINDOW */
-    FIRST_CAPACITY = 100,          /* until the peer has said how many */
-    OUT_ROOM = 32 * 1024           /* room that a frame of nghttp2 needs at most */
+    FIRST_CAPACITY = 100           /* until the peer has said how many */
 };
 
 static struct h2_request *request_of(nghttp2_session *session, int32_t id)
@@ -241,26 +240,12 @@ static bool open_link(struct h2_link *l)
     return true;
 }
 
-/* Hands to nghttp2 what the socket has. False when the connection has ended. */
 static bool take_in(struct h2_link *l)
 {
-    struct buf *b = bufpool_get(&l->w->bufs);
-    bool up = b != NULL;
+    bool heard, up = h2_wire_read(l->w, l->session, &l->conn->sock, &heard);
 
-    for (int i = 0; up && i < READS; i++) {
-        size_t n = 0;
-        enum io io = sock_read(&l->conn->sock, b->data, BUF_BYTES, &n);
-
-        if (io == IO_AGAIN)
-            break;
+    if (heard)
         l->heard_ns = l->w->now_ns;
-        up = io == IO_OK &&
-             nghttp2_session_mem_recv(l->session, (const uint8_t *)b->data, n) == (ssize_t)n;
-        if (up && i == READS - 1)
-            event_active(&l->conn->sock.ev, EV_READ, 0);
-    }
-    if (b)
-        bufpool_put(&l->w->bufs, &b);
     return up;
 }
 
@@ -293,54 +278,14 @@ static void resume_waiting(struct h2_link *l)
     }
 }
 
-/* False when nghttp2 cannot go on. */
-static bool collect(struct h2_link *l)
-{
-    const uint8_t *p;
-    ssize_t n;
-
-    if (!l->out)
-        l->out = bufpool_get(&l->w->bufs);
-    if (!l->out)
-        return false;
-    while (buf_space(l->out) >= OUT_ROOM) {
-        n = nghttp2_session_mem_send(l->session, &p);
-        if (n <= 0)
-            return n == 0;
-        if ((size_t)n > buf_space(l->out))
-            return false;
-        memcpy(l->out->data + l->out->end, p, (size_t)n);
-        l->out->end += (size_t)n;
-    }
-    return true;
-}
-
 /* Writes what there is. False when the connection has ended. */
 static bool give_out(struct h2_link *l)
 {
+    size_t n;
+
     submit_unsent(l);
     resume_waiting(l);
-    for (;;) {
-        struct iovec iov;
-        size_t n = 0;
-        enum io io;
-
-        if (!collect(l))
-            return false;
-        if (buf_len(l->out) == 0)
-            break;
-        iov = (struct iovec){l->out->data + l->out->start, buf_len(l->out)};
-        io = sock_write(&l->conn->sock, &iov, 1, &n);
-        if (io == IO_AGAIN)
-            return true;
-        if (io != IO_OK)
-            return false;
-        l->out->start += n;
-        if (buf_len(l->out) == 0)
-            l->out->start = l->out->end = 0;
-    }
-    bufpool_put(&l->w->bufs, &l->out);
-    return true;
+    return h2_wire_write(l->w, l->session, &l->conn->sock, &l->out, &n) != IO_ERROR;
 }
 
 /* With a word to the peer, so that it does not take the end for an accident. */

@@ -2,14 +2,13 @@
 #include "proxy/h2_session.h"
 #include "base/log.h"
 #include "proxy/h2_stream.h"
+#include "proxy/h2_wire.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    READS = 8,            /* buffers read before others get their turn */
-    OUT_ROOM = 32 * 1024, /* room that a frame of nghttp2 needs at most */
-    PART_MS = 1000,       /* between the two words of parting */
+    PART_MS = 1000, /* between the two words of parting */
     MAX_CONTINUATIONS = 8
 };
 
@@ -255,59 +254,17 @@ void h2_session_free(struct h2_session **sp)
     free(s);
 }
 
-/* False when nghttp2 cannot go on. */
-static bool feed(struct h2_session *s, const char *p, size_t n)
-{
-    return nghttp2_session_mem_recv(s->ng, (const uint8_t *)p, n) == (ssize_t)n;
-}
-
 static bool is_stuck(const struct h2_session *s)
 {
     return s->out && buf_len(s->out) > 0;
 }
 
-/* Hands to nghttp2 what the socket has. False when the connection has ended. */
+/* A peer that does not take what it asked for is not read from. */
 static bool take_in(struct h2_session *s)
 {
-    struct sock *sock = &s->conn->sock;
-    struct buf *b = bufpool_get(&s->w->bufs);
-    bool up = b != NULL;
+    bool heard;
 
-    for (int i = 0; up && i < READS && !is_stuck(s); i++) {
-        size_t n = 0;
-        enum io io = sock_read(sock, b->data, BUF_BYTES, &n);
-
-        if (io == IO_AGAIN)
-            break;
-        up = io == IO_OK && feed(s, b->data, n);
-        if (up && i == READS - 1)
-            event_active(&sock->ev, EV_READ, 0);
-    }
-    if (b)
-        bufpool_put(&s->w->bufs, &b);
-    return up;
-}
-
-/* False when nghttp2 cannot go on. */
-static bool collect(struct h2_session *s)
-{
-    const uint8_t *p;
-    ssize_t n;
-
-    if (!s->out)
-        s->out = bufpool_get(&s->w->bufs);
-    if (!s->out)
-        return false;
-    while (buf_space(s->out) >= OUT_ROOM) {
-        n = nghttp2_session_mem_send(s->ng, &p);
-        if (n <= 0)
-            return n == 0;
-        if ((size_t)n > buf_space(s->out))
-            return false;
-        memcpy(s->out->data + s->out->end, p, (size_t)n);
-        s->out->end += (size_t)n;
-    }
-    return true;
+    return is_stuck(s) || h2_wire_read(s->w, s->ng, &s->conn->sock, &heard);
 }
 
 static bool submit_unsent(struct h2_session *s)
@@ -321,34 +278,18 @@ static bool submit_unsent(struct h2_session *s)
 /* Writes what there is. False when the connection has ended. */
 static bool give_out(struct h2_session *s)
 {
+    size_t n;
+    enum io io;
+
     if (!submit_unsent(s))
         return false;
-    for (;;) {
-        struct iovec iov;
-        size_t n = 0;
-        enum io io;
-
-        if (!collect(s))
-            return false;
-        if (buf_len(s->out) == 0)
-            break;
-        iov = (struct iovec){s->out->data + s->out->start, buf_len(s->out)};
-        io = sock_write(&s->conn->sock, &iov, 1, &n);
-        if (io == IO_AGAIN) {
-            s->stuck_ns = s->stuck_ns ? s->stuck_ns : s->w->now_ns;
-            return true;
-        }
-        if (io != IO_OK)
-            return false;
+    io = h2_wire_write(s->w, s->ng, &s->conn->sock, &s->out, &n);
+    h2_guard_worked(&s->guard, 0, n);
+    if (n > 0 || io == IO_OK)
         s->stuck_ns = 0;
-        h2_guard_worked(&s->guard, 0, n);
-        s->out->start += n;
-        if (buf_len(s->out) == 0)
-            s->out->start = s->out->end = 0;
-    }
-    s->stuck_ns = 0;
-    bufpool_put(&s->w->bufs, &s->out);
-    return true;
+    if (io == IO_AGAIN && !s->stuck_ns)
+        s->stuck_ns = s->w->now_ns;
+    return io != IO_ERROR;
 }
 
 static uint64_t earlier(uint64_t a, uint64_t since_ns, uint64_t ms)
@@ -510,7 +451,8 @@ int h2_session_start(struct conn *c, struct str first)
     wheel_timer_init(&s->timer, on_timer);
     event_assign(&s->flush, s->w->base, -1, 0, on_flush, s);
     c->h2 = s;
-    if (make_session(s) < 0 || greet(s) < 0 || !feed(s, first.p, first.n)) {
+    if (make_session(s) < 0 || greet(s) < 0 ||
+        nghttp2_session_mem_recv(s->ng, (const uint8_t *)first.p, first.n) != (ssize_t)first.n) {
         h2_session_free(&c->h2);
         return -1;
     }
