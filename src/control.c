@@ -8,6 +8,7 @@
 #include "control_discovery.h"
 #include "control_fleet.h"
 #include "control_issuers.h"
+#include "control_journal.h"
 #include "discovery/discovery.h"
 #include "notify.h"
 #include "proxy/proxy.h"
@@ -15,14 +16,12 @@
 #include "snapshot/service_tls.h"
 #include "webhook/webhook.h"
 
-#include <errno.h>
 #include <event2/event.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 /* How long the listeners wait for a first look at the catalog, unless Consul fails before. */
@@ -49,8 +48,7 @@ struct control {
     struct snapshot *snapshot; /* ref: the newest */
     struct event *signals[4];
     struct event *first_look, *drain_timer, *watchdog, *registry_tick;
-    struct event *journal; /* readable when there are new transitions */
-    int journal_fd;        /* eventfd; any thread may write */
+    struct control_journal *journal;
     unsigned nworkers;
     bool listening, draining, failed;
     uint64_t drain_close_ns, drain_end_ns;
@@ -284,37 +282,12 @@ static void count_webhooks(void *arg, struct admin_webhooks *ret)
     *ret = (struct admin_webhooks){n.delivered, n.failed, n.dropped};
 }
 
-/* Any thread: someone has written to the journal. */
-static void wake_for_journal(void *arg)
+static void on_transitions(void *arg)
 {
     struct control *c = arg;
-    uint64_t one = 1;
 
-    if (write(c->journal_fd, &one, sizeof one) < 0 && errno != EAGAIN)
-        log_error("control", "cannot wake for a transition: %s", strerror(errno));
-}
-
-static void on_journal(evutil_socket_t fd, short events, void *arg)
-{
-    struct control *c = arg;
-    uint64_t count;
-
-    (void)events;
-    if (read(fd, &count, sizeof count) <= 0)
-        return;
     admin_wake(c->admin);
     webhooks_wake(c->webhooks);
-}
-
-static int watch_journal(struct control *c, struct err *e)
-{
-    c->journal_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (c->journal_fd < 0)
-        return err_set(e, "eventfd: %s", strerror(errno));
-    c->journal = event_new(c->base, c->journal_fd, EV_READ | EV_PERSIST, on_journal, c);
-    event_add(c->journal, NULL);
-    journal_watch(registry_journal(c->registry), wake_for_journal, c);
-    return 0;
 }
 
 /* Everything that can be refused is tried before anything is changed. */
@@ -546,7 +519,8 @@ static int start(struct control *c, struct err *e)
     c->issuers = control_issuers_new(c->base, c->builder, c->proxy, c->config, e);
     c->credentials =
         control_credentials_new(c->base, c->builder, c->config, on_credentials_changed, c, e);
-    if (!c->issuers || !c->credentials || watch_journal(c, e) < 0)
+    c->journal = control_journal_new(c->base, registry_journal(c->registry), on_transitions, c, e);
+    if (!c->issuers || !c->credentials || !c->journal)
         return -1;
     publish(c);
     use_fleet(c, make_fleet(c, c->config, e));
@@ -594,9 +568,7 @@ static void stop(struct control *c)
     free_event(&c->drain_timer);
     free_event(&c->watchdog);
     free_event(&c->registry_tick);
-    free_event(&c->journal);
-    if (c->journal_fd > 0)
-        close(c->journal_fd);
+    control_journal_free(&c->journal);
     config_unref(&c->config);
     if (c->base)
         event_base_free(c->base);
