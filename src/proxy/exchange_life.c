@@ -4,6 +4,7 @@
 #include "proxy/fallback.h"
 #include "proxy/forwarded.h"
 #include "proxy/hedge.h"
+#include "proxy/subrequest.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -33,7 +34,7 @@ struct exchange *exchange_new(struct conn *c)
     x->attempt->resp.status = 0;
     x->w = w;
     x->conn = c;
-    x->held = worker_hold(w);
+    x->held = c->inner ? subrequest_hold(c->inner) : worker_hold(w);
     x->begin_ns = w->now_ns;
     list_init(&x->queue_node);
     x->client = c->peer;

@@ -214,6 +214,12 @@ void subrequest_end(struct subrequest **rp)
     free(r);
 }
 
+struct held_snapshot *subrequest_hold(struct subrequest *r)
+{
+    r->parent->held->users++;
+    return r->parent->held;
+}
+
 void subrequest_adopt(struct exchange *x)
 {
     const struct exchange *parent = x->conn->inner->parent;
@@ -233,10 +239,7 @@ enum verdict subrequest_route(struct exchange *x)
     x->fail = request_body_prepare(x);
     if (x->fail != REASON_NONE)
         return V_FINISH;
-    /* A reload may have taken it out of use in the meantime. */
-    x->service = r->slot < s->nslots ? s->services[r->slot] : NULL;
-    if (!x->service)
-        return exchange_refuse(x, REASON_NO_HEALTHY_INSTANCE);
+    x->service = s->services[r->slot];
     if (r->fallbacks)
         x->fallbacks = x->service->conf->fallback;
     return V_NEXT;

@@ -47,7 +47,8 @@ void subrequest_end(struct subrequest **s);
 /* Is this a field that it takes over from its parent, X-Forwarded-For or traceparent? */
 bool subrequest_inherits(const struct header *h);
 
-/* For the exchange: the request of this conn is one. */
+/* For the exchange: the request of this conn is one. It sees the snapshot that its parent sees. */
+struct held_snapshot *subrequest_hold(struct subrequest *r);
 void subrequest_adopt(struct exchange *x);
 enum verdict subrequest_route(struct exchange *x);
 void subrequest_report(struct exchange *x);
