@@ -3,7 +3,6 @@
 #include "base/log.h"
 #include "cache/rules.h"
 #include "policy/claim_text.h"
-#include "policy/password_cache.h"
 #include "proxy/access.h"
 #include "proxy/attempt.h"
 #include "proxy/head.h"
@@ -50,7 +49,7 @@ static bool add_fields(struct bytes *to, const struct request *r, const struct w
 }
 
 static bool make_digest(const struct exchange *x, const struct forward_auth_conf *c,
-                        unsigned char digest[PASSWORD_DIGEST])
+                        unsigned char digest[ANSWER_DIGEST])
 {
     struct bytes text = {0};
     bool good = bytes_add(&text, x->w->digest_key, sizeof x->w->digest_key) &&
@@ -176,6 +175,17 @@ static json_t *claims_of(const struct forward_auth_conf *c, const struct respons
     return claims;
 }
 
+/* What its claims take, roughly. */
+static size_t bytes_of(const struct forward_auth_conf *c, const struct response *head)
+{
+    size_t n = 512;
+
+    for (unsigned i = 0; i < head->nheaders; i++)
+        if (is_among(&c->response_headers, head->headers[i].name))
+            n += 2 * head->headers[i].value.n;
+    return n;
+}
+
 static void remember(struct exchange *x, struct access_forward *f)
 {
     const struct response *head = f->answer.head;
@@ -186,11 +196,11 @@ static void remember(struct exchange *x, struct access_forward *f)
         return;
     if (said.max_age >= 0 && (uint64_t)said.max_age * 1000 < ms)
         ms = (uint64_t)said.max_age * 1000;
-    if (ms > 0 && !x->w->authority_cache)
-        x->w->authority_cache = password_cache_new();
-    if (ms > 0 && x->w->authority_cache)
-        password_cache_add(x->w->authority_cache, f->digest, f->identity,
-                           x->w->now_ns + ms * NS_PER_MS);
+    if (ms > 0 && !x->w->good_answers)
+        x->w->good_answers = answer_cache_new(ANSWERS_GOOD, ANSWERS_GOOD_BYTES);
+    if (ms > 0 && x->w->good_answers)
+        answer_cache_add(x->w->good_answers, f->digest, &(struct cached_answer){f->identity, NULL},
+                         bytes_of(f->conf, head), x->w->now_ns + ms * NS_PER_MS);
 }
 
 static void refuse(struct access_forward *f, const char *why)
@@ -303,7 +313,7 @@ struct auth_answer access_forward_check(struct exchange *x, const struct mechani
 {
     const struct forward_auth_conf *c = &exchange_config(x)->forward_auth[m->index];
     struct access_forward *f = &x->access->forward;
-    struct identity *who = NULL;
+    const struct cached_answer *said = NULL;
 
     if (f->conf == c && f->done)
         return answer_of(x, f);
@@ -320,9 +330,9 @@ struct auth_answer access_forward_check(struct exchange *x, const struct mechani
     f->remembers = may_remember(x, c);
     if (f->remembers && !make_digest(x, c, f->digest))
         return (struct auth_answer){.outcome = AUTH_UNAVAILABLE, .detail = "memory is out"};
-    if (f->remembers && x->w->authority_cache)
-        who = password_cache_find(x->w->authority_cache, f->digest, x->w->now_ns);
-    return who ? access_identity_known(x, identity_ref(who)) : begin(x, c);
+    if (f->remembers && x->w->good_answers)
+        said = answer_cache_find(x->w->good_answers, f->digest, x->w->now_ns);
+    return said ? access_identity_known(x, identity_ref(said->identity)) : begin(x, c);
 }
 
 void access_forward_end(struct access_forward *f)

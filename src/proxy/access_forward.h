@@ -11,7 +11,7 @@
  *
  * Good answers are remembered by each worker for fields of the request that are named, unless the
  * request carries another credential that the authority saw. */
-#include "policy/password_pool.h"
+#include "policy/answer_cache.h"
 #include "proxy/access_identity.h"
 #include "proxy/subrequest.h"
 
@@ -25,7 +25,7 @@ struct access_forward {
     struct identity *identity;             /* ref */
     const struct subrequest_answer *reply; /* in `answer`, when the client gets it; NULL = not */
     struct subrequest_answer answer;
-    unsigned char digest[PASSWORD_DIGEST];
+    unsigned char digest[ANSWER_DIGEST];
     const struct forward_auth_conf *conf;
 };
 

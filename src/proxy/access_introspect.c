@@ -2,7 +2,6 @@
 #include "proxy/access_introspect.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "policy/password_cache.h"
 #include "policy/token_place.h"
 #include "proxy/access.h"
 
@@ -40,7 +39,7 @@ static bool add_part(struct bytes *to, const char *text)
 }
 
 static bool make_digest(const struct worker *w, const struct introspection_conf *c,
-                        struct str token, unsigned char digest[PASSWORD_DIGEST])
+                        struct str token, unsigned char digest[ANSWER_DIGEST])
 {
     struct bytes text = {0};
     bool good = bytes_add(&text, w->digest_key, sizeof w->digest_key) &&
@@ -56,29 +55,39 @@ static bool make_digest(const struct worker *w, const struct introspection_conf 
     return good;
 }
 
-static void remember(struct exchange *x, const struct access_introspect *a)
+/* Claims take some times the room of their text. */
+static size_t bytes_of(struct str answer)
 {
-    bool good = a->outcome == AUTH_KNOWN;
-    uint64_t ms = good ? a->conf->cache_ttl_ms : a->conf->negative_ttl_ms;
-    struct password_cache **cache = good ? &x->w->authority_cache : &x->w->refusal_cache;
-    int64_t now_ms = clock_wall_ms();
-    struct identity *what = a->identity;
+    return 4 * answer.n;
+}
 
-    if (good && what->expires_at_s) {
-        int64_t left = (int64_t)what->expires_at_s * 1000 - now_ms;
+static void remember_good(struct exchange *x, const struct access_introspect *a, struct str answer)
+{
+    struct answer_cache **cache = &x->w->good_answers;
+    uint64_t ms = a->conf->cache_ttl_ms;
+
+    if (a->identity->expires_at_s) {
+        int64_t left = (int64_t)a->identity->expires_at_s * 1000 - clock_wall_ms();
 
         ms = left <= 0 ? 0 : (uint64_t)left < ms ? (uint64_t)left : ms;
     }
-    if (ms == 0)
-        return;
-    if (!*cache)
-        *cache = password_cache_new();
-    if (!good)
-        what = identity_new(IDENTITY_INTROSPECTION, a->conf->name, json_object(), 0);
-    if (*cache && what)
-        password_cache_add(*cache, a->digest, what, x->w->now_ns + ms * NS_PER_MS);
-    if (!good)
-        identity_unref(&what);
+    if (ms > 0 && !*cache)
+        *cache = answer_cache_new(ANSWERS_GOOD, ANSWERS_GOOD_BYTES);
+    if (ms > 0 && *cache)
+        answer_cache_add(*cache, a->digest, &(struct cached_answer){a->identity, NULL},
+                         bytes_of(answer), x->w->now_ns + ms * NS_PER_MS);
+}
+
+static void remember_refusal(struct exchange *x, const struct access_introspect *a)
+{
+    struct answer_cache **cache = &x->w->refusals;
+    uint64_t ms = a->conf->negative_ttl_ms;
+
+    if (ms > 0 && !*cache)
+        *cache = answer_cache_new(ANSWERS_REFUSED, ANSWERS_REFUSED_BYTES);
+    if (ms > 0 && *cache)
+        answer_cache_add(*cache, a->digest, &(struct cached_answer){NULL, a->detail}, 0,
+                         x->w->now_ns + ms * NS_PER_MS);
 }
 
 static void judge(struct exchange *x, struct access_introspect *a,
@@ -95,15 +104,16 @@ static void judge(struct exchange *x, struct access_introspect *a,
                                 &a->detail)) {
     case TOKEN_ACTIVE:
         a->outcome = AUTH_KNOWN;
+        remember_good(x, a, answer->body);
         break;
     case TOKEN_INACTIVE:
         a->outcome = AUTH_WRONG;
+        remember_refusal(x, a);
         break;
     case TOKEN_UNTOLD:
         a->detail = "whose token it is was not answered";
-        return;
+        break;
     }
-    remember(x, a);
 }
 
 static struct list *askers_of(struct worker *w, const unsigned char *digest)
@@ -119,7 +129,7 @@ static struct access_introspect *find_asker(struct worker *w, const unsigned cha
     {
         struct access_introspect *a = CONTAINER_OF(node, struct access_introspect, node);
 
-        if (!!a->call == asks && memcmp(a->digest, digest, PASSWORD_DIGEST) == 0)
+        if (!!a->call == asks && memcmp(a->digest, digest, ANSWER_DIGEST) == 0)
             return a;
     }
     return NULL;
@@ -140,7 +150,7 @@ static void collect_followers(struct worker *w, const unsigned char *digest, str
     {
         struct access_introspect *a = CONTAINER_OF(node, struct access_introspect, node);
 
-        if (a->call || memcmp(a->digest, digest, PASSWORD_DIGEST) != 0)
+        if (a->call || memcmp(a->digest, digest, ANSWER_DIGEST) != 0)
             continue;
         list_remove(node);
         list_push_back(ret, node);
@@ -227,16 +237,18 @@ static struct auth_answer begin(struct exchange *x, struct access_introspect *a,
 static struct auth_answer look_up(struct exchange *x, struct access_introspect *a, struct str token)
 {
     struct worker *w = x->w;
-    struct identity *who = NULL;
+    const struct cached_answer *said = NULL;
 
     if (!make_digest(w, a->conf, token, a->digest))
         return unavailable("memory is out");
-    if (w->authority_cache)
-        who = password_cache_find(w->authority_cache, a->digest, w->now_ns);
-    if (who)
-        return access_identity_known(x, identity_ref(who));
-    if (w->refusal_cache && password_cache_find(w->refusal_cache, a->digest, w->now_ns))
-        return (struct auth_answer){.outcome = AUTH_WRONG, .detail = "the token is not active"};
+    if (w->good_answers)
+        said = answer_cache_find(w->good_answers, a->digest, w->now_ns);
+    if (said)
+        return access_identity_known(x, identity_ref(said->identity));
+    if (w->refusals)
+        said = answer_cache_find(w->refusals, a->digest, w->now_ns);
+    if (said)
+        return (struct auth_answer){.outcome = AUTH_WRONG, .detail = said->detail};
     return begin(x, a, token);
 }
 

@@ -6,8 +6,8 @@
  * Requests of one worker that carry the same token at the same time share one question: the first
  * asks, the others wait for its answer. When the one that asks goes away, the next one asks. */
 #include "base/list.h"
+#include "policy/answer_cache.h"
 #include "policy/introspection.h"
-#include "policy/password_pool.h"
 #include "proxy/access_identity.h"
 #include "proxy/subrequest.h"
 
@@ -23,7 +23,7 @@ struct access_introspect {
     enum auth_outcome outcome; /* once done */
     const char *detail;
     struct identity *identity; /* ref */
-    unsigned char digest[PASSWORD_DIGEST];
+    unsigned char digest[ANSWER_DIGEST];
 };
 
 access_auth_fn access_introspect_check;

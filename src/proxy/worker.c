@@ -2,6 +2,7 @@
 #include "proxy/worker.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "policy/answer_cache.h"
 #include "policy/password_cache.h"
 #include "proxy/access_basic.h"
 #include "proxy/access_limits.h"
@@ -265,8 +266,8 @@ static void close_everything(struct worker *w)
     limit_redis_free(&w->limit_redis);
     token_cache_free(&w->token_cache);
     password_cache_free(&w->password_cache);
-    password_cache_free(&w->authority_cache);
-    password_cache_free(&w->refusal_cache);
+    answer_cache_free(&w->good_answers);
+    answer_cache_free(&w->refusals);
     pools_free(w);
 }
 

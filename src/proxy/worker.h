@@ -18,6 +18,7 @@
 #include <event2/event_struct.h>
 #include <pthread.h>
 
+struct answer_cache;
 struct exchange;
 struct h2_stream;
 struct listener_settings;
@@ -93,12 +94,11 @@ struct worker {
     struct list queued;      /* exchanges that wait for a concurrency limit, oldest first */
     struct list key_waiters; /* struct access_token, see access_token.h */
     struct list token_askers[TOKEN_ASKERS]; /* struct access_introspect, by their digest */
-    unsigned char digest_key[16];         /* goes into digests, so that nobody else can aim them */
-    struct password_cache *refusal_cache; /* tokens that are not active; owned; NULL = none */
-    struct password_cache *authority_cache; /* what authorities have said; owned; NULL = nothing */
-    struct token_cache *token_cache;        /* owned; NULL = no token was seen yet */
-    struct list password_waiters;           /* struct access_basic, see access_basic.h */
-    struct password_cache *password_cache;  /* owned; NULL = no password was right yet */
+    unsigned char digest_key[16]; /* goes into digests, so that nobody else can aim them */
+    struct answer_cache *good_answers, *refusals; /* of authorities; owned; NULL = none so far */
+    struct token_cache *token_cache;              /* owned; NULL = no token was seen yet */
+    struct list password_waiters;                 /* struct access_basic, see access_basic.h */
+    struct password_cache *password_cache;        /* owned; NULL = no password was right yet */
     struct event accept_pause;
     uint64_t let_in_said_ns; /* when the log last said that an authority is away; 0 = never */
     bool draining, stopping;

@@ -140,6 +140,31 @@ class Remembered(Asked):
         self.assertEqual(self.login.count, 2)
         self.assertEqual(self.ask("good").status, 200)
 
+    def test_why_not_is_remembered_too(self):
+        self.door({"audience": ["shop"]})
+        self.active(aud="bank")
+        self.assertEqual({self.ask().json()["detail"] for _ in range(3)}, {"the token is for another audience"})
+        self.assertEqual(self.login.count, 1)
+
+    def test_thousands(self):
+        self.door()
+        with self.front.connect() as client:
+            for _ in range(2):
+                for k in range(3000):
+                    client.send(b"GET /x HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %d\r\n\r\n" % k)
+                    self.assertEqual(client.read_answer().status, 200)
+                self.assertEqual(self.login.count, 3000)
+
+    def test_strangers_push_out_only_each_other(self):
+        self.door({"negative_ttl": "1m"})
+        self.assertEqual(self.ask("good").status, 200)
+        self.says({"active": False})
+        with self.front.connect() as client:
+            for k in range(5000):
+                client.send(b"GET /x HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %d\r\n\r\n" % k)
+                self.assertEqual(client.read_answer().status, 401)
+        self.assertEqual((self.ask("good").status, self.login.count), (200, 5001))
+
     def test_never_beyond_exp(self):
         self.door()
         self.active(exp=int(time.time()) + 2)
