@@ -186,8 +186,16 @@ static void give_workers(void *arg, struct admin_workers *ret)
         .stored_answers = n.stored_answers,
         .stored_evicted = n.stored_evicted,
         .tls = n.tls,
+        .cached = {n.cached[0], n.cached[1], n.cached[2], n.cached[3]},
     };
     proxy_overload(c->proxy, &ret->overload);
+}
+
+static size_t purge(void *arg, const struct cache_purge_order *o)
+{
+    struct control *c = arg;
+
+    return proxy_purge(c->proxy, c->snapshot, o);
 }
 
 static bool same_text(const char *a, const char *b)
@@ -507,6 +515,7 @@ static int start(struct control *c, struct err *e)
         .snapshot = give_snapshot,
         .config = give_config,
         .workers = give_workers,
+        .purge = purge,
         .started_ns = clock_now_ns(),
         .started_wall_ms = clock_wall_ms(),
         .version = FRONTDESK_VERSION,

@@ -25,6 +25,9 @@ static const char usage[] =
     "                                        take one in hand\n"
     "       frontdesk explain  METHOD URL [-H 'Name: value']... [--client ADDRESS]\n"
     "                                        where would this request go, and why?\n"
+    "       frontdesk cache    purge --route NAME | --service NAME | --tag WORD | --path PATH | "
+    "--all\n"
+    "                                        forget stored answers\n"
     "       frontdesk api-key  new|hash      make an API key, and the entry that it is known by\n"
     "       frontdesk --version | --help\n"
     "\n"
@@ -118,7 +121,7 @@ static const struct command {
 } commands[] = {
     {"run", run_command},           {"check", check_command},     {"status", status_command},
     {"breakers", breakers_command}, {"breaker", breaker_command}, {"explain", explain_command},
-    {"api-key", api_key_command},
+    {"api-key", api_key_command},   {"cache", cache_command},
 };
 
 /* An option with its value may stand before the command: -c DIR, -a ADDRESS. Puts the command

@@ -3,6 +3,7 @@
 #include "admin/events.h"
 #include "admin/host_guard.h"
 #include "admin/pages.h"
+#include "admin/purge.h"
 #include "admin/series.h"
 #include "admin/tls.h"
 #include "admin/token.h"
@@ -159,6 +160,7 @@ static void write_page(struct admin *admin, struct evhttp_request *req, const ch
     char name[NAME_MAX_BYTES];
     bool cert = tls_peer_name(evhttp_connection_get_bufferevent(conn), name, sizeof name);
     struct look look = look_now(admin->sources);
+    struct write_request q;
 
     if (!write_origin_allowed(input_field(req, "Origin"), input_field(req, "Host"),
                               admin->tls != NULL)) {
@@ -167,15 +169,17 @@ static void write_page(struct admin *admin, struct evhttp_request *req, const ch
     }
     if (!authorized(admin, req, cert && admin->client_certs, a))
         return;
-    write_answer(&look,
-                 &(struct write_request){
-                     .rest = path + strlen(PAGES_BREAKER),
-                     .content_type = input_field(req, "Content-Type"),
-                     .body = body_of(req),
-                     .peer = peer_of(req),
-                     .cert_name = name,
-                 },
-                 a);
+    q = (struct write_request){
+        .rest = path + strlen(PAGES_BREAKER),
+        .content_type = input_field(req, "Content-Type"),
+        .body = body_of(req),
+        .peer = peer_of(req),
+        .cert_name = name,
+    };
+    if (strcmp(path, PAGES_PURGE) == 0)
+        purge_answer(&look, &q, a);
+    else
+        write_answer(&look, &q, a);
 }
 
 /* False when the event stream has taken the request over. */
@@ -211,7 +215,8 @@ static bool answer(struct admin *admin, struct evhttp_request *req, struct page_
     bool writable;
 
     path = path && path[0] ? path : "/";
-    writable = strncmp(path, PAGES_BREAKER, strlen(PAGES_BREAKER)) == 0;
+    writable =
+        strncmp(path, PAGES_BREAKER, strlen(PAGES_BREAKER)) == 0 || strcmp(path, PAGES_PURGE) == 0;
     if (!host_allowed(admin, req)) {
         pages_refuse(a, 403, "host", "Host: expected an IP address or localhost");
     } else if (method == EVHTTP_REQ_GET || method == EVHTTP_REQ_HEAD) {

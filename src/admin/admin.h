@@ -23,6 +23,7 @@
 
 #include <jansson.h>
 
+struct cache_purge_order;
 struct event_base;
 struct admin;
 struct series;
@@ -37,6 +38,7 @@ struct admin_workers {
     bool draining;
     struct proxy_overload overload; /* of each worker */
     struct tls_counts tls;
+    uint64_t cached[4]; /* requests to routes with a cache, by enum cached_state (proxy/cached.h) */
 };
 
 /* Of all webhooks since the start. */
@@ -62,6 +64,8 @@ struct admin_sources {
     char last_reload_error[512]; /* "" = the last one was good */
     int64_t last_reload_wall_ms; /* 0 = never */
     void *arg;
+    /* Forgets stored answers; how many. */
+    size_t (*purge)(void *arg, const struct cache_purge_order *o);
     /* Written by the admin endpoint itself. */
     struct series *series;      /* NULL = there is no history */
     unsigned listeners;         /* of the event stream, now */

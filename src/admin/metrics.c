@@ -293,6 +293,15 @@ static void write_redis_decisions(const struct scrape *s, const struct metric *m
                             m->name, (uint64_t)r->decided, m->name, (uint64_t)r->local);
 }
 
+static void write_cached(const struct scrape *s, const struct metric *m)
+{
+    static const char *const words[] = {"miss", "hit", "stale", "validated"};
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        evbuffer_add_printf(s->out, "frontdesk_%s{result=\"%s\"} %" PRIu64 "\n", m->name, words[i],
+                            s->look->workers.cached[i]);
+}
+
 static void write_redis_counter(const struct scrape *s, const struct metric *m)
 {
     const struct limit_redis_status *r = redis_of(s);
@@ -430,6 +439,7 @@ static const struct metric metrics[] = {
     {"refused_connections_total", "counter", "Client connections closed at once because there were too many.", WORKER(refused_connections)},
     {"accept_errors_total", "counter", "Times that accepting a connection failed.", WORKER(accept_errors)},
     {"proxy_header_errors_total", "counter", "Connections closed because their PROXY protocol header was missing, wrong or not of a sender that may send one.", WORKER(bad_proxy_headers)},
+    {"cache_requests_total", "counter", "Requests to routes with a cache, by where their answer came from.", write_cached, 0},
     {"h2_connections_total", "counter", "Connections of clients that have spoken HTTP/2.", WORKER(h2_connections)},
     {"h2_requests_total", "counter", "Requests of clients over HTTP/2.", WORKER(h2_requests)},
     {"h2_resets_total", "counter", "Requests over HTTP/2 that their clients have taken back, or that came to nothing for their faults.", WORKER(h2_resets)},

@@ -18,13 +18,11 @@ bool write_origin_allowed(const char *origin, const char *host, bool tls)
     return host && strncasecmp(origin, scheme, n) == 0 && strcasecmp(origin + n, host) == 0;
 }
 
-/* No HTML form can send this type, and a script of another origin not without a preflight that is
- * refused here. */
-static bool is_json(const char *type)
+bool write_is_json(const char *type)
 {
-    struct str media = str_of(type);
+    struct str media = str_of(type ? type : "");
 
-    media.n = strcspn(type, ";");
+    media.n = strcspn(media.p, ";");
     return str_ieq(str_trim(media), STR("application/json"));
 }
 
@@ -124,7 +122,7 @@ void write_answer(const struct look *l, const struct write_request *q, struct pa
     struct err e;
     enum target_result found;
 
-    if (!q->content_type || !is_json(q->content_type)) {
+    if (!write_is_json(q->content_type)) {
         pages_refuse(ret, 415, "unsupported_media_type", "Content-Type: expected application/json");
         return;
     }

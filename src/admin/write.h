@@ -17,6 +17,10 @@ struct write_request {
 /* Everything that changes is logged with author, reason and peer. */
 void write_answer(const struct look *l, const struct write_request *q, struct page_answer *ret);
 
+/* Is this the type of a JSON body? NULL = none. No HTML form can send it, and a script of another
+ * origin not without a preflight that is refused here. */
+bool write_is_json(const char *type);
+
 /* May a browser page of this origin write? `origin` is the field; NULL = no browser, or an old one.
  * Only the endpoint's own page may. */
 bool write_origin_allowed(const char *origin, const char *host, bool tls);

@@ -86,6 +86,12 @@ static void give_back(struct cache *c, size_t bytes, bool draft)
     atomic_fetch_sub_explicit(&c->used, bytes, memory_order_acq_rel);
 }
 
+struct cache_entry *cache_ref(struct cache_entry *e)
+{
+    atomic_fetch_add_explicit(&e->refs, 1, memory_order_relaxed);
+    return e;
+}
+
 void cache_unref(struct cache_entry **e)
 {
     struct cache_entry *old = *e;
@@ -231,6 +237,27 @@ struct cache_entry *cache_find(struct cache *c, const struct cache_key *k, const
     return e;
 }
 
+struct cache_entry *cache_find_stored(struct cache *c, const struct cache_key *k,
+                                      const struct request *r)
+{
+    struct cache_entry *e;
+
+    pthread_mutex_lock(&c->lock);
+    e = find(c, hash_key(c, k), k, r);
+    if (e) {
+        atomic_fetch_add_explicit(&e->refs, 1, memory_order_relaxed);
+        list_remove(&e->order);
+        list_push_back(&c->order, &e->order);
+    }
+    pthread_mutex_unlock(&c->lock);
+    return e;
+}
+
+uint64_t cache_key_hash(const struct cache *c, const struct cache_key *k)
+{
+    return hash_key(c, k);
+}
+
 int64_t cache_age_s(const struct cache_entry *e, uint64_t now_ns)
 {
     uint64_t here = now_ns > e->stored_ns ? (now_ns - e->stored_ns) / second_ns : 0;
@@ -256,6 +283,7 @@ void cache_remove(struct cache *c, const struct cache_key *k)
 
     pthread_mutex_lock(&c->lock);
     drop(c, hash, k, NULL);
+    c->begun[hash % BEGUN_SLOTS].at_ns = 0;
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -417,4 +445,62 @@ struct cache_usage cache_usage(struct cache *c)
     u = (struct cache_usage){get(&c->used), c->entries, c->stored, c->evicted, c->refused};
     pthread_mutex_unlock(&c->lock);
     return u;
+}
+
+/* Fields that say what the body is, which has not changed, stay as they were stored. */
+static bool is_kept(const struct header *h, const struct response *fresh)
+{
+    return h->id == HEADER_CONTENT_LENGTH || str_istarts(h->name, STR("content-")) ||
+           !rules_header(fresh->headers, fresh->nheaders, h->name);
+}
+
+static void merge(const struct cache_entry *old, const struct response *fresh, struct response *ret)
+{
+    *ret = (struct response){.status = old->status,
+                             .minor = 1,
+                             .framing = FRAMING_LENGTH,
+                             .content_length = old->body.n,
+                             .has_content_length = true};
+    for (unsigned i = 0; i < old->nheaders && ret->nheaders < HTTP_MAX_HEADERS; i++)
+        if (is_kept(&old->headers[i], fresh))
+            ret->headers[ret->nheaders++] = old->headers[i];
+    for (unsigned i = 0; i < fresh->nheaders && ret->nheaders < HTTP_MAX_HEADERS; i++)
+        if (!str_istarts(fresh->headers[i].name, STR("content-")))
+            ret->headers[ret->nheaders++] = fresh->headers[i];
+}
+
+struct cache_entry *cache_freshen(struct cache *c, const struct cache_entry *old,
+                                  const struct request *r, const struct response *not_modified,
+                                  const struct freshness *f, uint64_t now_ns)
+{
+    struct response merged;
+    struct cache_entry *e;
+
+    merge(old, not_modified, &merged);
+    e = cache_begin(c, &old->key, r, &merged, f, now_ns);
+    if (!e || !cache_append(&e, old->body.p, old->body.n))
+        return NULL;
+    cache_commit(&e, r);
+    return cache_find_stored(c, &old->key, r);
+}
+
+size_t cache_purge(struct cache *c, bool (*is)(void *arg, const struct cache_entry *e), void *arg)
+{
+    size_t n = 0;
+
+    pthread_mutex_lock(&c->lock);
+    memset(c->begun, 0, sizeof c->begun);
+    for (size_t i = 0; i < c->nbuckets; i++) {
+        struct cache_entry *e = c->buckets[i], *next;
+
+        for (; e; e = next) {
+            next = e->chain;
+            if (!is(arg, e))
+                continue;
+            unlink_entry(c, e);
+            n++;
+        }
+    }
+    pthread_mutex_unlock(&c->lock);
+    return n;
 }

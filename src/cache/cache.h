@@ -82,6 +82,20 @@ void cache_abort(struct cache_entry **e);
  * there is none. Give it back with cache_unref(). */
 struct cache_entry *cache_find(struct cache *c, const struct cache_key *k, const struct request *r,
                                uint64_t max_age_ns, uint64_t now_ns) MUST_CHECK;
+/* The newest answer for this request, fresh or not. */
+struct cache_entry *cache_find_stored(struct cache *c, const struct cache_key *k,
+                                      const struct request *r) MUST_CHECK;
+/* What tells keys apart, nearly always. */
+uint64_t cache_key_hash(const struct cache *c, const struct cache_key *k);
+/* The service says (304) that the stored answer is still the one: its head is brought up to date
+ * (RFC 9111 section 4.3.4). The caller's reference to what is stored now; NULL when there is no
+ * room, and `old` is all there is. */
+struct cache_entry *cache_freshen(struct cache *c, const struct cache_entry *old,
+                                  const struct request *r, const struct response *not_modified,
+                                  const struct freshness *f, uint64_t now_ns) MUST_CHECK;
+/* Forgets all for which `is` says so; how many. `is` runs under the mutex. */
+size_t cache_purge(struct cache *c, bool (*is)(void *arg, const struct cache_entry *e), void *arg);
+struct cache_entry *cache_ref(struct cache_entry *e);
 /* Clears the caller's pointer; accepts a pointer to NULL. Any thread. */
 void cache_unref(struct cache_entry **e);
 /* Forgets every answer with this key. */

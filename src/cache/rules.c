@@ -101,11 +101,14 @@ static void take_directive(struct cache_control *c, struct str text)
         take_seconds(&c->s_maxage, arg);
     else if (str_ieq(name, STR("stale-if-error")))
         take_seconds(&c->stale_if_error, arg);
+    else if (str_ieq(name, STR("stale-while-revalidate")))
+        take_seconds(&c->stale_while_revalidate, arg);
 }
 
 struct cache_control cache_control_of(const struct header *headers, unsigned n)
 {
-    struct cache_control c = {.max_age = -1, .s_maxage = -1, .stale_if_error = -1};
+    struct cache_control c = {
+        .max_age = -1, .s_maxage = -1, .stale_if_error = -1, .stale_while_revalidate = -1};
 
     for (unsigned i = 0; i < n; i++) {
         struct str rest = headers[i].value, item;
@@ -225,7 +228,16 @@ struct freshness rules_freshness(const struct response *a, int64_t now_s, int64_
         .lifetime_s = lifetime(a, &said, date),
         .must_revalidate = said.must_revalidate,
         .stale_if_error_s = said.stale_if_error,
+        .stale_while_revalidate_s = said.stale_while_revalidate,
     };
+}
+
+bool rules_says_lifetime(const struct response *a)
+{
+    struct cache_control said = cache_control_of(a->headers, a->nheaders);
+
+    return said.s_maxage >= 0 || said.max_age >= 0 ||
+           rules_header(a->headers, a->nheaders, STR("expires")) != NULL;
 }
 
 bool rules_usable(const struct freshness *f, int64_t age_s)

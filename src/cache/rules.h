@@ -9,7 +9,7 @@
 struct cache_control {
     bool no_store, no_cache, is_private, is_public;
     bool must_revalidate; /* or proxy-revalidate, or s-maxage, which includes it */
-    int64_t max_age, s_maxage, stale_if_error;
+    int64_t max_age, s_maxage, stale_if_error, stale_while_revalidate;
 };
 struct cache_control cache_control_of(const struct header *headers, unsigned n);
 
@@ -24,9 +24,12 @@ struct freshness {
     int64_t lifetime_s;       /* section 4.2.1; 0 = stale from the start */
     bool must_revalidate;     /* not to be used once it is stale (section 4.2.4) */
     int64_t stale_if_error_s; /* how long after that it may stand in for errors; -1 = not said */
+    int64_t stale_while_revalidate_s; /* and be given while it is asked for again; -1 = not said */
 };
 /* Of an answer that has just arrived, delay_s after its request was sent. */
 struct freshness rules_freshness(const struct response *a, int64_t now_s, int64_t delay_s);
+/* Does the answer say itself how long it is fresh? */
+bool rules_says_lifetime(const struct response *a);
 /* May it be used at this age although the service cannot be asked? */
 bool rules_usable(const struct freshness *f, int64_t age_s);
 

@@ -19,6 +19,7 @@ int status_command(int argc, char **argv);
 int breakers_command(int argc, char **argv);
 int breaker_command(int argc, char **argv);
 int explain_command(int argc, char **argv);
+int cache_command(int argc, char **argv);
 /* Asks nobody: makes API keys and their entries. */
 int api_key_command(int argc, char **argv);
 

@@ -12,6 +12,7 @@
 #include "base/reason.h"
 #include "base/str.h"
 #include "config/authorities_conf.h"
+#include "config/cache_conf.h"
 #include "config/edge_conf.h"
 #include "config/http2_conf.h"
 #include "config/issuers_conf.h"
@@ -287,6 +288,7 @@ struct route_conf {
     enum forward_certificate forward_client_certificate;
     const char *auth;        /* a policy's name; one that does not exist denies (403) */
     const struct fallback_list *fallback; /* NULL = the service's; in the configuration's arena */
+    const struct route_cache_conf *cache; /* NULL = answers are not given again */
     const struct limit_plan *limits;      /* NULL = those for all routes (limit_plan_of()) */
     struct route_edge_conf edge;          /* what it points to is there, too */
 };

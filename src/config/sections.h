@@ -134,6 +134,9 @@ int request_headers_read(struct reader *r, const struct node *n, void *at) MUST_
 int response_headers_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 /* `hedge: p95` of a service; `at` is its struct hedge_conf. */
 int hedge_read_after(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+extern const struct section route_cache_section;
+/* `cache:` of a route; `at` is a const struct route_cache_conf *. */
+int route_cache_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 /* `hedge:` of a route; `at` is its enum route_hedge. */
 int hedge_read_route(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 /* `importance:` of a route; `at` is its enum importance. */

@@ -2,6 +2,7 @@
 #include "proxy/answer.h"
 #include "http/h1_parse.h"
 #include "proxy/attempt.h"
+#include "proxy/cached.h"
 #include "proxy/fallback.h"
 #include "proxy/h2_request.h"
 #include "proxy/hedge.h"
@@ -56,6 +57,8 @@ static enum verdict judge_head(struct exchange *x)
         a->first_byte_ns = x->w->now_ns;
     if (x->grpc.is)
         grpc_look_at_head(x);
+    if (x->cached && cached_validated(x))
+        return V_FINISH;
     if (hedge_running(x) && attempt_retryable(x, REASON_UPSTREAM_STATUS))
         return exchange_attempt_failed(x, REASON_UPSTREAM_STATUS);
     if (attempt_may_retry(x, REASON_UPSTREAM_STATUS)) {

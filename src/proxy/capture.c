@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "proxy/access.h"
+#include "proxy/cached.h"
 #include "proxy/proxy_internal.h"
 
 static uint64_t hash_conditions(const struct match_conf *m, size_t n, uint64_t h)
@@ -36,6 +37,8 @@ static void store(struct exchange *x)
 {
     x->download.tap = NULL;
     cache_commit(&x->capture, &x->req);
+    if (x->cached)
+        cached_release(x);
 }
 
 static void on_piece(void *arg, const char *p, size_t n)
@@ -88,7 +91,31 @@ static bool is_personal(const struct exchange *x, const struct response *a)
     return !rules_are_for_all(a);
 }
 
-void capture_begin(struct exchange *x)
+void capture_freshness(const struct exchange *x, const struct response *a, struct freshness *ret)
+{
+    const struct route_cache_conf *conf = x->match.route->conf->cache;
+
+    *ret = rules_freshness(a, clock_wall_ms() / 1000,
+                           (int64_t)((x->w->now_ns - x->attempt->begin_ns) / NS_PER_S));
+    if (!conf)
+        return;
+    if (conf->ttl_ms && !rules_says_lifetime(a))
+        ret->lifetime_s = (int64_t)(conf->ttl_ms / 1000);
+    if (conf->max_ttl_ms && ret->lifetime_s > (int64_t)(conf->max_ttl_ms / 1000))
+        ret->lifetime_s = (int64_t)(conf->max_ttl_ms / 1000);
+}
+
+/* Could it ever be of use to a route that has no other wish for it? */
+static bool is_worth_it(const struct exchange *x, const struct response *a,
+                        const struct freshness *fresh)
+{
+    if (x->fallbacks && x->fallbacks->caches)
+        return true;
+    return fresh->lifetime_s > 0 || rules_header(a->headers, a->nheaders, STR("etag")) != NULL ||
+           rules_header(a->headers, a->nheaders, STR("last-modified")) != NULL;
+}
+
+static void begin(struct exchange *x)
 {
     struct cache *cache = proxy_cache(x->w->proxy);
     const struct attempt *a = x->attempt;
@@ -105,8 +132,9 @@ void capture_begin(struct exchange *x)
     if (a->resp.framing == FRAMING_CLOSE || rules_refuse(&x->req, &a->resp) ||
         is_personal(x, &a->resp))
         return;
-    fresh = rules_freshness(&a->resp, clock_wall_ms() / 1000,
-                            (int64_t)((x->w->now_ns - a->begin_ns) / NS_PER_S));
+    capture_freshness(x, &a->resp, &fresh);
+    if (!is_worth_it(x, &a->resp, &fresh))
+        return;
     x->capture = cache_begin(cache, &key, &x->req, &a->resp, &fresh, x->w->now_ns);
     if (!x->capture)
         return;
@@ -114,6 +142,13 @@ void capture_begin(struct exchange *x)
     x->download.tap_arg = x;
     if (x->download.taken)
         store(x);
+}
+
+void capture_begin(struct exchange *x)
+{
+    begin(x);
+    if (!x->capture && x->cached)
+        cached_release(x);
 }
 
 void capture_end(struct exchange *x)

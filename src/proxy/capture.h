@@ -11,6 +11,8 @@
 
 /* The head of an answer of the service is there, and its pump is set up. */
 void capture_begin(struct exchange *x);
+/* How long the answer is fresh, for this route. */
+void capture_freshness(const struct exchange *x, const struct response *a, struct freshness *ret);
 /* The answer is over, and what is still being captured (x->capture) with it. */
 void capture_end(struct exchange *x);
 /* What the answer to this request is stored under; slices of the request. */

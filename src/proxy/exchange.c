@@ -5,6 +5,7 @@
 #include "proxy/access_rules.h"
 #include "proxy/answer.h"
 #include "proxy/attempt.h"
+#include "proxy/cached.h"
 #include "proxy/capture.h"
 #include "proxy/cors.h"
 #include "proxy/fallback.h"
@@ -214,6 +215,15 @@ static enum verdict step_access(struct exchange *x)
     return x->match.route->conf->redirect_status ? V_FINISH : V_NEXT;
 }
 
+static enum verdict step_cached(struct exchange *x)
+{
+    enum verdict v = cached_look_up(x);
+
+    if (v == V_NEXT)
+        x->admit_ns = x->w->now_ns;
+    return v;
+}
+
 /* The breaker first: while it is open a request must cost nothing, not even a place in the queue.
  */
 static enum verdict take_ticket(struct exchange *x)
@@ -365,8 +375,10 @@ static enum verdict step_relay(struct exchange *x)
 static void give_back_upstream(struct exchange *x)
 {
     struct attempt *a = x->attempt;
-    bool reusable = a->up && !a->up->is_stream && x->fail == REASON_NONE && x->resp_started &&
-                    a->upload_done && x->download.taken && a->resp.keep_alive &&
+    bool taken = (x->resp_started && x->download.taken) ||
+                 (x->cached && x->cached->state == CACHED_VALIDATED);
+    bool reusable = a->up && !a->up->is_stream && x->fail == REASON_NONE && taken &&
+                    a->upload_done && a->resp.keep_alive &&
                     a->resp.framing != FRAMING_CLOSE && !x->tunnel && buf_len(a->up->in) == 0;
 
     if (reusable)
@@ -387,6 +399,8 @@ static void settle(struct exchange *x)
         attempt = REASON_UPSTREAM_STATUS;
     if (x->capture)
         capture_end(x);
+    if (x->cached)
+        cached_release(x);
     hedge_cancel(x);
     give_back_upstream(x);
     if (x->service)
@@ -443,6 +457,10 @@ static enum verdict interrupted(struct exchange *x)
     if (x->step == STEP_access && x->access && why != REASON_CLIENT_GONE) {
         x->access->timed_out = true;
         return step_access(x);
+    }
+    if (x->step == STEP_cached && x->cached && why != REASON_CLIENT_GONE) {
+        x->cached->timed_out = true;
+        return step_cached(x);
     }
     if (x->resp_started && why == REASON_UPSTREAM_TIMEOUT)
         why = REASON_UPSTREAM_CUT;

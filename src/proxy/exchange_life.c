@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/access.h"
+#include "proxy/cached.h"
 #include "proxy/exchange.h"
 #include "proxy/fallback.h"
 #include "proxy/forwarded.h"
@@ -51,6 +52,8 @@ void exchange_free(struct exchange *x)
     upstream_close(&a->up);
     if (x->access)
         access_free(x);
+    if (x->cached)
+        cached_free(x);
     bufpool_put(&w->bufs, &x->head);
     bufpool_put(&w->bufs, &x->body_buf);
     bufpool_put(&w->bufs, &a->up_head);

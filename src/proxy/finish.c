@@ -2,6 +2,7 @@
 #include "proxy/finish.h"
 #include "base/clock.h"
 #include "proxy/access.h"
+#include "proxy/cached.h"
 #include "proxy/fallback.h"
 #include "proxy/forwarded.h"
 #include "proxy/subrequest.h"
@@ -69,6 +70,8 @@ static void count(struct exchange *x, uint64_t took_ns)
 
     if (!x->conn->inner)
         stat_add(&x->w->counters.requests, 1);
+    if (x->cached && !x->conn->inner)
+        stat_add(&x->w->counters.cached[x->cached->state], 1);
     if (!x->service) {
         stat_add(x->fail == REASON_NO_ROUTE || x->fail == REASON_METHOD_NOT_ALLOWED
                      ? &x->w->counters.unrouted
@@ -159,6 +162,8 @@ static void log_request(struct exchange *x, uint64_t took_ns)
     if (x->match.route)
         log_line_str(b, "route", str_of(x->match.route->conf->name));
     log_identity(x, b);
+    if (x->cached)
+        log_line_str(b, "cache", str_of(cached_word(x)));
     log_upstream(x, b);
     log_line_ms(b, "duration_ms", took_ns);
     log_line_num(b, "bytes_in", (int64_t)(x->attempt->upload.payload_bytes + x->body.n));

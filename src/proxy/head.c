@@ -2,6 +2,7 @@
 #include "proxy/head.h"
 #include "proxy/access.h"
 #include "proxy/access_key.h"
+#include "proxy/cached.h"
 #include "proxy/client_cert.h"
 #include "proxy/fallback.h"
 #include "proxy/forwarded.h"
@@ -78,8 +79,12 @@ static void write_client_fields(struct exchange *x, struct writer *w, bool trust
             continue;
         if (access_removes_request_field(x, h->name))
             continue;
+        if (x->cached && cached_replaces_request_field(x, h->name))
+            continue;
         writer_field(w, h->name, h->value);
     }
+    if (x->cached)
+        cached_write_request_fields(x, w);
     write_changes(w, route->request_headers, route->nrequest_headers);
     client_cert_write(x, w);
     if (x->access)
@@ -255,6 +260,8 @@ int head_write_response(struct exchange *x)
     }
     if (x->fallback)
         fallback_write_fields(x, &w);
+    if (x->cached)
+        cached_write_response_fields(x, &w);
     access_write_response_fields(x, &w);
     write_response_framing(x, &w);
     writer_lit(&w, "\r\n");

@@ -3,7 +3,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cache/cache.h"
+#include "cache/pending.h"
 #include "proxy/access_log.h"
+#include "proxy/cache_purge.h"
 #include "proxy/listener.h"
 #include "proxy/listener_settings.h"
 #include "proxy/listener_watch.h"
@@ -28,6 +30,7 @@ struct proxy {
     uint64_t beats[PROXY_MAX_WORKERS];         /* as of the last proxy_alive() */
     struct access_log *log;                    /* owned */
     struct cache *cache;                       /* owned */
+    struct pending *pending;                   /* owned */
     struct fallback_cache_conf cache_conf;     /* as it is configured */
     struct open_listener listeners[MAX_LISTENERS];
     unsigned nlisteners, next_listener_id;
@@ -69,6 +72,19 @@ struct cache *proxy_cache(struct proxy *p)
     return p->cache;
 }
 
+struct pending *proxy_pending(struct proxy *p)
+{
+    return p->pending;
+}
+
+void proxy_fetched(struct proxy *p, uint64_t hash)
+{
+    if (!pending_release(p->pending, hash))
+        return;
+    for (unsigned i = 0; i < p->nworkers; i++)
+        worker_post(p->workers[i], WORKER_CACHE);
+}
+
 struct proxy *proxy_new(unsigned nworkers)
 {
     struct proxy *p = calloc(1, sizeof *p);
@@ -86,7 +102,8 @@ int proxy_start(struct proxy *p, struct snapshot *first, const char *access_log,
     p->cache_conf = first->config->fallback_cache;
     p->cache = cache_new(p->cache_conf.size, p->cache_conf.max_answer,
                          clock_now_ns() ^ (uint64_t)(uintptr_t)p);
-    if (!p->cache)
+    p->pending = pending_new();
+    if (!p->cache || !p->pending)
         return err_set(e, "no memory for fallback_cache");
     for (unsigned i = 0; i < p->nworkers; i++) {
         p->workers[i] = worker_new(i, p);
@@ -308,7 +325,13 @@ void proxy_free(struct proxy *p)
         listener_free(&p->listeners[i]);
     access_log_close(p->log);
     cache_free(p->cache);
+    pending_free(p->pending);
     free(p);
+}
+
+size_t proxy_purge(struct proxy *p, const struct snapshot *s, const struct cache_purge_order *o)
+{
+    return p->cache ? cache_purge_run(p->cache, s, o) : 0;
 }
 
 void proxy_reopen_log(struct proxy *p)
@@ -335,6 +358,8 @@ void proxy_counters(const struct proxy *p, struct proxy_counters *ret)
         SUM(h2_requests);
         SUM(h2_resets);
         SUM(h2_floods);
+        for (unsigned k = 0; k < ARRAY_LEN(ret->cached); k++)
+            SUM(cached[k]);
         SUM(unrouted);
         SUM(bad_requests);
         SUM(auth_failed_open);

@@ -9,6 +9,7 @@
 #include "snapshot/snapshot.h"
 #include "tls/counters.h"
 
+struct cache_purge_order;
 struct proxy;
 struct tls_server;
 
@@ -19,11 +20,12 @@ enum {
 
 struct proxy_counters {
     uint64_t accepted, connections, refused_connections, requests, upstream_connects,
-        upstream_reuses, accept_errors, bad_proxy_headers, unrouted, bad_requests,
-        auth_failed_open, access_log_dropped;
+        upstream_reuses, accept_errors, bad_proxy_headers, unrouted, bad_requests, auth_failed_open,
+        access_log_dropped;
     uint64_t h2_connections, h2_requests, h2_resets, h2_floods; /* of clients over HTTP/2 */
-    uint64_t stored_bytes, stored_answers, stored_evicted; /* of the fallback cache */
+    uint64_t stored_bytes, stored_answers, stored_evicted;      /* of the fallback cache */
     struct tls_counts tls;
+    uint64_t cached[4]; /* by enum cached_state (cached.h) */
 };
 
 /* What saturated workers refuse, see overload.h. */
@@ -64,6 +66,8 @@ struct proxy_listener {
 /* False: there are no more than i. */
 bool proxy_listener(const struct proxy *p, unsigned i, struct proxy_listener *ret);
 
+/* Forgets stored answers; how many. */
+size_t proxy_purge(struct proxy *p, const struct snapshot *s, const struct cache_purge_order *o);
 void proxy_reopen_log(struct proxy *p);
 void proxy_counters(const struct proxy *p, struct proxy_counters *ret);
 void proxy_overload(const struct proxy *p, struct proxy_overload *ret);

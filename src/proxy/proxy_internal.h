@@ -12,3 +12,7 @@ bool proxy_may_accept(const struct proxy *p, unsigned max_connections);
 struct access_log *proxy_access_log(struct proxy *p);
 /* Last good answers, for fallbacks; shared by the workers, never NULL while they run. */
 struct cache *proxy_cache(struct proxy *p);
+/* What is on its way into it. */
+struct pending *proxy_pending(struct proxy *p);
+/* It has come, or will not: who waits for it looks again. */
+void proxy_fetched(struct proxy *p, uint64_t hash);

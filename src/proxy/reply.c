@@ -2,6 +2,7 @@
 #include "proxy/reply.h"
 #include "http/status.h"
 #include "proxy/access.h"
+#include "proxy/cached.h"
 #include "proxy/cors.h"
 #include "proxy/fallback.h"
 #include "proxy/grpc_reply.h"
@@ -181,7 +182,9 @@ void reply_prepare(struct exchange *x)
     /* Where connections are what is short, the refused client gives its own back. */
     if (!request_body_consumed(x) || (x->fail == REASON_SHED && x->w->overload.crowded))
         x->close_client = true;
-    if (redirect && x->preflight && !secure_redirects(x))
+    if (redirect && cached_has_answer(x))
+        body = cached_reply(x);
+    else if (redirect && x->preflight && !secure_redirects(x))
         cors_preflight_reply(x);
     else if (redirect)
         redirect_reply(x);

@@ -38,11 +38,11 @@ enum verdict response_body_start(struct exchange *x)
     a->up->in->start += a->resp_head_bytes;
     pump_init(&x->download, x->tunnel ? FRAMING_CLOSE : source_framing(x), r->content_length,
               unknown_length && !x->tunnel && !x->conn->is_stream && x->req.minor == 1, a->up->in);
+    if (x->match.route->conf->cache || (x->fallbacks && x->fallbacks->caches))
+        capture_begin(x);
     if (head_write_response(x) < 0)
         return exchange_refuse(x, REASON_UPSTREAM_INVALID);
     pump_push(&x->download, x->out->data + x->out->start, buf_len(x->out));
-    if (x->fallbacks && x->fallbacks->caches)
-        capture_begin(x);
     if (x->tunnel) {
         if (!x->body_buf && !(x->body_buf = request_body_copy_leftover(x)))
             return exchange_refuse(x, REASON_INTERNAL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/subrequest.h"
 #include "http/h1_parse.h"
+#include "proxy/attempt.h"
 #include "proxy/finish.h"
 #include "proxy/forwarded.h"
 #include "proxy/request_body.h"
@@ -9,13 +10,16 @@
 #include <stdlib.h>
 
 struct subrequest {
-    struct exchange *parent;
+    struct exchange *parent;            /* NULL = detached */
+    struct listener_settings *listener; /* ref, of one that is detached */
+    char request_id[REQUEST_ID_MAX + 1];
+    struct in6_addr client;
     struct conn *conn; /* of its exchange; NULL when that is over */
     struct bytes text; /* of the request, as it is read */
     struct bytes answer;
     size_t max_answer;
     uint32_t slot;
-    bool fallbacks;
+    bool fallbacks, refresh;
     bool too_large;
     bool finished; /* the answer was written to its end */
     bool ending;
@@ -41,6 +45,10 @@ static enum io memory_write(struct sock *s, const struct iovec *iov, int n, size
     size_t taken = 0;
 
     for (int i = 0; i < n; i++) {
+        if (r->refresh) {
+            taken += iov[i].iov_len;
+            continue;
+        }
         r->too_large |= bytes_len(&r->answer) + iov[i].iov_len > r->max_answer;
         if (r->too_large || !bytes_add(&r->answer, iov[i].iov_base, iov[i].iov_len))
             return IO_ERROR;
@@ -97,7 +105,7 @@ static void memory_close(struct sock *s)
         return;
     if (r->too_large)
         a.fail = REASON_UPSTREAM_INVALID;
-    else if (a.fail == REASON_NONE && (!r->finished || !read_answer(r, &a)))
+    else if (!r->refresh && a.fail == REASON_NONE && (!r->finished || !read_answer(r, &a)))
         a.fail = REASON_UPSTREAM_CUT;
     r->done(r->arg, &a);
 }
@@ -155,21 +163,30 @@ static bool write_text(struct bytes *to, const struct request *parent,
     snprintf(length, sizeof length, "Content-Length: %zu\r\n", o->body.n);
     return bytes_add_str(to, o->method) && bytes_add_str(to, STR(" ")) &&
            bytes_add_str(to, o->path) && write_version(to, o->host) &&
-           write_inherited(to, parent) && bytes_add_str(to, o->fields) &&
+           (o->detached || write_inherited(to, parent)) && bytes_add_str(to, o->fields) &&
            (!says_length(o) || bytes_add_str(to, str_of(length))) &&
            bytes_add_str(to, STR("\r\n")) && bytes_add_str(to, o->body);
 }
 
-static void set_route(struct subrequest *r, const struct subrequest_options *o)
+static void set_route(struct subrequest *r, const struct exchange *parent,
+                      const struct subrequest_options *o)
 {
     r->conf.name = "(gateway)";
     r->conf.host = r->conf.source = "";
     r->conf.path = "/";
     r->conf.max_body = INT64_MAX;
     r->conf.timeout_ms = o->timeout_ms;
-    r->conf.importance = r->parent->match.route->conf->importance;
+    r->conf.importance = parent->match.route->conf->importance;
     r->route.conf = &r->conf;
     r->route.slots[0] = o->slot;
+}
+
+/* What is borrowed from the client's connection goes with that. */
+static void detach(struct subrequest *r)
+{
+    r->listener = listener_settings_ref(r->conn->listener);
+    r->conn->ssl = NULL;
+    r->conn->tls_peer = NULL;
 }
 
 struct subrequest *subrequest_start(struct exchange *parent, const struct subrequest_options *o,
@@ -179,18 +196,23 @@ struct subrequest *subrequest_start(struct exchange *parent, const struct subreq
 
     if (!r)
         return NULL;
-    r->parent = parent;
+    r->parent = o->detached ? NULL : parent;
+    r->refresh = o->refresh;
+    memcpy(r->request_id, parent->request_id, sizeof r->request_id);
+    r->client = parent->client;
     r->slot = o->slot;
     r->max_answer = o->max_answer;
     r->fallbacks = o->fallbacks;
     r->done = done;
     r->arg = arg;
-    set_route(r, o);
+    set_route(r, parent, o);
     if (!write_text(&r->text, &parent->req, o) || !(r->conn = conn_new_stream(parent->conn))) {
         bytes_free(&r->text);
         free(r);
         return NULL;
     }
+    if (o->detached)
+        detach(r);
     r->conn->inner = r;
     r->conn->sock.ops = &memory_ops;
     r->conn->sock.impl = r;
@@ -209,6 +231,8 @@ void subrequest_end(struct subrequest **rp)
     r->ending = true;
     if (r->conn)
         conn_close(r->conn);
+    if (r->listener)
+        listener_settings_unref(&r->listener);
     bytes_free(&r->text);
     bytes_free(&r->answer);
     free(r);
@@ -216,16 +240,35 @@ void subrequest_end(struct subrequest **rp)
 
 struct held_snapshot *subrequest_hold(struct subrequest *r)
 {
+    if (!r->parent)
+        return worker_hold(r->conn->w);
     r->parent->held->users++;
     return r->parent->held;
 }
 
 void subrequest_adopt(struct exchange *x)
 {
-    const struct exchange *parent = x->conn->inner->parent;
+    const struct subrequest *r = x->conn->inner;
 
-    memcpy(x->request_id, parent->request_id, sizeof x->request_id);
-    x->client = parent->client;
+    memcpy(x->request_id, r->request_id, sizeof x->request_id);
+    x->client = r->client;
+}
+
+struct refresh *subrequest_refresh(const struct subrequest *r)
+{
+    return r->refresh ? r->arg : NULL;
+}
+
+/* As a client's request, but for whom it would have to let in. */
+static enum verdict find_route(struct exchange *x)
+{
+    const struct snapshot *s = x->held->snapshot;
+
+    route_find(s->routes, &x->req, &x->match);
+    if (!x->match.route || x->match.route->conf->redirect_status)
+        return exchange_refuse(x, REASON_NO_ROUTE);
+    x->service = s->services[attempt_choose_target(x)];
+    return V_NEXT;
 }
 
 enum verdict subrequest_route(struct exchange *x)
@@ -239,6 +282,8 @@ enum verdict subrequest_route(struct exchange *x)
     x->fail = request_body_prepare(x);
     if (x->fail != REASON_NONE)
         return V_FINISH;
+    if (r->refresh)
+        return find_route(x);
     x->service = s->services[r->slot];
     if (r->fallbacks)
         x->fallbacks = x->service->conf->fallback;

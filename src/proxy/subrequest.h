@@ -22,7 +22,10 @@ struct subrequest_options {
     struct str body;
     uint64_t timeout_ms; /* of the whole, retries included; 0 = the service's */
     size_t max_answer;   /* bytes of head and body */
-    bool fallbacks;      /* those of the service may stand in */
+    bool detached;       /* it outlives the parent, and is nobody's but the gateway's */
+    bool refresh;   /* goes by the route table in place of `slot`, for cache_refresh.c; the answer
+                       is not kept */
+    bool fallbacks; /* those of the service may stand in */
 };
 
 struct subrequest_answer {
@@ -46,6 +49,10 @@ void subrequest_end(struct subrequest **s);
 
 /* Is this a field that it takes over from its parent, X-Forwarded-For or traceparent? */
 bool subrequest_inherits(const struct header *h);
+
+struct refresh;
+/* Whose refresh it is; NULL = it is none. */
+struct refresh *subrequest_refresh(const struct subrequest *s);
 
 /* For the exchange: the request of this conn is one. It sees the snapshot that its parent sees. */
 struct held_snapshot *subrequest_hold(struct subrequest *r);

@@ -7,6 +7,8 @@
 #include "proxy/access_basic.h"
 #include "proxy/access_limits.h"
 #include "proxy/access_token.h"
+#include "proxy/cache_refresh.h"
+#include "proxy/cached.h"
 #include "proxy/conn.h"
 #include "proxy/exchange.h"
 #include "proxy/h2_stream.h"
@@ -174,6 +176,8 @@ static void on_wake(evutil_socket_t fd, short events, void *arg)
         access_token_resume(w);
     if (commands & WORKER_PASSWORDS)
         access_basic_resume(w);
+    if (commands & WORKER_CACHE)
+        cached_resume(w);
     if (commands & WORKER_DRAIN)
         drain(w);
     if (commands & WORKER_STOP) {
@@ -248,6 +252,8 @@ struct worker *worker_new(unsigned id, struct proxy *p)
     for (unsigned i = 0; i < TOKEN_ASKERS; i++)
         list_init(&w->token_askers[i]);
     list_init(&w->password_waiters);
+    list_init(&w->cache_waiters);
+    list_init(&w->refreshes);
     pthread_mutex_init(&w->shared.lock, NULL);
     event_assign(&w->tick, w->base, -1, 0, on_tick, w);
     event_assign(&w->accept_pause, w->base, -1, 0, on_accept_again, w);
@@ -261,6 +267,7 @@ struct worker *worker_new(unsigned id, struct proxy *p)
 static void close_everything(struct worker *w)
 {
     listeners_drop(w);
+    cache_refresh_end_all(w);
     while (!list_empty(&w->conns))
         conn_close(CONTAINER_OF(w->conns.next, struct conn, node));
     limit_redis_free(&w->limit_redis);

@@ -58,7 +58,8 @@ enum worker_command {
     WORKER_RESUME_QUEUED = 8,
     WORKER_LISTENERS = 16, /* shared.orders holds some */
     WORKER_KEYS = 32,      /* an issuer of tokens has been asked for its keys */
-    WORKER_PASSWORDS = 64  /* passwords have been checked */
+    WORKER_PASSWORDS = 64, /* passwords have been checked */
+    WORKER_CACHE = 128     /* something was fetched that may be waited for */
 };
 
 enum { TOKEN_ASKERS = 64 };
@@ -66,7 +67,7 @@ enum { TOKEN_ASKERS = 64 };
 struct worker_counters { /* written here, read by the control thread */
     _Atomic uint64_t accepted, connections, refused_connections, requests, upstream_connects,
         upstream_reuses, accept_errors, bad_proxy_headers, unrouted, bad_requests, auth_failed_open,
-        h2_connections, h2_requests, h2_resets, h2_floods;
+        h2_connections, h2_requests, h2_resets, h2_floods, cached[4];
     _Atomic uint64_t beat;   /* loop turns of the watchdog timer */
     struct tls_counters tls; /* handshakes of clients */
 };
@@ -97,6 +98,8 @@ struct worker {
     unsigned char digest_key[16]; /* goes into digests, so that nobody else can aim them */
     struct answer_cache *good_answers, *refusals; /* of authorities; owned; NULL = none so far */
     struct token_cache *token_cache;              /* owned; NULL = no token was seen yet */
+    struct list cache_waiters;                    /* struct cached, see cached.h */
+    struct list refreshes;                        /* of cache_refresh.c */
     struct list password_waiters;                 /* struct access_basic, see access_basic.h */
     struct password_cache *password_cache;        /* owned; NULL = no password was right yet */
     struct event accept_pause;

@@ -10,7 +10,7 @@
 
 enum { SIZE = 256 << 10, MAX_ANSWER = 64 << 10 };
 
-static const struct freshness fresh = {0, 3600, false, -1};
+static const struct freshness fresh = {0, 3600, false, -1, -1};
 
 static struct cache_key key_of(const struct request *r)
 {
@@ -235,10 +235,10 @@ static void old_answers_are_not_used(void **state)
         uint64_t max_age_s, after_s;
         bool yes;
     } rows[] = {
-        {{0, 0, false, -1}, 60, 60, true},     {{0, 0, false, -1}, 60, 61, false},
-        {{0, 1000, false, -1}, 60, 61, false}, {{500, 0, false, -1}, 60, 60, true},
-        {{0, 30, true, -1}, 60, 30, true},     {{0, 30, true, -1}, 60, 31, false},
-        {{0, 30, false, 5}, 60, 36, false},
+        {{0, 0, false, -1, -1}, 60, 60, true},     {{0, 0, false, -1, -1}, 60, 61, false},
+        {{0, 1000, false, -1, -1}, 60, 61, false}, {{500, 0, false, -1, -1}, 60, 60, true},
+        {{0, 30, true, -1, -1}, 60, 30, true},     {{0, 30, true, -1, -1}, 60, 31, false},
+        {{0, 30, false, 5, -1}, 60, 36, false},
     };
     struct asked q;
     struct answered w;
@@ -469,6 +469,61 @@ static void many_threads_share_it(void **state)
     cache_free(crowd.cache); /* asserts that every byte was given back */
 }
 
+static void a_304_brings_the_head_up_to_date(void **state)
+{
+    struct cache *c = cache_new(SIZE, MAX_ANSWER, 1);
+    struct freshness longer = {.lifetime_s = 500, .stale_if_error_s = -1};
+    struct asked q;
+    struct answered w;
+    struct cache_key k;
+    struct cache_entry *old, *now;
+
+    (void)state;
+    put_text(c, "/", "", "ETag: a\r\nX-Old: 1\r\nX-Both: 1\r\nContent-Type: text/plain\r\n", "body",
+             SECOND);
+    k = key_of(ask(&q, "GET", "/", ""));
+    old = cache_find_stored(c, &k, &q.r);
+    assert_non_null(old);
+    now = cache_freshen(c, old, &q.r,
+                        answer(&w, 304, "ETag: a\r\nX-Both: 2\r\nContent-Type: image/png\r\n"),
+                        &longer, 10 * SECOND);
+    assert_non_null(now);
+    assert_ptr_not_equal(old, now);
+    assert_int_equal(now->status, 200);
+    assert_int_equal(now->fresh.lifetime_s, 500);
+    assert_string_equal(got(c, "/", "", 10 * SECOND), "body");
+    assert_non_null(rules_header(now->headers, now->nheaders, STR("x-old")));
+    assert_true(str_eq(rules_header(now->headers, now->nheaders, STR("x-both"))->value, STR("2")));
+    assert_true(str_eq(rules_header(now->headers, now->nheaders, STR("content-type"))->value,
+                       STR("text/plain")));
+    assert_int_equal(cache_usage(c).entries, 1);
+    cache_unref(&old);
+    cache_unref(&now);
+    cache_free(c);
+}
+
+static bool is_path(void *arg, const struct cache_entry *e)
+{
+    return str_eq(e->key.path, str_of(arg));
+}
+
+static void purged_answers_are_gone_and_can_come_back_at_once(void **state)
+{
+    struct cache *c = cache_new(SIZE, MAX_ANSWER, 1);
+    char a[] = "/a";
+
+    (void)state;
+    put_text(c, a, "", "", "a", SECOND);
+    put_text(c, "/b", "", "", "b", SECOND);
+    assert_int_equal(cache_purge(c, is_path, a), 1);
+    assert_int_equal(cache_purge(c, is_path, a), 0);
+    assert_string_equal(got(c, "/a", "", SECOND), "");
+    assert_string_equal(got(c, "/b", "", SECOND), "b");
+    assert_true(put_text(c, "/a", "", "", "new", SECOND));
+    assert_string_equal(got(c, "/a", "", SECOND), "new");
+    cache_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -487,6 +542,8 @@ int main(void)
         cmocka_unit_test(answers_that_are_being_read_count_and_live),
         cmocka_unit_test(drafts_take_half_at_most),
         cmocka_unit_test(many_threads_share_it),
+        cmocka_unit_test(a_304_brings_the_head_up_to_date),
+        cmocka_unit_test(purged_answers_are_gone_and_can_come_back_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,22 +15,24 @@ static void directives_are_read(void **state)
         const char *fields;
         struct cache_control want;
     } rows[] = {
-        {"", {0, 0, 0, 0, 0, -1, -1, -1}},
-        {"Cache-Control: no-store\r\n", {1, 0, 0, 0, 0, -1, -1, -1}},
-        {"cache-control: NO-CACHE, Private\r\n", {0, 1, 1, 0, 0, -1, -1, -1}},
-        {"Cache-Control: private=\"x-a, x-b\", public\r\n", {0, 0, 1, 1, 0, -1, -1, -1}},
-        {"Cache-Control: max-age=10,,stale-if-error=\"60\"\r\n", {0, 0, 0, 0, 0, 10, -1, 60}},
-        {"Cache-Control: s-maxage=5\r\n", {0, 0, 0, 0, 1, -1, 5, -1}},
-        {"Cache-Control: must-revalidate\r\n", {0, 0, 0, 0, 1, -1, -1, -1}},
-        {"Cache-Control: proxy-revalidate\r\n", {0, 0, 0, 0, 1, -1, -1, -1}},
-        {"Cache-Control: public\r\nCache-Control: max-age=1\r\n", {0, 0, 0, 1, 0, 1, -1, -1}},
-        {"Cache-Control: max-age=9, max-age=3\r\n", {0, 0, 0, 0, 0, 3, -1, -1}},
-        {"Cache-Control: max-age=-1\r\n", {0, 0, 0, 0, 0, 0, -1, -1}},
-        {"Cache-Control: max-age=x\r\n", {0, 0, 0, 0, 0, 0, -1, -1}},
-        {"Cache-Control: max-age\r\n", {0, 0, 0, 0, 0, 0, -1, -1}},
-        {"Cache-Control: max-age=99999999999999999999\r\n", {0, 0, 0, 0, 0, INT32_MAX, -1, -1}},
-        {"Cache-Control: x=\"no-store, \\\"no-store\", no-storex\r\n", {0, 0, 0, 0, 0, -1, -1, -1}},
-        {"Cache-Control: x=\"open, no-store\r\n", {0, 0, 0, 0, 0, -1, -1, -1}},
+        {"", {0, 0, 0, 0, 0, -1, -1, -1, -1}},
+        {"Cache-Control: no-store\r\n", {1, 0, 0, 0, 0, -1, -1, -1, -1}},
+        {"cache-control: NO-CACHE, Private\r\n", {0, 1, 1, 0, 0, -1, -1, -1, -1}},
+        {"Cache-Control: private=\"x-a, x-b\", public\r\n", {0, 0, 1, 1, 0, -1, -1, -1, -1}},
+        {"Cache-Control: max-age=10,,stale-if-error=\"60\"\r\n", {0, 0, 0, 0, 0, 10, -1, 60, -1}},
+        {"Cache-Control: max-age=1, stale-while-revalidate=30\r\n", {0, 0, 0, 0, 0, 1, -1, -1, 30}},
+        {"Cache-Control: s-maxage=5\r\n", {0, 0, 0, 0, 1, -1, 5, -1, -1}},
+        {"Cache-Control: must-revalidate\r\n", {0, 0, 0, 0, 1, -1, -1, -1, -1}},
+        {"Cache-Control: proxy-revalidate\r\n", {0, 0, 0, 0, 1, -1, -1, -1, -1}},
+        {"Cache-Control: public\r\nCache-Control: max-age=1\r\n", {0, 0, 0, 1, 0, 1, -1, -1, -1}},
+        {"Cache-Control: max-age=9, max-age=3\r\n", {0, 0, 0, 0, 0, 3, -1, -1, -1}},
+        {"Cache-Control: max-age=-1\r\n", {0, 0, 0, 0, 0, 0, -1, -1, -1}},
+        {"Cache-Control: max-age=x\r\n", {0, 0, 0, 0, 0, 0, -1, -1, -1}},
+        {"Cache-Control: max-age\r\n", {0, 0, 0, 0, 0, 0, -1, -1, -1}},
+        {"Cache-Control: max-age=99999999999999999999\r\n", {0, 0, 0, 0, 0, INT32_MAX, -1, -1, -1}},
+        {"Cache-Control: x=\"no-store, \\\"no-store\", no-storex\r\n",
+         {0, 0, 0, 0, 0, -1, -1, -1, -1}},
+        {"Cache-Control: x=\"open, no-store\r\n", {0, 0, 0, 0, 0, -1, -1, -1, -1}},
     };
     struct answered w;
 
@@ -42,8 +44,10 @@ static void directives_are_read(void **state)
 
         if (c.no_store != want->no_store || c.no_cache != want->no_cache ||
             c.is_private != want->is_private || c.is_public != want->is_public ||
-            c.must_revalidate != want->must_revalidate || c.max_age != want->max_age ||
-            c.s_maxage != want->s_maxage || c.stale_if_error != want->stale_if_error)
+            c.must_revalidate != want->must_revalidate ||
+            c.stale_while_revalidate != want->stale_while_revalidate ||
+            c.max_age != want->max_age || c.s_maxage != want->s_maxage ||
+            c.stale_if_error != want->stale_if_error)
             fail_msg("%s", rows[i].fields);
     }
 }
@@ -149,13 +153,13 @@ static void what_may_be_used(void **state)
         int64_t age;
         bool yes;
     } rows[] = {
-        {"4.2 fresh", {0, 10, true, -1}, 10, true},
-        {"4.2.4 must-revalidate", {0, 10, true, -1}, 11, false},
-        {"4.2.4 stale", {0, 10, false, -1}, 1000, true},
-        {"5861 4 within", {0, 10, false, 5}, 15, true},
-        {"5861 4 beyond", {0, 10, false, 5}, 16, false},
-        {"5861 4 none", {0, 10, false, 0}, 11, false},
-        {"5861 and must-revalidate", {0, 10, true, 5}, 11, false},
+        {"4.2 fresh", {0, 10, true, -1, -1}, 10, true},
+        {"4.2.4 must-revalidate", {0, 10, true, -1, -1}, 11, false},
+        {"4.2.4 stale", {0, 10, false, -1, -1}, 1000, true},
+        {"5861 4 within", {0, 10, false, 5, -1}, 15, true},
+        {"5861 4 beyond", {0, 10, false, 5, -1}, 16, false},
+        {"5861 4 none", {0, 10, false, 0, -1}, 11, false},
+        {"5861 and must-revalidate", {0, 10, true, 5, -1}, 11, false},
     };
 
     (void)state;
