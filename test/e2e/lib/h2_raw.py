@@ -37,7 +37,9 @@ class _Inflater:
         assert self.lib.nghttp2_hd_inflate_new(ctypes.byref(self.state)) == 0
 
     def close(self):
-        self.lib.nghttp2_hd_inflate_del(self.state)
+        if self.state:
+            self.lib.nghttp2_hd_inflate_del(self.state)
+        self.state = None
 
     def decode(self, block):
         fields, at = [], 0
