@@ -378,8 +378,8 @@ static void give_back_upstream(struct exchange *x)
     bool taken = (x->resp_started && x->download.taken) ||
                  (x->cached && x->cached->state == CACHED_VALIDATED);
     bool reusable = a->up && !a->up->is_stream && x->fail == REASON_NONE && taken &&
-                    a->upload_done && a->resp.keep_alive &&
-                    a->resp.framing != FRAMING_CLOSE && !x->tunnel && buf_len(a->up->in) == 0;
+                    a->upload_done && a->resp.keep_alive && a->resp.framing != FRAMING_CLOSE &&
+                    !x->tunnel && buf_len(a->up->in) == 0;
 
     if (reusable)
         upstream_keep(&a->up, x->service->conf->keepalive,
@@ -478,6 +478,29 @@ static void arm(struct exchange *x)
     conn_set_deadline(x->conn, hedge_earlier(x, at));
 }
 
+/* Has the client gone before this wait began? A reset that came in one edge with the request's last
+ * bytes is told of by another look alone (sock_read_on()). Where an instance is asked it shows in
+ * the end; what is asked before may take long, and is worth the look. */
+static bool left_unnoticed(struct exchange *x)
+{
+    struct sock *s = &x->conn->sock;
+
+    if (!s->unsure || x->step <= STEP_read_head || x->step > STEP_admit)
+        return false;
+    s->unsure = false;
+    switch (sock_peek(s)) {
+    case IO_ERROR:
+        return true;
+    case IO_OK:
+    case IO_EOF:
+        s->readable = true;
+        break;
+    case IO_AGAIN:
+        break;
+    }
+    return false;
+}
+
 static enum verdict run_steps(struct exchange *x)
 {
     for (;;) {
@@ -501,6 +524,10 @@ static enum verdict run_steps(struct exchange *x)
             x->step = STEP_admit;
             break;
         case V_WAIT:
+            if (!left_unnoticed(x))
+                return v;
+            x->wake_reason = REASON_CLIENT_GONE;
+            break;
         case V_DONE:
             return v;
         }

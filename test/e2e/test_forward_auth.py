@@ -237,6 +237,18 @@ class Failures(Asked):
         self.yes()
         self.assertEqual(self.ask().status, 200)
 
+    def test_clients_that_leave_at_once(self):
+        """Their reset comes together with their request."""
+        self.door(settings={"timeout": "60s"})
+        held = self.event()
+        self.keeper.always(gate(held))
+        for _ in range(50):
+            with self.front.connect() as client:
+                client.send(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n")
+                client.reset()
+        wait_for(lambda: self.front.status()["connections"] == 0, what="the end of the connections")
+        self.assertEqual(self.front.service("keeper")["in_flight"], 0)
+
     def test_a_reload_while_it_thinks(self):
         self.door()
         held = self.event()
