@@ -23,6 +23,9 @@ import time
 import urllib.error
 import urllib.request
 
+sys.dont_write_bytecode = True
+from login import Login  # noqa: E402
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # Service: (first segment of its paths, number of instances).
 SERVICES = {"users": ("users", 2), "products": ("products", 3), "orders": ("orders", 3),
@@ -99,11 +102,16 @@ class Demo:
         self.processes = {}
         self.instances = {}
         self.consul = None
-        port, admin = (8080, 9901) if fixed_ports else (None, None)
+        self.login = Login(self.folder)
+        self.ada = self.login.token("u1", name="Ada")
+        self.support = self.login.token("sam", roles=["support"])
+        port, secure, admin = (8080, 8443, 9901) if fixed_ports else (None, None, None)
         self.consul_port = 8500 if fixed_ports else None
         self.port = choose_port(port)
+        self.secure_port = choose_port(secure)
         self.admin_port = choose_port(admin)
         self.url = "http://127.0.0.1:%d" % self.port
+        self.secure_url = "https://localhost:%d" % self.secure_port
         self.admin = "http://127.0.0.1:%d" % self.admin_port
 
     def start(self, name, *command):
@@ -147,16 +155,18 @@ class Demo:
                  10, "all services are registered")
 
     def configuration(self):
-        config = {"listeners": [{"address": "127.0.0.1:%d" % self.port}],
+        door = {"certificates": [{"cert": self.login.certificate, "key": self.login.certificate_key}]}
+        config = {"listeners": [{"address": "127.0.0.1:%d" % self.port},
+                                {"address": "127.0.0.1:%d" % self.secure_port, "tls": door}],
                   "admin": {"address": "127.0.0.1:%d" % self.admin_port,
                             "token_file": self.token},
                   "services": {"orders": {"breaker": ORDERS_BREAKER},
-                               "shipping": {"fallback": SHIPPING_FALLBACK}}}
+                               "shipping": {"fallback": SHIPPING_FALLBACK}},
+                  **self.login.configuration()}
         if self.consul:
             config["consul"] = {"address": self.consul, "expose": "tagged"}
             config["fleet"] = {"name": "demo"}
             return config
-        config["routes"] = []
         for service, (path, _) in SERVICES.items():
             entry = config["services"].setdefault(service, {})
             entry["instances"] = [url.split("//")[1] for name, url in self.instances.items()
@@ -251,6 +261,12 @@ Call it: one address, six services. X-Instance tells who answered.
   curl -i -d '{{"order":"o3","amount":1050}}' {url}/payments/
   curl -i '{url}/notifications/?user=u1'
 
+Log in, over TLS and HTTP/2: an account is for its owner, and for support.
+  curl -i {url}/users/u1                                       # 401, and why
+  curl -i --cacert {cert} -H "Authorization: Bearer $(cat {ada})" {secure}/users/u1
+  curl -i --cacert {cert} -H "Authorization: Bearer $(cat {ada})" {secure}/users/u2      # 403
+  curl -i --cacert {cert} -H "Authorization: Bearer $(cat {support})" {secure}/users/u2
+
 Kill an instance: nobody notices.
   kill -9 {victim}                          # products-1
   for i in $(seq 20); do curl -s -o /dev/null -w '%{{http_code}} ' {url}/products/; done
@@ -295,6 +311,7 @@ def print_tour(demo):
         url=demo.url, admin=demo.admin, shop=demo.shop,
         consul=demo.consul or "none to be had here: the instances come from a static list",
         victim=demo.processes["products-1"].pid, token=demo.token, frontdesk=demo.frontdesk,
+        cert=demo.login.certificate, ada=demo.ada, support=demo.support, secure=demo.secure_url,
         address=demo.admin.split("//")[1], orders=instances_of(demo, "orders"),
         shipping=instances_of(demo, "shipping")))
     print("Ctrl-C ends everything.", flush=True)
@@ -374,6 +391,23 @@ def check_fallback(demo):
     poll(lambda: demo.get(target)[1].get("Frontdesk-Fallback") is None, 30, "shipping answers again")
 
 
+def check_login(demo):
+    """an account is for its owner and for support, over TLS and HTTP/2"""
+    def ask(path, token=None):
+        words = ["curl", "-sS", "--cacert", demo.login.certificate, "-o", "/dev/null",
+                 "-w", "%{http_version} %{http_code}", demo.secure_url + path]
+        if token:
+            with open(token) as file:
+                words += ["-H", "Authorization: Bearer " + file.read()]
+        return subprocess.run(words, stdout=subprocess.PIPE, timeout=20, text=True).stdout
+
+    status, headers, text = demo.get("/users/u1")
+    assert (status, headers.get("Frontdesk-Reason")) == (401, "unauthenticated"), (status, text)
+    assert headers.get("WWW-Authenticate", "").startswith("Bearer"), headers
+    seen = [ask("/users/u1"), ask("/users/u1", demo.ada), ask("/users/u2", demo.ada), ask("/users/u2", demo.support)]
+    assert seen == ["2 401", "2 200", "2 403", "2 200"], seen
+
+
 def check_operator(demo):
     """a breaker forced open by hand: refused at once, shown with author and end, ends by itself"""
     status, text = demo.command("breaker", "open", "payments", "--for", "2s", "--reason", "demo")
@@ -397,7 +431,7 @@ def check_status_pages(demo):
 def run_checks(demo):
     """Every step, also after one that failed; True when all passed."""
     steps = [check_whole_shop, check_rotation, check_kill, check_breaker, check_fallback,
-             check_operator, check_new_service, check_status_pages]
+             check_login, check_operator, check_new_service, check_status_pages]
     if not demo.consul:
         steps.remove(check_new_service)  # a static list does not grow
     failed = []
