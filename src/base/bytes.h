@@ -20,7 +20,7 @@ static inline size_t bytes_len(const struct bytes *b)
 
 static inline struct str bytes_str(const struct bytes *b)
 {
-    return (struct str){b->p + b->start, bytes_len(b)};
+    return b->p ? (struct str){b->p + b->start, bytes_len(b)} : STR("");
 }
 
 /* False when memory is out. */

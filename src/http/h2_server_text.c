@@ -15,6 +15,8 @@ static const struct str pseudo_names[H2_PSEUDOS] = {
 
 static struct str pseudo(const struct h2_head *h, enum h2_pseudo which)
 {
+    if (h->values[which].n == 0)
+        return STR("");
     return (struct str){h->pseudo.p + h->values[which].at, h->values[which].n};
 }
 
