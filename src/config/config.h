@@ -286,7 +286,7 @@ struct route_conf {
     enum importance importance;
     bool client_certificate; /* required of whoever asks */
     enum forward_certificate forward_client_certificate;
-    const char *auth;        /* a policy's name; one that does not exist denies (403) */
+    const char *auth; /* a policy's name; one that does not exist denies (403) */
     const struct fallback_list *fallback; /* NULL = the service's; in the configuration's arena */
     const struct route_cache_conf *cache; /* NULL = answers are not given again */
     const struct limit_plan *limits;      /* NULL = those for all routes (limit_plan_of()) */
