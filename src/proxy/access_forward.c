@@ -5,6 +5,7 @@
 #include "policy/claim_text.h"
 #include "proxy/access.h"
 #include "proxy/attempt.h"
+#include "proxy/client_fields.h"
 #include "proxy/head.h"
 #include "proxy/reply.h"
 
@@ -102,30 +103,10 @@ static bool may_remember(const struct exchange *x, const struct forward_auth_con
     return c->cache_key.n > 0 && c->cache_ttl_ms > 0 && !has_other_credential(&x->req, c);
 }
 
-/* Fields that are about the body, which stays here, or would make of the answer another one. */
-static bool is_about_more(const struct header *h)
+/* It is told of the request in fields of its own. */
+static bool is_set_here(const struct header *h)
 {
-    static const struct str names[] = {
-        STR("content-type"),
-        STR("content-encoding"),
-        STR("content-language"),
-        STR("if-match"),
-        STR("if-none-match"),
-        STR("if-modified-since"),
-        STR("if-unmodified-since"),
-        STR("if-range"),
-        STR("range"),
-        STR("x-forwarded-method"),
-        STR("x-forwarded-uri"),
-    };
-
-    if (h->hop || h->id == HEADER_HOST || h->id == HEADER_CONTENT_LENGTH ||
-        h->id == HEADER_EXPECT || subrequest_inherits(h))
-        return true;
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (str_ieq(h->name, names[i]))
-            return true;
-    return false;
+    return str_ieq(h->name, STR("x-forwarded-method")) || str_ieq(h->name, STR("x-forwarded-uri"));
 }
 
 static bool add_line(struct bytes *to, struct str name, struct str value)
@@ -146,7 +127,8 @@ static bool write_fields(struct bytes *to, const struct exchange *x,
     for (unsigned i = 0; i < x->req.nheaders; i++) {
         const struct header *h = &x->req.headers[i];
 
-        if (!is_about_more(h) && wanted(c, h->name) && !add_line(to, h->name, h->value))
+        if (client_field_goes_along(h) && !is_set_here(h) && wanted(c, h->name) &&
+            !add_line(to, h->name, h->value))
             return false;
     }
     return add_line(to, STR("X-Forwarded-Method"), x->req.method_name) &&

@@ -7,6 +7,7 @@
 #include "proxy/proxy_internal.h"
 #include "proxy/reply.h"
 #include "proxy/stored_reply.h"
+#include "proxy/subrequest.h"
 
 #include <stdlib.h>
 
@@ -152,7 +153,7 @@ enum verdict cached_look_up(struct exchange *x)
 
     if (!conf || !is_eligible(x))
         return V_NEXT;
-    if (x->conn->inner)
+    if (x->conn->inner && subrequest_refresh(x->conn->inner))
         return cache_refresh_take(x);
     if (c && still_waits(x, c))
         return V_WAIT;

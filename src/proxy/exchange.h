@@ -7,8 +7,8 @@
  * called again when something happened: so it reads "outcome here? take it; else arrange for it and
  * wait".
  *
- *   accept -> read_head -> route -> access -> cached -> admit -> pick -> connect -> send ->
- *   await_head -> relay -> finish
+ *   accept -> read_head -> route -> access -> cached -> compose -> admit -> pick -> connect ->
+ *   send -> await_head -> relay -> finish
  *
  * retry leads back to pick and a fallback service back to admit, and only while nothing of an
  * answer has been sent to the client.
@@ -25,7 +25,8 @@
 #define EXCHANGE_STEPS(X)                                                                          \
     X(read_head)                                                                                   \
     X(route)                                                                                       \
-    X(access) X(cached) X(admit) X(pick) X(connect) X(send) X(await_head) X(relay) X(finish)
+    X(access)                                                                                      \
+    X(cached) X(compose) X(admit) X(pick) X(connect) X(send) X(await_head) X(relay) X(finish)
 
 enum exchange_step {
 #define X(name) STEP_##name,
@@ -81,8 +82,9 @@ struct exchange {
     char request_id[REQUEST_ID_MAX + 1];
     uint64_t max_body;
     struct route_match match;
-    bool preflight;        /* of CORS, answered here (cors.h) */
-    struct cached *cached; /* of a route with a cache (cached.h); owned, NULL = nothing */
+    bool preflight;            /* of CORS, answered here (cors.h) */
+    struct cached *cached;     /* of a route with a cache (cached.h); owned, NULL = nothing */
+    struct composed *composed; /* of a route that answers by itself (composed.h); owned */
     struct access *access; /* who asks, and what was found out about it; owned, NULL = nothing */
 
     struct grpc_call grpc;

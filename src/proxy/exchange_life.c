@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/access.h"
 #include "proxy/cached.h"
+#include "proxy/composed.h"
 #include "proxy/exchange.h"
 #include "proxy/fallback.h"
 #include "proxy/forwarded.h"
@@ -54,6 +55,8 @@ void exchange_free(struct exchange *x)
         access_free(x);
     if (x->cached)
         cached_free(x);
+    if (x->composed)
+        composed_free(x);
     bufpool_put(&w->bufs, &x->head);
     bufpool_put(&w->bufs, &x->body_buf);
     bufpool_put(&w->bufs, &a->up_head);

@@ -6,6 +6,7 @@
 #include "proxy/client_cert.h"
 #include "proxy/fallback.h"
 #include "proxy/forwarded.h"
+#include "proxy/subrequest.h"
 
 #include <stdio.h>
 #include <strings.h>
@@ -89,6 +90,8 @@ static void write_client_fields(struct exchange *x, struct writer *w, bool trust
     client_cert_write(x, w);
     if (x->access)
         access_write_request_fields(x, w);
+    if (x->conn->inner)
+        subrequest_write_granted(x, w);
 }
 
 static void write_host(struct exchange *x, struct writer *w)

@@ -3,6 +3,7 @@
 #include "http/status.h"
 #include "proxy/access.h"
 #include "proxy/cached.h"
+#include "proxy/composed.h"
 #include "proxy/cors.h"
 #include "proxy/fallback.h"
 #include "proxy/grpc_reply.h"
@@ -184,6 +185,8 @@ void reply_prepare(struct exchange *x)
         x->close_client = true;
     if (redirect && cached_has_answer(x))
         body = cached_reply(x);
+    else if (redirect && composed_has_answer(x))
+        body = composed_reply(x);
     else if (redirect && x->preflight && !secure_redirects(x))
         cors_preflight_reply(x);
     else if (redirect)

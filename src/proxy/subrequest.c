@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/subrequest.h"
 #include "http/h1_parse.h"
+#include "proxy/access.h"
 #include "proxy/attempt.h"
 #include "proxy/finish.h"
 #include "proxy/forwarded.h"
+#include "proxy/head.h"
 #include "proxy/request_body.h"
 
 #include <stdio.h>
@@ -19,7 +21,9 @@ struct subrequest {
     struct bytes answer;
     size_t max_answer;
     uint32_t slot;
-    bool fallbacks, refresh;
+    bool fallbacks, refresh, as_client;
+    enum method method;
+    struct bytes granted;
     bool too_large;
     bool finished; /* the answer was written to its end */
     bool ending;
@@ -83,7 +87,7 @@ static bool read_answer(struct subrequest *r, struct subrequest_answer *ret)
 
         if (bytes_len(&r->answer) == 0 ||
             h1_parse_response(r->answer.p + r->answer.start, bytes_len(&r->answer), &limits,
-                              &scanned, METHOD_GET, &r->head, &n, &why) != H1_DONE)
+                              &scanned, r->method, &r->head, &n, &why) != H1_DONE)
             return false;
         r->answer.start += n;
         if (r->head.status >= 200)
@@ -171,7 +175,10 @@ static bool write_text(struct bytes *to, const struct request *parent,
 static void set_route(struct subrequest *r, const struct exchange *parent,
                       const struct subrequest_options *o)
 {
-    r->conf.name = "(gateway)";
+    if (o->route)
+        r->conf = *o->route;
+    else
+        r->conf.name = "(gateway)";
     r->conf.host = r->conf.source = "";
     r->conf.path = "/";
     r->conf.max_body = INT64_MAX;
@@ -203,11 +210,15 @@ struct subrequest *subrequest_start(struct exchange *parent, const struct subreq
     r->slot = o->slot;
     r->max_answer = o->max_answer;
     r->fallbacks = o->fallbacks;
+    r->as_client = o->as_client;
+    r->method = str_eq(o->method, STR("HEAD")) ? METHOD_HEAD : METHOD_GET;
     r->done = done;
     r->arg = arg;
     set_route(r, parent, o);
-    if (!write_text(&r->text, &parent->req, o) || !(r->conn = conn_new_stream(parent->conn))) {
+    if (!write_text(&r->text, &parent->req, o) || !bytes_add_str(&r->granted, o->granted) ||
+        !(r->conn = conn_new_stream(parent->conn))) {
         bytes_free(&r->text);
+        bytes_free(&r->granted);
         free(r);
         return NULL;
     }
@@ -234,6 +245,7 @@ void subrequest_end(struct subrequest **rp)
     if (r->listener)
         listener_settings_unref(&r->listener);
     bytes_free(&r->text);
+    bytes_free(&r->granted);
     bytes_free(&r->answer);
     free(r);
 }
@@ -259,6 +271,11 @@ struct refresh *subrequest_refresh(const struct subrequest *r)
     return r->refresh ? r->arg : NULL;
 }
 
+bool subrequest_as_client(const struct subrequest *r)
+{
+    return r->as_client;
+}
+
 /* As a client's request, but for whom it would have to let in. */
 static enum verdict find_route(struct exchange *x)
 {
@@ -276,6 +293,9 @@ enum verdict subrequest_route(struct exchange *x)
     const struct subrequest *r = x->conn->inner;
     const struct snapshot *s = x->held->snapshot;
 
+    /* A policy may ask for the parameters of the path that the client's request has. */
+    if (r->parent)
+        x->match = r->parent->match;
     x->match.route = &r->route;
     x->max_body = UINT64_MAX;
     x->close_client = true;
@@ -288,6 +308,18 @@ enum verdict subrequest_route(struct exchange *x)
     if (r->fallbacks)
         x->fallbacks = x->service->conf->fallback;
     return V_NEXT;
+}
+
+enum verdict subrequest_access(struct exchange *x)
+{
+    if (subrequest_as_client(x->conn->inner))
+        return access_run(x);
+    return x->match.route->conf->auth ? access_identity_check(x) : V_NEXT;
+}
+
+void subrequest_write_granted(const struct exchange *x, struct writer *w)
+{
+    writer_str(w, bytes_str(&x->conn->inner->granted));
 }
 
 void subrequest_report(struct exchange *x)

@@ -6,7 +6,7 @@
  * It is an ordinary exchange whose client is in memory (a conn over a sock of its own kind): the
  * text of the request is read from it, and the answer is collected. Of the steps only route and
  * access are others, since both are decided: it goes to one service, and asks nobody. So it cannot
- * cause another one.
+ * cause another one, unless `route` has a policy or it is `as_client`.
  *
  * It counts in the statistics of its service and is not in the access log. The service sees the
  * client's address, request id and trace as with any request. */
@@ -15,10 +15,16 @@
 #include "proxy/exchange.h"
 
 struct subrequest_options {
-    uint32_t slot;           /* of the service */
+    uint32_t slot; /* of the service */
+    const struct route_conf
+        *route;              /* copied: its name, cache, policy and header changes count; what
+                                it points to must outlive the parent. NULL = a bare one */
+    bool as_client;          /* in place of `slot`: by the route table and through the door,
+                                with the credentials that are in `fields` */
     struct str method, path; /* path: with the query */
     struct str host;         /* n = 0: none, and the service gets the instance's address */
     struct str fields;       /* lines "Name: value\r\n": no Host, no framing, none inherited */
+    struct str granted; /* lines that go on as they are, though no client may bring such fields */
     struct str body;
     uint64_t timeout_ms; /* of the whole, retries included; 0 = the service's */
     size_t max_answer;   /* bytes of head and body */
@@ -54,8 +60,15 @@ struct refresh;
 /* Whose refresh it is; NULL = it is none. */
 struct refresh *subrequest_refresh(const struct subrequest *s);
 
+/* Was it started with this option? */
+bool subrequest_as_client(const struct subrequest *s);
+
 /* For the exchange: the request of this conn is one. It sees the snapshot that its parent sees. */
 struct held_snapshot *subrequest_hold(struct subrequest *r);
 void subrequest_adopt(struct exchange *x);
 enum verdict subrequest_route(struct exchange *x);
+/* The step access, where it is not `as_client`: the policy of its route, if it has one. */
+enum verdict subrequest_access(struct exchange *x);
 void subrequest_report(struct exchange *x);
+struct writer;
+void subrequest_write_granted(const struct exchange *x, struct writer *w);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/composed.h"
+#include "proxy/head.h"
+#include "proxy/reply.h"
+
+enum verdict composed_run(struct exchange *x)
+{
+    return x->composed ? x->composed->ops->run(x) : V_NEXT;
+}
+
+void composed_free(struct exchange *x)
+{
+    struct composed *c = x->composed;
+
+    if (!c)
+        return;
+    bytes_free(&c->fields);
+    bytes_free(&c->body);
+    c->ops->free(x);
+    x->composed = NULL;
+}
+
+struct str composed_reply(struct exchange *x)
+{
+    struct composed *c = x->composed;
+    struct writer w = {x->out, false};
+    size_t begin = x->out->end;
+    struct str body = bytes_str(&c->body);
+
+    x->status = c->status;
+    reply_begin(x, &w);
+    writer_field(&w, STR("Date"), worker_date(x->w));
+    writer_str(&w, bytes_str(&c->fields));
+    head_write_changes(x, &w);
+    reply_end(x, &w, body.n);
+    writer_lit(&w, "\r\n");
+    if (!w.overflow)
+        return x->req.method == METHOD_HEAD || c->status == 304 ? STR_NULL : body;
+    x->out->end = begin;
+    x->fail = REASON_INTERNAL;
+    reply_failure(x);
+    return STR_NULL;
+}
