@@ -69,6 +69,7 @@ static void each_used(const struct config *c, struct names *names)
             add_name(names, c->routes[i].targets[t].service);
     fallback_each_service(c, add_name, names);
     authority_each_service(c, add_name, names);
+    part_each_service(c, add_name, names);
 }
 
 static void set_used(struct discovery *d, const struct config *c)

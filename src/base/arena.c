@@ -15,6 +15,7 @@ struct block {
 
 struct arena {
     struct block *blocks; /* owned; the first one has room */
+    size_t left;          /* bytes that it may still take */
 };
 
 struct arena *arena_new(void)
@@ -23,6 +24,16 @@ struct arena *arena_new(void)
 
     if (!a)
         abort();
+    a->left = SIZE_MAX;
+    return a;
+}
+
+struct arena *arena_new_bounded(size_t max)
+{
+    struct arena *a = calloc(1, sizeof *a);
+
+    if (a)
+        a->left = max;
     return a;
 }
 
@@ -63,9 +74,12 @@ void *arena_try(struct arena *a, size_t n)
     if (!b || b->size - b->used < need) {
         size_t size = need > BLOCK_BYTES ? need : BLOCK_BYTES;
 
+        if (size > a->left)
+            return NULL;
         b = malloc(sizeof *b + size);
         if (!b)
             return NULL;
+        a->left -= size;
         b->used = 0;
         b->size = size;
         b->next = a->blocks;

@@ -11,6 +11,9 @@
 struct arena;
 
 struct arena *arena_new(void);
+/* The same for the request path: NULL when memory is out. It never holds more than `max` bytes:
+ * beyond that arena_try() has none. Its allocations are all by arena_try(). */
+struct arena *arena_new_bounded(size_t max) MUST_CHECK;
 /* Frees everything; accepts NULL. */
 void arena_free(struct arena *a);
 /* Forgets all allocations but keeps one block for reuse. */

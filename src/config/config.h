@@ -11,6 +11,7 @@
 #include "base/macros.h"
 #include "base/reason.h"
 #include "base/str.h"
+#include "config/aggregate_conf.h"
 #include "config/authorities_conf.h"
 #include "config/cache_conf.h"
 #include "config/edge_conf.h"
@@ -266,7 +267,7 @@ struct route_conf {
     size_t nquery;
     int priority; /* higher wins before everything but the host; default 0 */
     struct target_conf *targets;
-    size_t ntargets;                /* 0 only with redirect_status */
+    size_t ntargets;                /* 0 only with redirect_status or aggregate */
     enum hash_source sticky_source; /* keeps a client on one side of a split */
     const char *sticky_name;
     const char *strip;   /* prefix taken off before forwarding; NULL = nothing */
@@ -288,6 +289,7 @@ struct route_conf {
     enum forward_certificate forward_client_certificate;
     const char *auth; /* a policy's name; one that does not exist denies (403) */
     const struct fallback_list *fallback; /* NULL = the service's; in the configuration's arena */
+    const struct aggregate_conf *aggregate; /* several services answer; NULL = it does not */
     const struct route_cache_conf *cache; /* NULL = answers are not given again */
     const struct limit_plan *limits;      /* NULL = those for all routes (limit_plan_of()) */
     struct route_edge_conf edge;          /* what it points to is there, too */
@@ -392,6 +394,9 @@ const struct fallback_list *fallback_list_of(const struct route_conf *r,
 bool fallback_covers(enum reason why);
 /* Is this item for a request that failed so? `status` counts when why is REASON_UPSTREAM_STATUS. */
 bool fallback_is_for(const struct fallback_conf *f, enum reason why, unsigned status);
+/* The services of parts of aggregates. */
+void part_each_service(const struct config *c, void (*fn)(void *arg, const char *service),
+                       void *arg);
 /* Calls fn for every service that some fallback names; more than once for one of several. */
 /* The services that are asked who somebody is. */
 void authority_each_service(const struct config *c, void (*fn)(void *arg, const char *service),

@@ -253,7 +253,7 @@ static const struct field route_fields[] = {
      .dflt = "0",
      .help = "Higher wins among the routes of a host, before the path is compared."},
     STRING("service", route_draft, service, NULL, value_name_problem,
-           "Where requests go. Exactly one of `service`, `split` and `redirect`."),
+           "Where requests go. Exactly one of `service`, `split`, `redirect` and `aggregate`."),
     {.key = "split",
      .type = FIELD_CUSTOM,
      .section = &target_section,
@@ -281,6 +281,13 @@ static const struct field route_fields[] = {
      .section = &redirect_section,
      .read = redirect_finish,
      .help = "Answer with a redirect in place of forwarding."},
+    {.key = "aggregate",
+     .type = FIELD_CUSTOM,
+     .offset = FIELD_AT(route_draft, conf.aggregate, const struct aggregate_conf *),
+     .section = &aggregate_section,
+     .read = aggregate_read,
+     .kind = "map",
+     .help = "Several services are asked, and their answers composed into one."},
     {.key = "request_headers",
      .type = FIELD_CUSTOM,
      .section = &change_section,
@@ -490,8 +497,9 @@ static int targets_finish(struct reader *r, const struct node *n, struct route_d
     struct route_conf *c = &d->conf;
     bool split = c->targets != NULL, redirect = c->redirect_status != 0;
 
-    if ((d->service != NULL) + split + redirect != 1)
-        return node_error(n, r->err, "a route needs exactly one of service, split and redirect");
+    if ((d->service != NULL) + split + redirect + (c->aggregate != NULL) != 1)
+        return node_error(n, r->err,
+                          "a route needs exactly one of service, split, redirect and aggregate");
     if (c->sticky_source != HASH_NONE && !split)
         return node_error(node_get(n, "sticky"), r->err, "sticky needs a split");
     if (d->service) {
@@ -519,6 +527,22 @@ static void names_finish(struct reader *r, const struct node *n, struct route_co
         c->name = arena_printf(r->arena, "%s%s", c->host, c->path);
 }
 
+/* A route that answers by itself forwards nothing, so there is nothing that these could be about. */
+static int own_answer_check(struct reader *r, const struct node *n, const char *what)
+{
+    static const char *const keys[] = {"strip_prefix", "strip", "prepend", "rewrite", "set_host",
+                                       "sticky", "request_headers", "timeout", "hedge", "cache",
+                                       "fallback"};
+
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        const struct node *key = node_get(n, keys[i]);
+
+        if (key)
+            return node_error(key, r->err, "does not go with %s", what);
+    }
+    return 0;
+}
+
 int route_read(struct reader *r, const struct node *n, void *at)
 {
     struct route_draft d = {.match = -1, .conf = {.max_body = -1}};
@@ -534,6 +558,9 @@ int route_read(struct reader *r, const struct node *n, void *at)
         template_check(r, node_get(n, "redirect"), d.conf.redirect_to, &params) < 0)
         return -1;
     names_finish(r, n, &d.conf);
+    if (d.conf.aggregate && (own_answer_check(r, n, "an aggregate") < 0 ||
+                             aggregate_finish(r, node_get(n, "aggregate"), &d.conf, &params) < 0))
+        return -1;
     *(struct route_conf *)at = d.conf;
     return 0;
 }

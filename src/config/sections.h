@@ -113,6 +113,13 @@ int basic_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 int api_keys_finish(struct reader *r, const struct node *root) MUST_CHECK;
 extern const struct section policy_section, policy_claim_section; /* into drafts of policies.c */
 extern const struct section mechanism_section, certificate_section;
+extern const struct section aggregate_section; /* into a struct aggregate_conf */
+/* `aggregate:` of a route; `at` is a const struct aggregate_conf *. Then, when the rest of the route
+ * is there, its parts. */
+int aggregate_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+struct value_params;
+int aggregate_finish(struct reader *r, const struct node *n, struct route_conf *route,
+                     const struct value_params *params) MUST_CHECK;
 /* The whole map of `policies:`; and when all that they name is there. */
 int policies_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 int policies_finish(struct reader *r, const struct node *root) MUST_CHECK;

@@ -5,6 +5,7 @@
 #include "proxy/access.h"
 #include "proxy/cached.h"
 #include "proxy/proxy_internal.h"
+#include "proxy/subrequest.h"
 
 static uint64_t hash_conditions(const struct match_conf *m, size_t n, uint64_t h)
 {
@@ -71,13 +72,22 @@ static bool makes_outdated(const struct exchange *x, unsigned status)
     return status >= 200 && status < 400;
 }
 
+/* A refresh asks on nobody's behalf. */
+static bool knows_who(const struct exchange *x)
+{
+    const struct subrequest *inner = x->conn->inner;
+
+    return (x->access && x->access->identity) ||
+           (inner && !subrequest_refresh(inner) && subrequest_knows_who(inner));
+}
+
 /* Would the answer be another one for somebody else? The service has been told who asks, in fields
  * that are not in the request which a stored answer is looked up by. */
 static bool is_personal(const struct exchange *x, const struct response *a)
 {
     const struct guarded_fields *guarded = &exchange_config(x)->guarded;
 
-    if (!x->access || !x->access->identity)
+    if (!knows_who(x))
         return false;
     for (unsigned i = 0; i < a->nheaders; i++) {
         struct str list = a->headers[i].value, name;

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/composed.h"
+#include "proxy/aggregated.h"
 #include "proxy/head.h"
 #include "proxy/reply.h"
 
 enum verdict composed_run(struct exchange *x)
 {
-    return x->composed ? x->composed->ops->run(x) : V_NEXT;
+    if (!x->composed && !x->match.route->conf->aggregate)
+        return V_NEXT;
+    if (!x->composed)
+        x->composed = aggregated_new(x);
+    return x->composed ? x->composed->ops->run(x) : exchange_refuse(x, REASON_INTERNAL);
 }
 
 void composed_free(struct exchange *x)

@@ -25,6 +25,7 @@ struct composed {
     unsigned status;     /* of the answer */
     struct bytes fields; /* lines of its head, Content-Type among them: no framing */
     struct bytes body;
+    const char *log; /* for the access log: what became of each part; NULL = nothing */
 };
 
 /* The step between cached and admit. */

@@ -419,7 +419,8 @@ static enum verdict step_finish(struct exchange *x)
 {
     if (!x->settled) {
         bool mute =
-            x->resp_started || (x->fail != REASON_NONE && reason_info(x->fail)->status == 0);
+            x->resp_started || (x->fail != REASON_NONE && reason_info(x->fail)->status == 0 &&
+                                !(x->composed && x->fail == REASON_UPSTREAM_STATUS));
 
         settle(x);
         if (x->fallbacks && !mute && fallback_begin(x) == V_ADMIT)

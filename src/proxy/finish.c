@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "proxy/access.h"
 #include "proxy/cached.h"
+#include "proxy/composed.h"
 #include "proxy/fallback.h"
 #include "proxy/forwarded.h"
 #include "proxy/subrequest.h"
@@ -164,6 +165,8 @@ static void log_request(struct exchange *x, uint64_t took_ns)
     log_identity(x, b);
     if (x->cached)
         log_line_str(b, "cache", str_of(cached_word(x)));
+    if (x->composed && x->composed->log)
+        log_line_str(b, "parts", str_of(x->composed->log));
     log_upstream(x, b);
     log_line_ms(b, "duration_ms", took_ns);
     log_line_num(b, "bytes_in", (int64_t)(x->attempt->upload.payload_bytes + x->body.n));

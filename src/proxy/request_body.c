@@ -112,7 +112,7 @@ static enum reason send_continue(struct exchange *x)
     return REASON_NONE;
 }
 
-enum reason request_body_run(struct exchange *x)
+static enum reason move(struct exchange *x, struct sock *to, bool up_is_stream)
 {
     struct attempt *a = x->attempt;
 
@@ -121,11 +121,11 @@ enum reason request_body_run(struct exchange *x)
     if (x->req.expect_continue && !x->body_buffered && !x->continue_sent &&
         buf_len(x->body_buf) == 0 && send_continue(x) != REASON_NONE)
         return REASON_CLIENT_STALLED;
-    switch (pump_run(&a->upload, &x->conn->sock, &a->up->sock)) {
+    switch (pump_run(&a->upload, &x->conn->sock, to)) {
     case PUMP_DONE:
-        if (a->up->is_stream) {
-            sock_send_trailers(&a->up->sock, sock_trailers(&x->conn->sock));
-            sock_finish(&a->up->sock);
+        if (up_is_stream) {
+            sock_send_trailers(to, sock_trailers(&x->conn->sock));
+            sock_finish(to);
         }
         a->upload_done = true;
         a->sent_ns = x->w->now_ns;
@@ -151,11 +151,31 @@ enum reason request_body_run(struct exchange *x)
         /* The instance may have answered early and closed: its answer is read before it is blamed,
          * even when the event that tells of it is still to come. */
         a->upload_broken = true;
-        a->up->sock.readable = true;
+        to->readable = true;
         x->step_deadline_ns = 0;
         return REASON_NONE;
     }
     return REASON_INTERNAL;
+}
+
+enum reason request_body_run(struct exchange *x)
+{
+    return move(x, &x->attempt->up->sock, x->attempt->up->is_stream);
+}
+
+void request_body_collect_begin(struct exchange *x, uint64_t max)
+{
+    struct attempt *a = x->attempt;
+
+    pump_init(&a->upload, source_framing(x), x->req.content_length, false, x->body_buf);
+    a->upload.limit = max < x->max_body ? max : x->max_body;
+}
+
+enum reason request_body_collect(struct exchange *x, struct sock *sink)
+{
+    enum reason why = move(x, sink, false);
+
+    return why == REASON_NONE && x->attempt->upload_broken ? REASON_INTERNAL : why;
 }
 
 bool request_body_consumed(const struct exchange *x)

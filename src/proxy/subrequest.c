@@ -21,7 +21,7 @@ struct subrequest {
     struct bytes answer;
     size_t max_answer;
     uint32_t slot;
-    bool fallbacks, refresh, as_client;
+    bool fallbacks, refresh, as_client, knows_who;
     enum method method;
     struct bytes granted;
     bool too_large;
@@ -211,6 +211,7 @@ struct subrequest *subrequest_start(struct exchange *parent, const struct subreq
     r->max_answer = o->max_answer;
     r->fallbacks = o->fallbacks;
     r->as_client = o->as_client;
+    r->knows_who = parent->access && parent->access->identity;
     r->method = str_eq(o->method, STR("HEAD")) ? METHOD_HEAD : METHOD_GET;
     r->done = done;
     r->arg = arg;
@@ -228,8 +229,14 @@ struct subrequest *subrequest_start(struct exchange *parent, const struct subreq
     r->conn->sock.ops = &memory_ops;
     r->conn->sock.impl = r;
     r->conn->sock.readable = r->conn->sock.writable = true;
-    event_active(&r->conn->sock.ev, EV_READ, 0);
+    if (!o->held)
+        subrequest_go(r);
     return r;
+}
+
+void subrequest_go(struct subrequest *r)
+{
+    event_active(&r->conn->sock.ev, EV_READ, 0);
 }
 
 void subrequest_end(struct subrequest **rp)
@@ -269,6 +276,11 @@ void subrequest_adopt(struct exchange *x)
 struct refresh *subrequest_refresh(const struct subrequest *r)
 {
     return r->refresh ? r->arg : NULL;
+}
+
+bool subrequest_knows_who(const struct subrequest *r)
+{
+    return r->knows_who;
 }
 
 bool subrequest_as_client(const struct subrequest *r)

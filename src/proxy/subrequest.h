@@ -32,6 +32,7 @@ struct subrequest_options {
     bool refresh;   /* goes by the route table in place of `slot`, for cache_refresh.c; the answer
                        is not kept */
     bool fallbacks; /* those of the service may stand in */
+    bool held;      /* it begins with subrequest_go() */
 };
 
 struct subrequest_answer {
@@ -49,6 +50,7 @@ typedef void subrequest_done_fn(void *arg, const struct subrequest_answer *a);
  * when memory is out. Thread: the worker of the parent. */
 struct subrequest *subrequest_start(struct exchange *parent, const struct subrequest_options *o,
                                     subrequest_done_fn *done, void *arg) MUST_CHECK;
+void subrequest_go(struct subrequest *s);
 /* Frees it; one that is under way is broken off and `done` is not called. At any time, also from
  * `done`. */
 void subrequest_end(struct subrequest **s);
@@ -60,6 +62,8 @@ struct refresh;
 /* Whose refresh it is; NULL = it is none. */
 struct refresh *subrequest_refresh(const struct subrequest *s);
 
+/* Did its parent know who asks, when it was started? Then its service may have been told. */
+bool subrequest_knows_who(const struct subrequest *s);
 /* Was it started with this option? */
 bool subrequest_as_client(const struct subrequest *s);
 

@@ -8,6 +8,7 @@
 #include "proxy/access_limits.h"
 #include "proxy/access_token.h"
 #include "proxy/cache_refresh.h"
+#include "proxy/compensation.h"
 #include "proxy/cached.h"
 #include "proxy/conn.h"
 #include "proxy/exchange.h"
@@ -254,6 +255,7 @@ struct worker *worker_new(unsigned id, struct proxy *p)
     list_init(&w->password_waiters);
     list_init(&w->cache_waiters);
     list_init(&w->refreshes);
+    list_init(&w->compensations);
     pthread_mutex_init(&w->shared.lock, NULL);
     event_assign(&w->tick, w->base, -1, 0, on_tick, w);
     event_assign(&w->accept_pause, w->base, -1, 0, on_accept_again, w);
@@ -268,6 +270,7 @@ static void close_everything(struct worker *w)
 {
     listeners_drop(w);
     cache_refresh_end_all(w);
+    compensation_end_all(w);
     while (!list_empty(&w->conns))
         conn_close(CONTAINER_OF(w->conns.next, struct conn, node));
     limit_redis_free(&w->limit_redis);

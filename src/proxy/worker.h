@@ -100,6 +100,7 @@ struct worker {
     struct token_cache *token_cache;              /* owned; NULL = no token was seen yet */
     struct list cache_waiters;                    /* struct cached, see cached.h */
     struct list refreshes;                        /* of cache_refresh.c */
+    struct list compensations;                    /* of compensation.c */
     struct list password_waiters;                 /* struct access_basic, see access_basic.h */
     struct password_cache *password_cache;        /* owned; NULL = no password was right yet */
     struct event accept_pause;

@@ -27,6 +27,7 @@ struct route {
     const struct route_conf *conf;     /* copied into the table */
     uint32_t slots[ROUTE_MAX_TARGETS]; /* service slot of each target, see route_table_build() */
     uint32_t fallback_slots[MAX_FALLBACKS]; /* of the services in conf->fallback */
+    const uint32_t *part_slots;             /* of the services of conf->aggregate's parts */
     uint32_t weight_sum;
     uint32_t id; /* position in the table, for statistics */
 };

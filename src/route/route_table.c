@@ -126,6 +126,16 @@ static size_t count_hosts(const struct route_table *t)
     return n;
 }
 
+static const uint32_t *part_slots(struct arena *a, const struct aggregate_conf *c,
+                                  route_slot_fn *slot, void *arg)
+{
+    uint32_t *slots = c ? ARENA_ARRAY(a, uint32_t, c->nparts) : NULL;
+
+    for (size_t i = 0; c && i < c->nparts; i++)
+        slots[i] = slot(arg, c->parts[i].service);
+    return slots;
+}
+
 struct route_table *route_table_build(const struct route_input *inputs, size_t n,
                                       route_slot_fn *slot, route_bad_fn *bad, void *arg)
 {
@@ -164,6 +174,7 @@ struct route_table *route_table_build(const struct route_input *inputs, size_t n
         for (size_t k = 0; r->conf->fallback && k < r->conf->fallback->n; k++)
             if (r->conf->fallback->items[k].kind == FALLBACK_SERVICE)
                 r->fallback_slots[k] = slot(arg, r->conf->fallback->items[k].service);
+        r->part_slots = part_slots(t->arena, r->conf->aggregate, slot, arg);
         insert(t, i);
     }
     return t;

@@ -283,6 +283,7 @@ static void place_services(struct builder *b, struct snapshot *s, const struct d
         registry_service(b->registry, k->name);
     fallback_each_service(s->config, register_service, b->registry);
     authority_each_service(s->config, register_service, b->registry);
+    part_each_service(s->config, register_service, b->registry);
     s->nslots = registry_slots(b->registry);
     s->services = calloc(s->nslots ? s->nslots : 1, sizeof(struct service_view *));
     if (!s->services)
@@ -298,6 +299,7 @@ static void place_services(struct builder *b, struct snapshot *s, const struct d
     }
     fallback_each_service(s->config, place_named, &(struct placing){b, s, d, now_ns});
     authority_each_service(s->config, place_named, &(struct placing){b, s, d, now_ns});
+    part_each_service(s->config, place_named, &(struct placing){b, s, d, now_ns});
     for (uint32_t i = 0; b->last && i < b->last->nslots; i++)
         if (!s->services[i])
             retire_missing(b, b->last->services[i]);
