@@ -129,7 +129,7 @@ static void only_given_names_are_unique(void **state)
 static void mistakes_are_named(void **state)
 {
     static const struct refusal rows[] = {
-        {ROUTE("path: /a"), "t.yaml:2: routes[0]: a route needs exactly one of service, split and"},
+        {ROUTE("path: /a"), "t.yaml:2: routes[0]: a route needs exactly one of service, split, "},
         {ROUTE("service: a, redirect: {to: /}"), "exactly one of"},
         {ROUTE("service: a, split: [{service: b}]"), "exactly one of"},
         {ROUTE("service: a, pth: /"), "routes[0].pth: unknown key; did you mean path?"},
