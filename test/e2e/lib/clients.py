@@ -48,6 +48,16 @@ def have_clients():
     return _packages()[1]
 
 
+def run_script(script, timeout=120, **options):
+    """A program of test/clients that ends by itself: the one thing that it tells."""
+    folder, why = _packages()
+    if folder is None:
+        raise RuntimeError(why)
+    done = subprocess.run(["node", os.path.join(ROOT, "test/clients", script), json.dumps(dict(options, packages=folder))],
+                          stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=timeout)
+    return json.loads(done.stdout)
+
+
 class Program:
     """One of test/clients: lines of JSON in both directions. Those with an id are answers, the others
     are given to on_event() and kept in .events."""

@@ -37,10 +37,10 @@ def binary():
     return os.environ.get("FRONTDESK_BIN") or os.path.join(ROOT, "build/release/frontdesk")
 
 
-def run_command(*arguments, timeout=20):
+def run_command(*arguments, timeout=20, input=""):
     """frontdesk ARGUMENTS to its end: (exit status, stdout, stderr)."""
     done = subprocess.run([binary(), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          stdin=subprocess.DEVNULL, text=True, timeout=timeout)
+                          input=input, text=True, timeout=timeout)
     return done.returncode, done.stdout, done.stderr
 
 
