@@ -60,7 +60,7 @@ static json_t *forwarded_path(const struct explained *x)
     char out[MAX_PATH];
     size_t n;
 
-    if (!r || r->conf->redirect_status ||
+    if (!r || r->conf->ntargets == 0 ||
         route_target_path(r, &x->match, x->req.path, out, sizeof out, &n) < 0)
         return json_null();
     return slice((struct str){out, n});
@@ -145,6 +145,8 @@ static struct explain_outcome route_outcome(const struct explained *x)
         return denied;
     if (r->conf->redirect_status)
         return (struct explain_outcome){.kind = "redirect", .certain = true};
+    if (r->conf->aggregate)
+        return (struct explain_outcome){.kind = "compose", .certain = true};
     return (struct explain_outcome){.kind = "forward", .certain = true};
 }
 

@@ -51,6 +51,17 @@ static json_t *redirect_part(const struct route_conf *c)
                      json_text(c->redirect_to));
 }
 
+static json_t *parts_part(const struct aggregate_conf *a)
+{
+    json_t *list = a ? json_array() : json_null();
+
+    for (size_t i = 0; a && i < a->nparts; i++)
+        json_array_append_new(list, json_pack("{s:o,s:o,s:b}", "name", json_text(a->parts[i].name),
+                                              "service", json_text(a->parts[i].service), "required",
+                                              a->parts[i].required));
+    return list;
+}
+
 /* Name of the policy; "" = one of the route's own. */
 static json_t *cors_part(const struct route_edge_conf *edge)
 {
@@ -63,15 +74,16 @@ json_t *route_summary(const struct route *r)
 {
     const struct route_conf *c = r->conf;
 
-    return json_pack("{s:o,s:o,s:o,s:o,s:s,s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:o,s:b}", "name",
-                     json_text(c->name), "source", json_text(c->source), "host", json_text(c->host),
-                     "path", json_text(c->path), "match", path_match_name(c->path_match), "methods",
-                     methods_part((const char *const *)c->methods), "priority", c->priority,
-                     "targets", targets_part(c), "strip", json_text(c->strip), "prepend",
-                     json_text(c->prepend), "rewrite", json_text(c->rewrite), "redirect",
-                     redirect_part(c), "auth", json_text(c->auth), "conditions",
-                     (json_int_t)(c->nheaders + c->nquery), "cors", cors_part(&c->edge),
-                     "by_address", c->edge.addresses.allow.n + c->edge.addresses.deny.n > 0);
+    return json_pack(
+        "{s:o,s:o,s:o,s:o,s:s,s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:o,s:b,s:o}", "name",
+        json_text(c->name), "source", json_text(c->source), "host", json_text(c->host), "path",
+        json_text(c->path), "match", path_match_name(c->path_match), "methods",
+        methods_part((const char *const *)c->methods), "priority", c->priority, "targets",
+        targets_part(c), "strip", json_text(c->strip), "prepend", json_text(c->prepend), "rewrite",
+        json_text(c->rewrite), "redirect", redirect_part(c), "auth", json_text(c->auth),
+        "conditions", (json_int_t)(c->nheaders + c->nquery), "cors", cors_part(&c->edge),
+        "by_address", c->edge.addresses.allow.n + c->edge.addresses.deny.n > 0, "parts",
+        parts_part(c->aggregate));
 }
 
 json_t *problems_list(const struct look *l)

@@ -57,7 +57,7 @@ static const struct value *failure_value(struct arena *a, const struct aggregate
                                          const struct part_failure *f)
 {
     const struct part_conf *p = &c->parts[f->part];
-    struct member *m = arena_try(a, 7 * sizeof *m);
+    struct member *m = arena_try(a, 8 * sizeof *m);
     size_t n = 0;
 
     if (!m)
@@ -69,6 +69,8 @@ static const struct value *failure_value(struct arena *a, const struct aggregate
     m[n++] = (struct member){STR("reason"), value_string(a, str_of(reason_info(f->reason)->word))};
     if (f->status)
         m[n++] = (struct member){STR("status"), number(a, f->status)};
+    if (f->fallback)
+        m[n++] = (struct member){STR("fallback"), value_string(a, str_of(f->fallback))};
     if (f->detail)
         m[n++] = (struct member){STR("detail"), value_string(a, str_of(f->detail))};
     m[n++] = (struct member){STR("ms"), number(a, f->took_ms)};
@@ -134,6 +136,8 @@ bool compose_partial_field(const struct aggregate_conf *c, const struct part_fai
                       reason_info(f->reason)->word);
         if (f->status)
             n += snprintf(text + n, sizeof text - (size_t)n, "; status=%u", f->status);
+        if (f->fallback)
+            n += snprintf(text + n, sizeof text - (size_t)n, "; fallback=%s", f->fallback);
         n += snprintf(text + n, sizeof text - (size_t)n, "; ms=%llu",
                       (unsigned long long)f->took_ms);
         if (!bytes_add(to, text, (size_t)n))

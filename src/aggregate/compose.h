@@ -4,13 +4,14 @@
 #include "aggregate/scope.h"
 #include "expr/expr.h"
 
-/* Something that a part did not give. */
+/* Something that a part did not give, or not its service. */
 struct part_failure {
     unsigned part; /* of the configuration */
     int item;      /* of its for_each; -1 = the part as a whole */
     enum reason reason;
-    unsigned status;    /* of the service; 0 = it gave none */
-    const char *detail; /* static; NULL = nothing more */
+    unsigned status;      /* of the service; 0 = it gave none */
+    const char *detail;   /* static; NULL = nothing more */
+    const char *fallback; /* of the service, that stood in: "cache" ...; NULL = none */
     uint64_t took_ms;
 };
 

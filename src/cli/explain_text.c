@@ -397,6 +397,22 @@ static void put_auth(FILE *out, const struct term *t, const char *label, const j
     }
 }
 
+static void put_parts(FILE *out, const struct term *t, const json_t *parts)
+{
+    char *text = NULL;
+    size_t n, i;
+    FILE *words = open_memstream(&text, &n);
+    json_t *p;
+
+    if (!words)
+        return;
+    json_array_foreach(parts, i, p)
+        fprintf(words, "%s%s (%s)", i ? ", " : "", doc_text(p, "name"), doc_text(p, "service"));
+    fclose(words);
+    line(out, t, "outcome", "composed of %s", text);
+    free(text);
+}
+
 static void put_outcome(FILE *out, const struct term *t, const json_t *doc)
 {
     const json_t *o = get(doc, "outcome");
@@ -405,6 +421,8 @@ static void put_outcome(FILE *out, const struct term *t, const json_t *doc)
     if (is(o, "kind", "redirect"))
         line(out, t, "outcome", "the gateway redirects: %lld %s", (long long)doc_int(o, "status"),
              doc_text(doc, "location"));
+    else if (is(o, "kind", "compose"))
+        put_parts(out, t, get(get(doc, "matched"), "parts"));
     else if (is(o, "kind", "refuse"))
         line(out, t, "outcome", "the gateway answers %lld %s%s%s%s%s",
              (long long)doc_int(o, "status"), doc_text(o, "reason"), has(o, "detail") ? ": " : "",

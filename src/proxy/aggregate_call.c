@@ -53,6 +53,30 @@ static bool is_coded(const struct response *head)
     return h && h->value.n > 0 && !str_ieq(h->value, STR("identity"));
 }
 
+static struct str field_of(const struct response *head, const char *name)
+{
+    const struct header *h = rules_header(head->headers, head->nheaders, str_of(name));
+
+    return h ? h->value : STR("");
+}
+
+/* The service has failed, and its own fallback has answered. */
+static void note_fallback(struct aggregate_call *call, const struct response *head)
+{
+    struct str kind = field_of(head, "Frontdesk-Fallback"),
+               why = field_of(head, "Frontdesk-Reason");
+    char word[64] = "";
+
+    for (int k = 0; k < FALLBACK_KINDS; k++)
+        if (str_eq(kind, str_of(fallback_name((enum fallback_kind)k))))
+            call->fallback = fallback_name((enum fallback_kind)k);
+    if (why.n > 0 && why.n < sizeof word)
+        memcpy(word, why.p, why.n);
+    call->fallback_reason = reason_parse(word);
+    if (call->fallback_reason == REASON_COUNT)
+        call->fallback_reason = REASON_UPSTREAM_STATUS;
+}
+
 static bool says_empty(const struct part_conf *p, unsigned status)
 {
     for (size_t i = 0; i < p->nempty_on; i++)
@@ -67,6 +91,7 @@ static void take_value(struct aggregate_call *call, const struct subrequest_answ
     const char *why;
 
     note_caching(call->g, a->head);
+    note_fallback(call, a->head);
     if (a->body.n == 0) {
         call->value = value_null();
     } else if (is_coded(a->head)) {

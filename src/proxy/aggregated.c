@@ -206,6 +206,21 @@ static struct part_failure failure_of(const struct aggregate_call *call, bool li
     };
 }
 
+/* The answer is there, but not from whom it should be. */
+static void note_fallback(struct aggregated *g, const struct aggregate_call *call, bool listed)
+{
+    struct part_failure f = {
+        .part = call->part,
+        .item = listed ? (int)call->index : -1,
+        .reason = call->fallback_reason,
+        .fallback = call->fallback,
+        .took_ms = call->took_ms,
+    };
+
+    if (call->fallback && call->reason == REASON_NONE)
+        (void)note_failure(g, &f);
+}
+
 static const struct value *stand_in(struct aggregated *g, const struct part_conf *p)
 {
     const struct value *v = compose_fallback(g->arena, p);
@@ -233,7 +248,8 @@ static void end_single(struct aggregated *g, unsigned i)
 
         note_part_failure(g, i, &f);
     } else {
-        note_word(g, i, call->empty ? "empty" : "ok", call->took_ms);
+        note_fallback(g, call, false);
+        note_word(g, i, call->empty ? "empty" : call->fallback ? "fallback" : "ok", call->took_ms);
     }
     if (!part->shown)
         part->shown = stand_in(g, p);
@@ -268,6 +284,7 @@ static void end_list(struct aggregated *g, unsigned i)
             failed = true;
             note_part_failure(g, i, &f);
         }
+        note_fallback(g, call, true);
         if (!shown[k])
             shown[k] = stand_in(g, p);
     }

@@ -19,11 +19,13 @@ struct aggregate_call {
     const struct value *item; /* of that; NULL = there is none */
     struct subrequest *sub;   /* owned; NULL = not under way */
     bool started, over;
-    bool empty;         /* there is nothing, and that is no failure */
-    bool reached;       /* the service may have acted on it */
-    enum reason reason; /* REASON_NONE: `value` is the answer */
-    unsigned status;    /* of the service; 0 = it gave none */
-    const char *detail; /* static */
+    bool empty;           /* there is nothing, and that is no failure */
+    bool reached;         /* the service may have acted on it */
+    enum reason reason;   /* REASON_NONE: `value` is the answer */
+    unsigned status;      /* of the service; 0 = it gave none */
+    const char *detail;   /* static */
+    const char *fallback; /* of the service, that has stood in; static, NULL = none */
+    enum reason fallback_reason;
     uint64_t began_ns, took_ms;
     const struct value *value;
 };

@@ -3,6 +3,7 @@
 #include "http/h1_parse.h"
 #include "proxy/access.h"
 #include "proxy/attempt.h"
+#include "proxy/fallback.h"
 #include "proxy/finish.h"
 #include "proxy/forwarded.h"
 #include "proxy/head.h"
@@ -338,5 +339,6 @@ void subrequest_report(struct exchange *x)
 {
     struct subrequest *r = x->conn->inner;
 
-    r->fail = x->fail;
+    /* What stands in is an answer. */
+    r->fail = x->fallback && x->fallback->item ? REASON_NONE : x->fail;
 }

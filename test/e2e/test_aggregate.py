@@ -195,6 +195,16 @@ class Missing(Screens):
         answer = self.get()
         self.assertEqual((answer.status, answer.reason), (502, "part_invalid"))
 
+    def test_the_fallback_of_a_service(self):
+        stand_in = [{"on": ["5xx"], "static": {"status": 200, "json": [{"parcel": "?"}]}}]
+        self.screen(services={"shipping": {"fallback": stand_in}})
+        self.shipping.always(reply(503, b"no"))
+        answer = self.get()
+        self.assertEqual(answer.json()["shipping"], [{"parcel": "?"}])
+        error = answer.json()["errors"][0]
+        self.assertEqual((error["part"], error["reason"], error["fallback"]), ("shipping", "upstream_status", "static"))
+        self.assertRegex(answer.header("Frontdesk-Partial"), r"^shipping; reason=upstream_status; fallback=static; ms=\d+$")
+
     def test_what_is_no_answer(self):
         self.screen(parts={"x": {"service": "shipping", "path": "/x"}}, aggregate={"max_part": "2k", "max_depth": 3})
         rows = ((says(b"<html>"), "part_invalid"), (says(b'{"a":1,"a":2}'), "part_invalid"),
@@ -256,6 +266,17 @@ class Missing(Screens):
         self.orders.wait_requests(1)
         client.close()
         wait_for(lambda: self.front.service("orders")["in_flight"] == 0, what="the end of the call")
+
+    def test_what_the_operator_sees(self):
+        self.screen()
+        route = self.front.admin_json("/v1/routes")["routes"][0]
+        self.assertEqual([(p["name"], p["service"]) for p in route["parts"]],
+                         [("user", "users"), ("orders", "orders"), ("shipping", "shipping")])
+        status, text, _ = run_command("explain", "GET", self.front.address + "/screens/profile/7", "-a",
+                                      self.front.admin.split("//")[1])
+        self.assertEqual(status, 0)
+        self.assertIn("composed of user (users), orders (orders), shipping (shipping)", text)
+        self.assertEqual(self.users.count, 0)
 
     def test_access_log(self):
         self.screen()
