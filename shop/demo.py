@@ -24,6 +24,7 @@ import urllib.error
 import urllib.request
 
 sys.dont_write_bytecode = True
+from far import Phone  # noqa: E402
 from login import Login  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -37,6 +38,13 @@ ORDERS_BREAKER = {"failure_rate": 50, "minimum_requests": 10, "window": "10s", "
 # A shop without parcel tracking is still a shop.
 SHIPPING_FALLBACK = [{"on": ["any", "5xx"], "cache": {"max_age": "10m"}},
                      {"on": ["any", "5xx"], "static": {"status": 200, "json": {"shipments": []}}}]
+# What the app shows first: one request in place of five.
+PROFILE = {"deadline": "800ms", "parts": {
+    "user": {"service": "users", "path": "/users/{id}", "select": "omit(@, ['email'])", "required": True},
+    "orders": {"service": "orders", "path": "/orders/?user={id}", "select": "[*].{id, total, status}", "fallback": []},
+    "shipping": {"service": "shipping", "for_each": "orders[*].id", "path": "/shipments/?order={item}", "fallback": []},
+    "news": {"service": "notifications", "path": "/notifications/?user={id}", "fallback": []},
+    "tea": {"service": "products", "path": "/products/?search=tea", "select": "[*].name", "fallback": []}}}
 
 
 # Small helpers.
@@ -163,6 +171,7 @@ class Demo:
                   "services": {"orders": {"breaker": ORDERS_BREAKER},
                                "shipping": {"fallback": SHIPPING_FALLBACK}},
                   **self.login.configuration()}
+        config["routes"].append({"path": "/screens/profile/{id}", "aggregate": PROFILE, "auth": "account"})
         if self.consul:
             config["consul"] = {"address": self.consul, "expose": "tagged"}
             config["fleet"] = {"name": "demo"}
@@ -267,6 +276,12 @@ Log in, over TLS and HTTP/2: an account is for its owner, and for support.
   curl -i --cacert {cert} -H "Authorization: Bearer $(cat {ada})" {secure}/users/u2      # 403
   curl -i --cacert {cert} -H "Authorization: Bearer $(cat {support})" {secure}/users/u2
 
+Load a whole screen with one call: side by side behind the door, over a network with 150 ms there and back.
+  python3 {far} {secure} {cert} {ada}
+  for u in {news}; do curl -X PUT -d '{{"mode":"fail"}}' $u/_chaos; done
+  python3 {far} {secure} {cert} {ada}       # it still loads, and says what is missing
+  for u in {news}; do curl -X PUT -d '{{"mode":"ok"}}' $u/_chaos; done
+
 Kill an instance: nobody notices.
   kill -9 {victim}                          # products-1
   for i in $(seq 20); do curl -s -o /dev/null -w '%{{http_code}} ' {url}/products/; done
@@ -313,7 +328,8 @@ def print_tour(demo):
         victim=demo.processes["products-1"].pid, token=demo.token, frontdesk=demo.frontdesk,
         cert=demo.login.certificate, ada=demo.ada, support=demo.support, secure=demo.secure_url,
         address=demo.admin.split("//")[1], orders=instances_of(demo, "orders"),
-        shipping=instances_of(demo, "shipping")))
+        shipping=instances_of(demo, "shipping"), news=instances_of(demo, "notifications"),
+        far=os.path.join(ROOT, "shop", "far.py")))
     print("Ctrl-C ends everything.", flush=True)
 
 
@@ -408,6 +424,24 @@ def check_login(demo):
     assert seen == ["2 401", "2 200", "2 403", "2 200"], seen
 
 
+def check_profile(demo):
+    """a whole screen with one call: quicker than five, and it loads when a part of it is down"""
+    phone = Phone(demo.secure_url, demo.login.certificate, demo.ada)
+    phone.get("/users/u1")
+    slow, answers = phone.one_by_one()
+    assert [a[0] for a in answers] == [200] * 5, answers
+    fast, (status, screen, partial) = phone.at_once()
+    assert (status, partial) == (200, None), (status, partial, screen)
+    assert screen["user"]["id"] == "u1" and "email" not in screen["user"] and screen["orders"], screen
+    print("        five calls %.0f ms, one call %.0f ms" % (slow, fast))
+    demo.chaos("notifications", mode="fail", status=500)
+    _, (status, screen, partial) = phone.at_once()
+    demo.chaos("notifications", mode="ok")
+    assert status == 200 and screen["user"]["id"] == "u1" and screen["news"] == [], (status, screen)
+    assert partial.startswith("news; reason="), partial
+    assert screen["errors"][0]["part"] == "news", screen["errors"]
+
+
 def check_operator(demo):
     """a breaker forced open by hand: refused at once, shown with author and end, ends by itself"""
     status, text = demo.command("breaker", "open", "payments", "--for", "2s", "--reason", "demo")
@@ -431,7 +465,7 @@ def check_status_pages(demo):
 def run_checks(demo):
     """Every step, also after one that failed; True when all passed."""
     steps = [check_whole_shop, check_rotation, check_kill, check_breaker, check_fallback,
-             check_login, check_operator, check_new_service, check_status_pages]
+             check_login, check_profile, check_operator, check_new_service, check_status_pages]
     if not demo.consul:
         steps.remove(check_new_service)  # a static list does not grow
     failed = []
