@@ -186,6 +186,9 @@ static void give_workers(void *arg, struct admin_workers *ret)
         .stored_answers = n.stored_answers,
         .stored_evicted = n.stored_evicted,
         .tls = n.tls,
+        .coded = {n.coded[0], n.coded[1], n.coded[2], n.coded[3]},
+        .coded_in = n.coded_in,
+        .coded_out = n.coded_out,
         .cached = {n.cached[0], n.cached[1], n.cached[2], n.cached[3]},
     };
     proxy_overload(c->proxy, &ret->overload);

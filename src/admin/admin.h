@@ -38,6 +38,7 @@ struct admin_workers {
     bool draining;
     struct proxy_overload overload; /* of each worker */
     struct tls_counts tls;
+    uint64_t coded[4], coded_in, coded_out; /* compressed answers by coding; bytes of them */
     uint64_t cached[4]; /* requests to routes with a cache, by enum cached_state (proxy/cached.h) */
 };
 

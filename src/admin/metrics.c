@@ -302,6 +302,15 @@ static void write_cached(const struct scrape *s, const struct metric *m)
                             s->look->workers.cached[i]);
 }
 
+static void write_coded(const struct scrape *s, const struct metric *m)
+{
+    static const char *const words[] = {NULL, "gzip", "br", "zstd"};
+
+    for (size_t i = 1; i < ARRAY_LEN(words); i++)
+        evbuffer_add_printf(s->out, "frontdesk_%s{coding=\"%s\"} %" PRIu64 "\n", m->name, words[i],
+                            s->look->workers.coded[i]);
+}
+
 static void write_redis_counter(const struct scrape *s, const struct metric *m)
 {
     const struct limit_redis_status *r = redis_of(s);
@@ -439,6 +448,9 @@ static const struct metric metrics[] = {
     {"refused_connections_total", "counter", "Client connections closed at once because there were too many.", WORKER(refused_connections)},
     {"accept_errors_total", "counter", "Times that accepting a connection failed.", WORKER(accept_errors)},
     {"proxy_header_errors_total", "counter", "Connections closed because their PROXY protocol header was missing, wrong or not of a sender that may send one.", WORKER(bad_proxy_headers)},
+    {"compressed_answers_total", "counter", "Answers that left in a content coding, by coding.", write_coded, 0},
+    {"compressed_bytes_in_total", "counter", "Bytes of their bodies before.", WORKER(coded_in)},
+    {"compressed_bytes_out_total", "counter", "Bytes of their bodies as they left.", WORKER(coded_out)},
     {"cache_requests_total", "counter", "Requests to routes with a cache, by where their answer came from.", write_cached, 0},
     {"h2_connections_total", "counter", "Connections of clients that have spoken HTTP/2.", WORKER(h2_connections)},
     {"h2_requests_total", "counter", "Requests of clients over HTTP/2.", WORKER(h2_requests)},

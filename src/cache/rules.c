@@ -89,6 +89,8 @@ static void take_directive(struct cache_control *c, struct str text)
         c->no_store = true;
     else if (str_ieq(name, STR("no-cache")))
         c->no_cache = true;
+    else if (str_ieq(name, STR("no-transform")))
+        c->no_transform = true;
     else if (str_ieq(name, STR("private")))
         c->is_private = true;
     else if (str_ieq(name, STR("public")))

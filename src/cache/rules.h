@@ -7,7 +7,7 @@
 
 /* Directives of all Cache-Control fields of a message. Seconds; -1 = not said. */
 struct cache_control {
-    bool no_store, no_cache, is_private, is_public;
+    bool no_store, no_cache, no_transform, is_private, is_public;
     bool must_revalidate; /* or proxy-revalidate, or s-maxage, which includes it */
     int64_t max_age, s_maxage, stale_if_error, stale_while_revalidate;
 };

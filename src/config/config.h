@@ -14,6 +14,7 @@
 #include "config/aggregate_conf.h"
 #include "config/authorities_conf.h"
 #include "config/cache_conf.h"
+#include "config/compression_conf.h"
 #include "config/edge_conf.h"
 #include "config/http2_conf.h"
 #include "config/issuers_conf.h"
@@ -290,6 +291,7 @@ struct route_conf {
     const char *auth; /* a policy's name; one that does not exist denies (403) */
     const struct fallback_list *fallback; /* NULL = the service's; in the configuration's arena */
     const struct aggregate_conf *aggregate; /* several services answer; NULL = it does not */
+    const struct compression_conf *compression; /* NULL = as for all routes */
     const struct route_cache_conf *cache; /* NULL = answers are not given again */
     const struct limit_plan *limits;      /* NULL = those for all routes (limit_plan_of()) */
     struct route_edge_conf edge;          /* what it points to is there, too */
@@ -352,6 +354,7 @@ struct config {
     struct address_rules addresses;   /* for all listeners and routes */
     struct cors_conf *cors;
     size_t ncors;
+    const struct compression_conf *compression;           /* of all routes; NULL = none */
     const struct security_headers_conf *security_headers; /* NULL = none */
     bool forwarded_header;                                /* also send Forwarded (RFC 7239) */
     const char *via;                                      /* pseudonym in Via; "" = no Via */

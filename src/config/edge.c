@@ -75,7 +75,7 @@ static const char *media_type_problem(const char *text)
     return NULL;
 }
 
-static int media_type_read(struct reader *r, const struct node *n, void *at)
+int media_type_item_read(struct reader *r, const struct node *n, void *at)
 {
     const char *text = text_read(r, n, "a media type", media_type_problem);
 
@@ -88,7 +88,7 @@ int content_types_read(struct reader *r, const struct node *n, void *at)
     struct route_edge_conf *c = at;
     size_t count;
     const char **items = list_read(r, n, "a list of media types", MAX_CONTENT_TYPES, sizeof *items,
-                                   media_type_read, &count);
+                                   media_type_item_read, &count);
     const char **types;
 
     if (!items)

@@ -57,6 +57,11 @@ extern const struct section cors_section; /* into a struct cors_conf */
 int cors_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 /* `cors:` of a route; `at` is a const struct cors_conf *. */
 int cors_read_route(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+/* A media type, perhaps with a wildcard; `at` is a const char *. */
+int media_type_item_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+extern const struct section compression_section; /* into a struct compression_conf */
+/* `compression:`; `at` is a const struct compression_conf *. */
+int compression_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 /* `content_types:` of a route; `at` is its struct route_edge_conf. */
 int content_types_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 extern const struct section security_section; /* into a draft of edge.c */

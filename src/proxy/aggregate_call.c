@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
 #include "cache/rules.h"
+#include "coding/coding.h"
 #include "expr/template.h"
 #include "proxy/aggregated.h"
 #include "proxy/attempt.h"
@@ -46,18 +47,25 @@ static void note_caching(struct aggregated *g, const struct response *head)
         g->told.max_age = age;
 }
 
-static bool is_coded(const struct response *head)
-{
-    const struct header *h = rules_header(head->headers, head->nheaders, STR("Content-Encoding"));
-
-    return h && h->value.n > 0 && !str_ieq(h->value, STR("identity"));
-}
-
 static struct str field_of(const struct response *head, const char *name)
 {
     const struct header *h = rules_header(head->headers, head->nheaders, str_of(name));
 
     return h ? h->value : STR("");
+}
+
+/* It is asked for without a coding; some answer with one all the same. False: call->reason. */
+static bool decode(struct aggregate_call *call, struct str coding, struct str body,
+                   struct bytes *ret)
+{
+    enum coding c = coding.n > 0 ? coding_parse(coding) : CODING_IDENTITY;
+    const char *why;
+
+    if (coding_decode(c, body, call->g->conf->max_part, ret, &why))
+        return true;
+    call->reason = strcmp(why, "is too large") == 0 ? REASON_PART_TOO_LARGE : REASON_PART_INVALID;
+    call->detail = why;
+    return false;
 }
 
 /* The service has failed, and its own fallback has answered. */
@@ -88,20 +96,20 @@ static bool says_empty(const struct part_conf *p, unsigned status)
 static void take_value(struct aggregate_call *call, const struct subrequest_answer *a)
 {
     const struct aggregate_conf *c = call->g->conf;
+    struct bytes text = {0};
     const char *why;
 
     note_caching(call->g, a->head);
     note_fallback(call, a->head);
     if (a->body.n == 0) {
         call->value = value_null();
-    } else if (is_coded(a->head)) {
-        call->reason = REASON_PART_INVALID;
-        call->detail = "it is in a content coding that was not asked for";
-    } else if (!(call->value = value_parse(call->g->arena, a->body, c->max_depth, &why))) {
+    } else if (decode(call, field_of(a->head, "Content-Encoding"), a->body, &text) &&
+               !(call->value = value_parse(call->g->arena, bytes_str(&text), c->max_depth, &why))) {
         call->reason =
             strcmp(why, "is too large") == 0 ? REASON_PART_TOO_LARGE : REASON_PART_INVALID;
         call->detail = why;
     }
+    bytes_free(&text);
 }
 
 /* Could it have had an effect, as far as one can know? A refusal has none. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/composed.h"
 #include "proxy/aggregated.h"
+#include "proxy/compress.h"
 #include "proxy/head.h"
 #include "proxy/reply.h"
 
@@ -30,12 +31,16 @@ struct str composed_reply(struct exchange *x)
     struct composed *c = x->composed;
     struct writer w = {x->out, false};
     size_t begin = x->out->end;
-    struct str body = bytes_str(&c->body);
+    const struct header json = {
+        .name = STR("Content-Type"), .value = STR("application/json"), .id = HEADER_OTHER};
+    struct str body = compress_whole(x, c->status, &json, 1, bytes_str(&c->body));
 
     x->status = c->status;
     reply_begin(x, &w);
     writer_field(&w, STR("Date"), worker_date(x->w));
     writer_str(&w, bytes_str(&c->fields));
+    if (x->compress)
+        compress_write_fields(x, NULL, 0, &w);
     head_write_changes(x, &w);
     reply_end(x, &w, body.n);
     writer_lit(&w, "\r\n");

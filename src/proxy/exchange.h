@@ -84,6 +84,7 @@ struct exchange {
     struct route_match match;
     bool preflight;            /* of CORS, answered here (cors.h) */
     struct cached *cached;     /* of a route with a cache (cached.h); owned, NULL = nothing */
+    struct compress *compress; /* how it is coded (compress.h); owned, NULL = as it is */
     struct composed *composed; /* of a route that answers by itself (composed.h); owned */
     struct access *access; /* who asks, and what was found out about it; owned, NULL = nothing */
 

@@ -2,6 +2,7 @@
 #include "proxy/access.h"
 #include "proxy/cached.h"
 #include "proxy/composed.h"
+#include "proxy/compress.h"
 #include "proxy/exchange.h"
 #include "proxy/fallback.h"
 #include "proxy/forwarded.h"
@@ -55,6 +56,8 @@ void exchange_free(struct exchange *x)
         access_free(x);
     if (x->cached)
         cached_free(x);
+    if (x->compress)
+        compress_free(x);
     if (x->composed)
         composed_free(x);
     bufpool_put(&w->bufs, &x->head);

@@ -4,6 +4,7 @@
 #include "proxy/access_key.h"
 #include "proxy/cached.h"
 #include "proxy/client_cert.h"
+#include "proxy/compress.h"
 #include "proxy/fallback.h"
 #include "proxy/forwarded.h"
 #include "proxy/subrequest.h"
@@ -218,7 +219,8 @@ static bool write_response_fields(struct exchange *x, struct writer *w)
             continue;
         if (route->nresponse_headers > 0 && head_is_changed(x, h->name))
             continue;
-        if (access_replaces_response_field(x, h->name))
+        if (access_replaces_response_field(x, h->name) ||
+            (x->compress && compress_replaces_field(x, h->name)))
             continue;
         has_date |= h->id == HEADER_DATE;
         writer_field(w, h->name, h->value);
@@ -233,7 +235,7 @@ static void write_response_framing(struct exchange *x, struct writer *w)
 
     if (x->download.chunk_out) {
         writer_lit(w, "Transfer-Encoding: chunked\r\n");
-    } else if (a->resp.has_content_length &&
+    } else if (a->resp.has_content_length && !compress_codes(x) &&
                (a->resp.framing == FRAMING_LENGTH || a->resp.framing == FRAMING_NONE)) {
         writer_lit(w, "Content-Length: ");
         writer_num(w, a->resp.content_length);
@@ -263,6 +265,8 @@ int head_write_response(struct exchange *x)
     }
     if (x->fallback)
         fallback_write_fields(x, &w);
+    if (x->compress)
+        compress_write_fields(x, x->attempt->resp.headers, x->attempt->resp.nheaders, &w);
     if (x->cached)
         cached_write_response_fields(x, &w);
     access_write_response_fields(x, &w);

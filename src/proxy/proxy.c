@@ -360,6 +360,10 @@ void proxy_counters(const struct proxy *p, struct proxy_counters *ret)
         SUM(h2_floods);
         for (unsigned k = 0; k < ARRAY_LEN(ret->cached); k++)
             SUM(cached[k]);
+        for (unsigned k = 0; k < ARRAY_LEN(ret->coded); k++)
+            SUM(coded[k]);
+        SUM(coded_in);
+        SUM(coded_out);
         SUM(unrouted);
         SUM(bad_requests);
         SUM(auth_failed_open);

@@ -25,6 +25,7 @@ struct proxy_counters {
     uint64_t h2_connections, h2_requests, h2_resets, h2_floods; /* of clients over HTTP/2 */
     uint64_t stored_bytes, stored_answers, stored_evicted;      /* of the fallback cache */
     struct tls_counts tls;
+    uint64_t coded[4], coded_in, coded_out; /* compressed answers by enum coding; bytes of them */
     uint64_t cached[4]; /* by enum cached_state (cached.h) */
 };
 

@@ -18,6 +18,8 @@ void pump_init(struct pump *p, enum framing framing, uint64_t content_length, bo
     p->nout = 0;
     p->payload_bytes = p->wire_bytes = 0;
     p->tap = NULL;
+    p->coder = NULL;
+    p->coder_holds = false;
     if (framing == FRAMING_CHUNKED)
         chunked_init(&p->chunked);
 }
@@ -40,12 +42,9 @@ static char *put_hex(char *out, size_t n)
     return out;
 }
 
-/* Queues a payload with the framing of the sink. */
-static inline void emit(struct pump *p, char *payload, size_t n)
+/* Queues bytes with the framing of the sink. */
+static inline void queue(struct pump *p, const char *payload, size_t n)
 {
-    p->payload_bytes += n;
-    if (p->tap)
-        p->tap(p->tap_arg, payload, n);
     if (!p->chunk_out) {
         pump_push(p, payload, n);
         return;
@@ -64,6 +63,30 @@ static inline void emit(struct pump *p, char *payload, size_t n)
         pump_push(p, "\r\n", 2);
     else if (p->taken)
         pump_push(p, "0\r\n\r\n", 5);
+}
+
+static bool code(struct pump *p, const char *payload, size_t n, enum encoder_step step)
+{
+    struct str coded;
+
+    if (!p->coder(p->coder_arg, payload, n, step, &coded))
+        return false;
+    p->coder_holds = step == ENCODER_MORE && (n > 0 || p->coder_holds);
+    queue(p, coded.p, coded.n);
+    return true;
+}
+
+/* Queues a payload. */
+static inline enum pump_state emit(struct pump *p, const char *payload, size_t n)
+{
+    p->payload_bytes += n;
+    if (p->tap)
+        p->tap(p->tap_arg, payload, n);
+    if (!p->coder)
+        queue(p, payload, n);
+    else if (!code(p, payload, n, p->taken ? ENCODER_END : ENCODER_MORE))
+        return PUMP_SOURCE_ERROR;
+    return PUMP_DONE;
 }
 
 /* Decodes what is in the buffer. */
@@ -88,8 +111,7 @@ static enum pump_state take(struct pump *p)
     if (p->payload_bytes + n > p->limit)
         return PUMP_TOO_LARGE;
     b->start += used;
-    emit(p, data, n);
-    return PUMP_DONE;
+    return emit(p, data, n);
 }
 
 static enum io flush(struct pump *p, struct sock *sink)
@@ -130,12 +152,17 @@ static enum pump_state fill(struct pump *p, struct sock *source)
         if (p->framing != FRAMING_CLOSE)
             return PUMP_SOURCE_EOF;
         p->taken = true;
-        emit(p, NULL, 0);
-        return PUMP_DONE;
+        return emit(p, NULL, 0);
     case IO_ERROR:
         return PUMP_SOURCE_ERROR;
     }
     return PUMP_SOURCE_ERROR;
+}
+
+/* Can another piece be queued? What a coder has made lies in one place until it is written. */
+static inline bool has_room(const struct pump *p)
+{
+    return p->nout <= 1 && (!p->coder || p->nout == 0 || p->payload_bytes == 0);
 }
 
 enum pump_state pump_run(struct pump *p, struct sock *source, struct sock *sink)
@@ -143,7 +170,7 @@ enum pump_state pump_run(struct pump *p, struct sock *source, struct sock *sink)
     for (int turn = 0; turn < TURNS; turn++) {
         enum pump_state state;
 
-        if (p->buf && p->nout <= 1 && !p->taken && buf_len(p->buf) > 0) {
+        if (p->buf && has_room(p) && !p->taken && buf_len(p->buf) > 0) {
             /* A message head that is still to go out takes the first piece of its body along. */
             state = take(p);
             if (state != PUMP_DONE)
@@ -162,6 +189,11 @@ enum pump_state pump_run(struct pump *p, struct sock *source, struct sock *sink)
             return PUMP_DONE;
         if (buf_len(p->buf) == 0) {
             state = fill(p, source);
+            if (state == PUMP_WAIT_SOURCE && p->coder_holds) {
+                if (!code(p, NULL, 0, ENCODER_FLUSH))
+                    return PUMP_SOURCE_ERROR;
+                continue;
+            }
             if (state != PUMP_DONE)
                 return state;
         }

@@ -6,6 +6,7 @@
  * everything read before has been written: so a slow sink slows its source, and memory is one
  * buffer. Bytes of the next message are left in the buffer, from buf->start. */
 #include "base/bufpool.h"
+#include "coding/coding.h"
 #include "http/h1_chunked.h"
 #include "http/message.h"
 #include "proxy/sock.h"
@@ -14,6 +15,11 @@ enum { PUMP_PIECES = 5 };
 
 /* Sees each piece of the payload before it is written. */
 typedef void pump_tap_fn(void *arg, const char *p, size_t n);
+
+/* What is written in place of a piece of the payload: valid until it is called again. False: it
+ * cannot be made. Called with n = 0 to let out what was held back. */
+typedef bool pump_coder_fn(void *arg, const char *p, size_t n, enum encoder_step step,
+                           struct str *ret);
 
 struct pump {
     enum framing framing; /* of the source */
@@ -29,6 +35,9 @@ struct pump {
     uint64_t payload_bytes, wire_bytes;
     pump_tap_fn *tap; /* NULL = nobody looks */
     void *tap_arg;
+    pump_coder_fn *coder; /* NULL = as it is */
+    void *coder_arg;
+    bool coder_holds; /* something that was read has not been let out */
 };
 
 enum pump_state {

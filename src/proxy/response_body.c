@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/response_body.h"
 #include "proxy/capture.h"
+#include "proxy/compress.h"
 #include "proxy/head.h"
 #include "proxy/request_body.h"
 
@@ -40,6 +41,8 @@ enum verdict response_body_start(struct exchange *x)
               unknown_length && !x->tunnel && !x->conn->is_stream && x->req.minor == 1, a->up->in);
     if (x->match.route->conf->cache || (x->fallbacks && x->fallbacks->caches))
         capture_begin(x);
+    if (!x->tunnel)
+        compress_begin(x);
     if (head_write_response(x) < 0)
         return exchange_refuse(x, REASON_UPSTREAM_INVALID);
     pump_push(&x->download, x->out->data + x->out->start, buf_len(x->out));

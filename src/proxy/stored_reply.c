@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/stored_reply.h"
 #include "proxy/access.h"
+#include "proxy/compress.h"
 #include "proxy/reply.h"
 
 #include <stdio.h>
@@ -40,15 +41,18 @@ struct str stored_reply(struct exchange *x, struct writer *w, const struct cache
                         const char *detail)
 {
     const char *via = exchange_config(x)->via;
+    struct str body;
     bool has_date = false;
 
     x->status = rules_not_modified(&x->req, e->etag, e->last_modified) ? 304 : e->status;
+    body = compress_whole(x, x->status, e->headers, e->nheaders, e->body);
     reply_begin(x, w);
     for (unsigned i = 0; i < e->nheaders; i++) {
         const struct header *h = &e->headers[i];
 
         if (h->id == HEADER_X_REQUEST_ID || head_is_changed(x, h->name) ||
             access_replaces_response_field(x, h->name) ||
+            (x->compress && compress_replaces_field(x, h->name)) ||
             (x->status == 304 && !goes_with_304(h->name)))
             continue;
         has_date |= h->id == HEADER_DATE;
@@ -61,7 +65,9 @@ struct str stored_reply(struct exchange *x, struct writer *w, const struct cache
         writer_str(w, str_of(via));
         writer_lit(w, "\r\n");
     }
+    if (x->compress)
+        compress_write_fields(x, e->headers, e->nheaders, w);
     write_age(x, w, e, detail);
-    reply_end(x, w, e->body.n);
-    return stored_reply_is_bare(x) ? STR_NULL : e->body;
+    reply_end(x, w, body.n);
+    return stored_reply_is_bare(x) ? STR_NULL : body;
 }

@@ -67,7 +67,8 @@ enum { TOKEN_ASKERS = 64 };
 struct worker_counters { /* written here, read by the control thread */
     _Atomic uint64_t accepted, connections, refused_connections, requests, upstream_connects,
         upstream_reuses, accept_errors, bad_proxy_headers, unrouted, bad_requests, auth_failed_open,
-        h2_connections, h2_requests, h2_resets, h2_floods, cached[4];
+        h2_connections, h2_requests, h2_resets, h2_floods, cached[4], coded[4], coded_in,
+        coded_out;           /* answers by coding; bytes before and after */
     _Atomic uint64_t beat;   /* loop turns of the watchdog timer */
     struct tls_counters tls; /* handshakes of clients */
 };
@@ -100,6 +101,7 @@ struct worker {
     struct token_cache *token_cache;              /* owned; NULL = no token was seen yet */
     struct list cache_waiters;                    /* struct cached, see cached.h */
     struct list refreshes;                        /* of cache_refresh.c */
+    unsigned encoders;                            /* under way, see compress.h */
     struct list compensations;                    /* of compensation.c */
     struct list password_waiters;                 /* struct access_basic, see access_basic.h */
     struct password_cache *password_cache;        /* owned; NULL = no password was right yet */

@@ -167,6 +167,12 @@ class RawClient:
                 return
             answer.trailers.append(_field(line))
 
+    def read_chunk(self, timeout=None):
+        """The next chunk of a chunked body, without its framing."""
+        deadline = time.monotonic() + (timeout or self.timeout)
+        size = int(self._until(b"\r\n", deadline).split(b";")[0], 16)
+        return self._exactly(size + 2, deadline)[:-2]
+
     def read_some(self, timeout=None):
         """At least one byte (what was buffered first); b"" at the end of the stream."""
         if not self.buffer:
