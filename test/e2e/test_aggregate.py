@@ -209,7 +209,8 @@ class Missing(Screens):
         self.screen(parts={"x": {"service": "shipping", "path": "/x"}}, aggregate={"max_part": "2k", "max_depth": 3})
         rows = ((says(b"<html>"), "part_invalid"), (says(b'{"a":1,"a":2}'), "part_invalid"),
                 (says(b"[[[[1]]]]"), "part_invalid"), (says(b'"\xff"'), "part_invalid"),
-                (says(b'"' + b"x" * 20000 + b'"'), "upstream_invalid"), (says(b'"' + b"x" * 3000 + b'"'), None),
+                (says(b'"' + b"x" * 20000 + b'"'), "upstream_invalid"), (says(b'"' + b"x" * 3000 + b'"'), "part_too_large"),
+                (says(b'"' + b"x" * 2000 + b'"'), None),
                 (reply(503, b"{}"), "upstream_status"), (reset(), "upstream_reset"),
                 (reply(200, b"\x1f\x8b", headers=[("Content-Encoding", "gzip")]), "part_invalid"))
         for behaviour, reason in rows:

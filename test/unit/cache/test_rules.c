@@ -15,24 +15,29 @@ static void directives_are_read(void **state)
         const char *fields;
         struct cache_control want;
     } rows[] = {
-        {"", {0, 0, 0, 0, 0, -1, -1, -1, -1}},
-        {"Cache-Control: no-store\r\n", {1, 0, 0, 0, 0, -1, -1, -1, -1}},
-        {"cache-control: NO-CACHE, Private\r\n", {0, 1, 1, 0, 0, -1, -1, -1, -1}},
-        {"Cache-Control: private=\"x-a, x-b\", public\r\n", {0, 0, 1, 1, 0, -1, -1, -1, -1}},
-        {"Cache-Control: max-age=10,,stale-if-error=\"60\"\r\n", {0, 0, 0, 0, 0, 10, -1, 60, -1}},
-        {"Cache-Control: max-age=1, stale-while-revalidate=30\r\n", {0, 0, 0, 0, 0, 1, -1, -1, 30}},
-        {"Cache-Control: s-maxage=5\r\n", {0, 0, 0, 0, 1, -1, 5, -1, -1}},
-        {"Cache-Control: must-revalidate\r\n", {0, 0, 0, 0, 1, -1, -1, -1, -1}},
-        {"Cache-Control: proxy-revalidate\r\n", {0, 0, 0, 0, 1, -1, -1, -1, -1}},
-        {"Cache-Control: public\r\nCache-Control: max-age=1\r\n", {0, 0, 0, 1, 0, 1, -1, -1, -1}},
-        {"Cache-Control: max-age=9, max-age=3\r\n", {0, 0, 0, 0, 0, 3, -1, -1, -1}},
-        {"Cache-Control: max-age=-1\r\n", {0, 0, 0, 0, 0, 0, -1, -1, -1}},
-        {"Cache-Control: max-age=x\r\n", {0, 0, 0, 0, 0, 0, -1, -1, -1}},
-        {"Cache-Control: max-age\r\n", {0, 0, 0, 0, 0, 0, -1, -1, -1}},
-        {"Cache-Control: max-age=99999999999999999999\r\n", {0, 0, 0, 0, 0, INT32_MAX, -1, -1, -1}},
+        {"", {0, 0, 0, 0, 0, 0, -1, -1, -1, -1}},
+        {"Cache-Control: No-Transform\r\n", {0, 0, 1, 0, 0, 0, -1, -1, -1, -1}},
+        {"Cache-Control: no-store\r\n", {1, 0, 0, 0, 0, 0, -1, -1, -1, -1}},
+        {"cache-control: NO-CACHE, Private\r\n", {0, 1, 0, 1, 0, 0, -1, -1, -1, -1}},
+        {"Cache-Control: private=\"x-a, x-b\", public\r\n", {0, 0, 0, 1, 1, 0, -1, -1, -1, -1}},
+        {"Cache-Control: max-age=10,,stale-if-error=\"60\"\r\n",
+         {0, 0, 0, 0, 0, 0, 10, -1, 60, -1}},
+        {"Cache-Control: max-age=1, stale-while-revalidate=30\r\n",
+         {0, 0, 0, 0, 0, 0, 1, -1, -1, 30}},
+        {"Cache-Control: s-maxage=5\r\n", {0, 0, 0, 0, 0, 1, -1, 5, -1, -1}},
+        {"Cache-Control: must-revalidate\r\n", {0, 0, 0, 0, 0, 1, -1, -1, -1, -1}},
+        {"Cache-Control: proxy-revalidate\r\n", {0, 0, 0, 0, 0, 1, -1, -1, -1, -1}},
+        {"Cache-Control: public\r\nCache-Control: max-age=1\r\n",
+         {0, 0, 0, 0, 1, 0, 1, -1, -1, -1}},
+        {"Cache-Control: max-age=9, max-age=3\r\n", {0, 0, 0, 0, 0, 0, 3, -1, -1, -1}},
+        {"Cache-Control: max-age=-1\r\n", {0, 0, 0, 0, 0, 0, 0, -1, -1, -1}},
+        {"Cache-Control: max-age=x\r\n", {0, 0, 0, 0, 0, 0, 0, -1, -1, -1}},
+        {"Cache-Control: max-age\r\n", {0, 0, 0, 0, 0, 0, 0, -1, -1, -1}},
+        {"Cache-Control: max-age=99999999999999999999\r\n",
+         {0, 0, 0, 0, 0, 0, INT32_MAX, -1, -1, -1}},
         {"Cache-Control: x=\"no-store, \\\"no-store\", no-storex\r\n",
-         {0, 0, 0, 0, 0, -1, -1, -1, -1}},
-        {"Cache-Control: x=\"open, no-store\r\n", {0, 0, 0, 0, 0, -1, -1, -1, -1}},
+         {0, 0, 0, 0, 0, 0, -1, -1, -1, -1}},
+        {"Cache-Control: x=\"open, no-store\r\n", {0, 0, 0, 0, 0, 0, -1, -1, -1, -1}},
     };
     struct answered w;
 
@@ -42,9 +47,9 @@ static void directives_are_read(void **state)
         struct cache_control c = cache_control_of(a->headers, a->nheaders);
         const struct cache_control *want = &rows[i].want;
 
-        if (c.no_store != want->no_store || c.no_cache != want->no_cache ||
-            c.is_private != want->is_private || c.is_public != want->is_public ||
-            c.must_revalidate != want->must_revalidate ||
+        if (c.no_transform != want->no_transform || c.no_store != want->no_store ||
+            c.no_cache != want->no_cache || c.is_private != want->is_private ||
+            c.is_public != want->is_public || c.must_revalidate != want->must_revalidate ||
             c.stale_while_revalidate != want->stale_while_revalidate ||
             c.max_age != want->max_age || c.s_maxage != want->s_maxage ||
             c.stale_if_error != want->stale_if_error)
