@@ -145,7 +145,7 @@ static struct explain_outcome route_outcome(const struct explained *x)
         return denied;
     if (r->conf->redirect_status)
         return (struct explain_outcome){.kind = "redirect", .certain = true};
-    if (r->conf->aggregate)
+    if (r->conf->aggregate || r->conf->batch)
         return (struct explain_outcome){.kind = "compose", .certain = true};
     return (struct explain_outcome){.kind = "forward", .certain = true};
 }

@@ -75,7 +75,7 @@ json_t *route_summary(const struct route *r)
     const struct route_conf *c = r->conf;
 
     return json_pack(
-        "{s:o,s:o,s:o,s:o,s:s,s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:o,s:b,s:o}", "name",
+        "{s:o,s:o,s:o,s:o,s:s,s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:o,s:b,s:o,s:b}", "name",
         json_text(c->name), "source", json_text(c->source), "host", json_text(c->host), "path",
         json_text(c->path), "match", path_match_name(c->path_match), "methods",
         methods_part((const char *const *)c->methods), "priority", c->priority, "targets",
@@ -83,7 +83,7 @@ json_t *route_summary(const struct route *r)
         json_text(c->rewrite), "redirect", redirect_part(c), "auth", json_text(c->auth),
         "conditions", (json_int_t)(c->nheaders + c->nquery), "cors", cors_part(&c->edge),
         "by_address", c->edge.addresses.allow.n + c->edge.addresses.deny.n > 0, "parts",
-        parts_part(c->aggregate));
+        parts_part(c->aggregate), "batch", c->batch != NULL);
 }
 
 json_t *problems_list(const struct look *l)

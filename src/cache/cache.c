@@ -201,7 +201,7 @@ void cache_configure(struct cache *c, size_t size, size_t max_answer)
 
 static uint64_t hash_key(const struct cache *c, const struct cache_key *k)
 {
-    uint64_t h = hash_str(k->scope, c->seed);
+    uint64_t h = hash_str(k->who, hash_str(k->scope, c->seed));
 
     h = hash_str(k->host, hash_mix(h ^ k->scope_more));
     h = hash_str(k->path, h);

@@ -22,6 +22,7 @@ struct cache;
 struct cache_key {
     struct str scope;    /* whose answers: the name of a route */
     uint64_t scope_more; /* tells scopes of one name apart */
+    struct str who;      /* for whom alone; n = 0: for everybody */
     struct str host, path, query;
     bool has_query;
 };

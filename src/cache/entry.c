@@ -54,7 +54,7 @@ static bool plan_vary(struct entry_plan *p, const struct request *r, struct str 
 bool entry_plan(struct entry_plan *p, const struct cache_key *k, const struct request *r,
                 const struct response *a)
 {
-    p->text = k->scope.n + k->host.n + k->path.n + k->query.n;
+    p->text = k->scope.n + k->who.n + k->host.n + k->path.n + k->query.n;
     p->nheaders = p->nvary = 0;
     p->content_length = a->framing == FRAMING_LENGTH ? (size_t)a->content_length : 0;
     for (unsigned i = 0; i < a->nheaders; i++) {
@@ -146,6 +146,7 @@ struct cache_entry *entry_new(const struct entry_plan *p, const struct cache_key
     text = (char *)(e->headers + p->nheaders);
     e->key = *k;
     e->key.scope = copy(&text, k->scope);
+    e->key.who = copy(&text, k->who);
     e->key.host = copy(&text, k->host);
     e->key.path = copy(&text, k->path);
     e->key.query = copy(&text, k->query);
@@ -195,7 +196,8 @@ bool entry_has_key(const struct cache_entry *e, const struct cache_key *k)
 {
     return e->key.scope_more == k->scope_more && e->key.has_query == k->has_query &&
            str_eq(e->key.path, k->path) && str_eq(e->key.query, k->query) &&
-           str_eq(e->key.host, k->host) && str_eq(e->key.scope, k->scope);
+           str_eq(e->key.host, k->host) && str_eq(e->key.scope, k->scope) &&
+           str_eq(e->key.who, k->who);
 }
 
 static bool take(struct str *rest, struct str begin)

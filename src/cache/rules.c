@@ -140,7 +140,7 @@ static bool varies_by_all(const struct response *a)
 
 /* Section 3. Of the statuses that may be stored without being told so (RFC 9110 section 15.1) only
  * those that carry the thing itself: a "not found" is no good answer to hold on to in an outage. */
-const char *rules_refuse(const struct request *r, const struct response *a)
+const char *rules_refuse(const struct request *r, const struct response *a, bool own)
 {
     struct cache_control asked = cache_control_of(r->headers, r->nheaders);
     struct cache_control said = cache_control_of(a->headers, a->nheaders);
@@ -153,11 +153,11 @@ const char *rules_refuse(const struct request *r, const struct response *a)
         return "the status";
     if (asked.no_store || said.no_store)
         return "no-store";
-    if (said.is_private)
+    if (said.is_private && !own)
         return "private";
     if (said.no_cache)
         return "no-cache: it may not be used without asking the service";
-    if (personal && !rules_are_for_all(a))
+    if (personal && !own && !rules_are_for_all(a))
         return "the request had credentials (section 3.5)";
     if (rules_header(a->headers, a->nheaders, STR("set-cookie")))
         return "Set-Cookie";

@@ -14,8 +14,8 @@ struct cache_control {
 struct cache_control cache_control_of(const struct header *headers, unsigned n);
 
 /* NULL when the answer to this request may be stored; else why not, for people. Its body must still
- * arrive as a whole. */
-const char *rules_refuse(const struct request *r, const struct response *a);
+ * arrive as a whole. `own`: it is kept for the one who asks, and nobody else. */
+const char *rules_refuse(const struct request *r, const struct response *a, bool own);
 /* May it be shown to others than the one whose request was authenticated (RFC 9111 section 3.5)? */
 bool rules_are_for_all(const struct response *a);
 

@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "config/aggregate_conf.h"
 #include "config/authorities_conf.h"
+#include "config/batch_conf.h"
 #include "config/cache_conf.h"
 #include "config/compression_conf.h"
 #include "config/edge_conf.h"
@@ -268,7 +269,7 @@ struct route_conf {
     size_t nquery;
     int priority; /* higher wins before everything but the host; default 0 */
     struct target_conf *targets;
-    size_t ntargets;                /* 0 only with redirect_status or aggregate */
+    size_t ntargets;                /* 0 only with redirect_status, aggregate or batch */
     enum hash_source sticky_source; /* keeps a client on one side of a split */
     const char *sticky_name;
     const char *strip;   /* prefix taken off before forwarding; NULL = nothing */
@@ -291,6 +292,7 @@ struct route_conf {
     const char *auth; /* a policy's name; one that does not exist denies (403) */
     const struct fallback_list *fallback; /* NULL = the service's; in the configuration's arena */
     const struct aggregate_conf *aggregate; /* several services answer; NULL = it does not */
+    const struct batch_conf *batch; /* several requests of the client in one; NULL = it is none */
     const struct compression_conf *compression; /* NULL = as for all routes */
     const struct route_cache_conf *cache; /* NULL = answers are not given again */
     const struct limit_plan *limits;      /* NULL = those for all routes (limit_plan_of()) */

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+static const char *const by_words[] = {"everybody", "identity", NULL};
+
 static const struct field cache_fields[] = {
     DURATION("ttl", route_cache_conf, ttl_ms, 0, 30ll * 24 * HOURS, "0s",
              "How long an answer is fresh that does not say so itself; 0 = it is not stored."),
@@ -16,6 +18,13 @@ static const struct field cache_fields[] = {
     DURATION("wait", route_cache_conf, wait_ms, 0, MINUTES, "5s",
              "How long requests wait for the answer to an equal one that is under way; 0 = each "
              "goes by itself."),
+    {.key = "by",
+     .type = FIELD_WORD,
+     .offset = FIELD_AT(route_cache_conf, by, int),
+     .words = by_words,
+     .dflt = "everybody",
+     .help = "Whose answers they are. `identity`: what somebody who was authenticated gets is kept "
+             "for them alone, `private` answers too."},
     BOOLEAN("obey_clients", route_cache_conf, obeys_clients, "false",
             "`Cache-Control` and `Pragma` of requests count: any client can have the service "
             "asked."),

@@ -253,7 +253,8 @@ static const struct field route_fields[] = {
      .dflt = "0",
      .help = "Higher wins among the routes of a host, before the path is compared."},
     STRING("service", route_draft, service, NULL, value_name_problem,
-           "Where requests go. Exactly one of `service`, `split`, `redirect` and `aggregate`."),
+           "Where requests go. Exactly one of `service`, `split`, `redirect`, `aggregate` and "
+           "`batch`."),
     {.key = "split",
      .type = FIELD_CUSTOM,
      .section = &target_section,
@@ -288,6 +289,13 @@ static const struct field route_fields[] = {
      .read = aggregate_read,
      .kind = "map",
      .help = "Several services are asked, and their answers composed into one."},
+    {.key = "batch",
+     .type = FIELD_CUSTOM,
+     .offset = FIELD_AT(route_draft, conf.batch, const struct batch_conf *),
+     .section = &batch_section,
+     .read = batch_read,
+     .kind = "map or `true`",
+     .help = "Its requests hold several others, each of which goes through the whole gateway."},
     {.key = "request_headers",
      .type = FIELD_CUSTOM,
      .section = &change_section,
@@ -505,9 +513,10 @@ static int targets_finish(struct reader *r, const struct node *n, struct route_d
     struct route_conf *c = &d->conf;
     bool split = c->targets != NULL, redirect = c->redirect_status != 0;
 
-    if ((d->service != NULL) + split + redirect + (c->aggregate != NULL) != 1)
+    if ((d->service != NULL) + split + redirect + (c->aggregate != NULL) + (c->batch != NULL) != 1)
         return node_error(n, r->err,
-                          "a route needs exactly one of service, split, redirect and aggregate");
+                          "a route needs exactly one of service, split, redirect, aggregate and "
+                          "batch");
     if (c->sticky_source != HASH_NONE && !split)
         return node_error(node_get(n, "sticky"), r->err, "sticky needs a split");
     if (d->service) {
@@ -535,12 +544,13 @@ static void names_finish(struct reader *r, const struct node *n, struct route_co
         c->name = arena_printf(r->arena, "%s%s", c->host, c->path);
 }
 
-/* A route that answers by itself forwards nothing, so there is nothing that these could be about. */
+/* A route that answers by itself forwards nothing, so there is nothing that these could be about.
+ */
 static int own_answer_check(struct reader *r, const struct node *n, const char *what)
 {
-    static const char *const keys[] = {"strip_prefix", "strip", "prepend", "rewrite", "set_host",
-                                       "sticky", "request_headers", "timeout", "hedge", "cache",
-                                       "fallback"};
+    static const char *const keys[] = {"strip_prefix", "strip",  "prepend",         "rewrite",
+                                       "set_host",     "sticky", "request_headers", "timeout",
+                                       "hedge",        "cache",  "fallback"};
 
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
         const struct node *key = node_get(n, keys[i]);
@@ -566,6 +576,12 @@ int route_read(struct reader *r, const struct node *n, void *at)
         template_check(r, node_get(n, "redirect"), d.conf.redirect_to, &params) < 0)
         return -1;
     names_finish(r, n, &d.conf);
+    if (d.conf.batch && own_answer_check(r, n, "a batch") < 0)
+        return -1;
+    if (d.conf.batch && !d.conf.methods) {
+        d.conf.methods = ARENA_ARRAY(r->arena, const char *, 2);
+        d.conf.methods[0] = "POST";
+    }
     if (d.conf.aggregate && (own_answer_check(r, n, "an aggregate") < 0 ||
                              aggregate_finish(r, node_get(n, "aggregate"), &d.conf, &params) < 0))
         return -1;

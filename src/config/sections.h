@@ -118,6 +118,9 @@ int basic_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 int api_keys_finish(struct reader *r, const struct node *root) MUST_CHECK;
 extern const struct section policy_section, policy_claim_section; /* into drafts of policies.c */
 extern const struct section mechanism_section, certificate_section;
+extern const struct section batch_section; /* into a struct batch_conf */
+/* `batch:` of a route; `at` is a const struct batch_conf *. */
+int batch_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 extern const struct section aggregate_section; /* into a struct aggregate_conf */
 /* `aggregate:` of a route; `at` is a const struct aggregate_conf *. Then, when the rest of the route
  * is there, its parts. */

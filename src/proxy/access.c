@@ -6,7 +6,9 @@
 #include "proxy/head.h"
 #include "proxy/limit_fields.h"
 #include "proxy/secure.h"
+#include "proxy/subrequest.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 typedef enum verdict access_check_fn(struct exchange *x);
@@ -37,6 +39,26 @@ enum verdict access_run(struct exchange *x)
     return V_NEXT;
 }
 
+/* Also of requests of the gateway's own, for whom it asks. */
+static const struct identity *identity_of(const struct exchange *x)
+{
+    if (x->access && x->access->identity)
+        return x->access->identity;
+    return x->conn->inner ? subrequest_identity(x->conn->inner) : NULL;
+}
+
+struct str access_who(struct exchange *x)
+{
+    const struct identity *who = identity_of(x);
+
+    if (!who || !who->subject[0] || !access_of(x))
+        return STR("");
+    if (!x->access->who && asprintf(&x->access->who, "%s %zu %s %s", identity_kind_name(who->kind),
+                                    strlen(who->source), who->source, who->subject) < 0)
+        x->access->who = NULL;
+    return x->access->who ? str_of(x->access->who) : STR("");
+}
+
 void access_end(struct exchange *x)
 {
     access_limits_end(x);
@@ -58,6 +80,7 @@ void access_free(struct exchange *x)
     access_introspect_free(&x->access->introspect);
     access_identity_free(&x->access->asked);
     identity_unref(&x->access->identity);
+    free(x->access->who);
     free(x->access);
     x->access = NULL;
 }

@@ -20,6 +20,7 @@ struct writer;
 struct access {
     unsigned at;    /* the check that goes on after a wait */
     bool timed_out; /* the wait that exchange_wait() bounded took too long; the check clears it */
+    char *who;      /* the same, as a key (access_who()); owned, NULL = not asked */
     struct identity *identity;     /* who asks; ref, NULL = nobody has said */
     struct access_identity *asked; /* owned; NULL = the route has no policy */
     struct access_token token;
@@ -35,6 +36,9 @@ struct access {
 enum verdict access_run(struct exchange *x);
 /* x->access, made when it is not there yet. NULL when memory is out. */
 struct access *access_of(struct exchange *x) MUST_CHECK;
+/* Who asks, as a text that is another one for anybody else; n = 0: it is not known. It lasts as
+ * long as the exchange. */
+struct str access_who(struct exchange *x);
 /* The request is over: what it held is given back. Once, at settle. */
 void access_end(struct exchange *x);
 void access_free(struct exchange *x);

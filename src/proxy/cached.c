@@ -89,7 +89,8 @@ static enum cached_state look(struct exchange *x, struct cached *c)
     if (!client_wants_newer(x, age)) {
         if (past < 0)
             return CACHED_HIT;
-        if (past < stale_window_s(x, c->entry))
+        /* Nobody can be asked on behalf of who is not there. */
+        if (key.who.n == 0 && past < stale_window_s(x, c->entry))
             return CACHED_STALE;
     }
     c->conditional = has_validator(c->entry);

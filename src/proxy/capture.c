@@ -19,7 +19,7 @@ static uint64_t hash_conditions(const struct match_conf *m, size_t n, uint64_t h
 
 /* Routes that differ only by their conditions can have the same name, made from host and path. The
  * name and the conditions outlive a reload; a route's place in the table or the file does not. */
-void capture_key(const struct exchange *x, struct cache_key *ret)
+void capture_key(struct exchange *x, struct cache_key *ret)
 {
     const struct route_conf *c = x->match.route->conf;
     uint64_t h = hash_conditions(c->headers, c->nheaders, 0);
@@ -27,6 +27,7 @@ void capture_key(const struct exchange *x, struct cache_key *ret)
     *ret = (struct cache_key){
         .scope = str_of(c->name),
         .scope_more = hash_conditions(c->query, c->nquery, h),
+        .who = c->cache && c->cache->by == CACHE_BY_IDENTITY ? access_who(x) : STR(""),
         .host = x->req.host,
         .path = x->req.path,
         .query = x->req.query,
@@ -139,8 +140,8 @@ static void begin(struct exchange *x)
     if (makes_outdated(x, a->resp.status))
         cache_remove(cache, &key);
     /* A body that ends with the connection may be cut short without anybody knowing. */
-    if (a->resp.framing == FRAMING_CLOSE || rules_refuse(&x->req, &a->resp) ||
-        is_personal(x, &a->resp))
+    if (a->resp.framing == FRAMING_CLOSE || rules_refuse(&x->req, &a->resp, key.who.n > 0) ||
+        (key.who.n == 0 && is_personal(x, &a->resp)))
         return;
     capture_freshness(x, &a->resp, &fresh);
     if (!is_worth_it(x, &a->resp, &fresh))

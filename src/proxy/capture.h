@@ -16,4 +16,4 @@ void capture_freshness(const struct exchange *x, const struct response *a, struc
 /* The answer is over, and what is still being captured (x->capture) with it. */
 void capture_end(struct exchange *x);
 /* What the answer to this request is stored under; slices of the request. */
-void capture_key(const struct exchange *x, struct cache_key *ret);
+void capture_key(struct exchange *x, struct cache_key *ret);

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/composed.h"
 #include "proxy/aggregated.h"
+#include "proxy/batch.h"
 #include "proxy/compress.h"
 #include "proxy/head.h"
 #include "proxy/reply.h"
 
 enum verdict composed_run(struct exchange *x)
 {
-    if (!x->composed && !x->match.route->conf->aggregate)
+    const struct route_conf *c = x->match.route->conf;
+
+    if (!x->composed && !c->aggregate && !c->batch)
         return V_NEXT;
     if (!x->composed)
-        x->composed = aggregated_new(x);
+        x->composed = c->aggregate ? aggregated_new(x) : batch_new(x);
     return x->composed ? x->composed->ops->run(x) : exchange_refuse(x, REASON_INTERNAL);
 }
 

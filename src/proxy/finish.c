@@ -150,9 +150,9 @@ static void log_request(struct exchange *x, uint64_t took_ns)
     if (!IN6_ARE_ADDR_EQUAL(&x->client, &x->conn->peer))
         log_line_str(b, "peer", str_of(x->peer));
     log_line_str(b, "protocol",
-                 x->conn->is_stream  ? STR("HTTP/2")
-                 : x->req.minor == 0 ? STR("HTTP/1.0")
-                                     : STR("HTTP/1.1"));
+                 x->conn->is_stream && !x->conn->inner ? STR("HTTP/2")
+                 : x->req.minor == 0                   ? STR("HTTP/1.0")
+                                                       : STR("HTTP/1.1"));
     log_line_str(b, "method", x->head_bytes ? x->req.method_name : STR(""));
     log_line_str(b, "host", x->head_bytes ? x->req.host : STR(""));
     log_line_str(b, "path", x->head_bytes ? x->req.path : STR(""));
@@ -165,6 +165,8 @@ static void log_request(struct exchange *x, uint64_t took_ns)
     log_identity(x, b);
     if (x->cached)
         log_line_str(b, "cache", str_of(cached_word(x)));
+    if (x->conn->inner)
+        log_line_bool(b, "batch", true);
     if (x->composed && x->composed->log)
         log_line_str(b, "parts", str_of(x->composed->log));
     log_upstream(x, b);
@@ -181,6 +183,6 @@ void finish_report(struct exchange *x)
     count(x, took_ns);
     if (x->conn->inner)
         subrequest_report(x);
-    else if (x->w->log)
+    if (x->w->log && (!x->conn->inner || subrequest_as_client(x->conn->inner)))
         log_request(x, took_ns);
 }

@@ -110,6 +110,8 @@ static void memory_close(struct sock *s)
         return;
     if (r->too_large)
         a.fail = REASON_UPSTREAM_INVALID;
+    else if (r->as_client && r->finished && read_answer(r, &a))
+        a.fail = REASON_NONE; /* the gateway's own answers, too */
     else if (!r->refresh && a.fail == REASON_NONE && (!r->finished || !read_answer(r, &a)))
         a.fail = REASON_UPSTREAM_CUT;
     r->done(r->arg, &a);
@@ -277,6 +279,11 @@ void subrequest_adopt(struct exchange *x)
 struct refresh *subrequest_refresh(const struct subrequest *r)
 {
     return r->refresh ? r->arg : NULL;
+}
+
+const struct identity *subrequest_identity(const struct subrequest *r)
+{
+    return r->parent && !r->as_client && r->parent->access ? r->parent->access->identity : NULL;
 }
 
 bool subrequest_knows_who(const struct subrequest *r)

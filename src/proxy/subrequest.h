@@ -62,6 +62,9 @@ struct refresh;
 /* Whose refresh it is; NULL = it is none. */
 struct refresh *subrequest_refresh(const struct subrequest *s);
 
+struct identity;
+/* For whom it asks; NULL = nobody, or a refresh. Borrowed from its parent. */
+const struct identity *subrequest_identity(const struct subrequest *s);
 /* Did its parent know who asks, when it was started? Then its service may have been told. */
 bool subrequest_knows_who(const struct subrequest *s);
 /* Was it started with this option? */

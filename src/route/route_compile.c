@@ -193,7 +193,7 @@ static const char *check_targets(struct compiled *c)
         return "more than 16 services";
     if (conf->redirect_status != 0)
         return conf->redirect_to ? NULL : "a redirect without a target";
-    if (conf->aggregate)
+    if (conf->aggregate || conf->batch)
         return NULL;
     return c->route.weight_sum > 0 ? NULL : "no service has a weight";
 }

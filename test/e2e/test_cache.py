@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Answers that are given again (RFC 9111): what is stored, for how long, for whom, and what waits for it."""
+import os
+import tempfile
+
 from lib import Parallel, SigningKey, gate, hang, raw, reply, request, run_command, wait_for
 from lib.client import RawClient
+from test_basic import ADA, EVE, basic
 from test_h2 import H2Front
 
 
@@ -348,3 +352,60 @@ class Purge(Cached):
             self.get("/one/a")
         wait_for(lambda: 'frontdesk_cache_requests_total{result="hit"} 2' in self.gate.admin_get("/metrics").body.decode(),
                  what="the count")
+
+
+class ByIdentity(Cached):
+    """Two people with passwords, and a route whose answers are kept for each alone."""
+
+    def people(self, **cache):
+        handle, path = tempfile.mkstemp()
+        self.addCleanup(os.unlink, path)
+        os.write(handle, (ADA + "\n" + EVE + "\n").encode())
+        os.close(handle)
+        self.file = path
+        self.front_with(cache=dict({"by": "identity"}, **cache), route={"auth": "known"}, basic={"people": {"htpasswd": path, "cache": "0s"}},
+                        policies={"known": {"authenticate": [{"basic": "people"}], "headers": {"X-User": "sub"}}})
+        self.ada, self.eve = {"Authorization": basic("ada", "lovelace")}, {"Authorization": basic("eve", "s3cret: with colon")}
+
+    def test_each_has_their_own(self):
+        self.people(ttl="1m")
+        for said in ((), ("Cache-Control: private, max-age=60",), ("Cache-Control: max-age=60", "Vary: X-User")):
+            with self.subTest(said=said):
+                self.gate.admin_put("/v1/cache/purge", {"all": True})
+                self.says(*said)
+                ada, eve = self.get(headers=self.ada).body, self.get(headers=self.eve).body
+                self.assertNotEqual(ada, eve)
+                self.assertEqual(self.get(headers=self.ada).body, ada)
+                self.assertEqual(self.get(headers=self.eve).body, eve)
+
+    def test_the_door_is_before_it(self):
+        self.people(ttl="1m")
+        self.get(headers=self.ada)
+        self.assertEqual(self.get().status, 401)
+        with open(self.file + ".new", "w") as file:
+            file.write(EVE + "\n")
+        os.rename(self.file + ".new", self.file)
+        wait_for(lambda: self.get(headers=self.ada).status == 401, what="the end of an account")
+
+    def test_what_is_never_stored(self):
+        self.people(ttl="1m")
+        for field in ("Cache-Control: no-store", "Cache-Control: no-cache", "Set-Cookie: a=b", "Vary: *"):
+            with self.subTest(field=field):
+                self.says(field)
+                first, second = self.bodies(headers=self.ada)
+                self.assertNotEqual(first, second)
+
+    def test_stale_ones_are_asked_for_again(self):
+        self.people(stale_while_revalidate="1m")
+        self.says("Cache-Control: private, max-age=0", "ETag: \"a\"")
+        first, second = self.bodies(headers=self.ada)
+        self.assertNotEqual(first, second)
+        self.assertEqual(self.web.requests[-1].header("If-None-Match"), '"a"')
+
+    def test_without_anybody(self):
+        self.front_with(cache={"by": "identity", "ttl": "1m"})
+        first, second = self.bodies()
+        self.assertEqual(first, second)
+        self.says("Cache-Control: private, max-age=60")
+        first, second = self.bodies(target="/private")
+        self.assertNotEqual(first, second)

@@ -107,7 +107,7 @@ static void what_may_be_stored(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         const char *why = rules_refuse(ask(&q, rows[i].method, "/", rows[i].asked),
-                                       answer(&w, rows[i].status, rows[i].said));
+                                       answer(&w, rows[i].status, rows[i].said), false);
 
         if (!why != rows[i].yes)
             fail_msg("%s: %s", rows[i].section, why ? why : "stored");
