@@ -14,7 +14,7 @@ static const struct freshness fresh = {0, 3600, false, -1, -1};
 
 static struct cache_key key_of(const struct request *r)
 {
-    return (struct cache_key){STR("route"), 0, r->host, r->path, r->query, r->has_query};
+    return (struct cache_key){STR("route"), 0, STR(""), r->host, r->path, r->query, r->has_query};
 }
 
 /* One answer from head to end in two pieces; false when it was not wanted. */
