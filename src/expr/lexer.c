@@ -56,6 +56,7 @@ static int take_quoted(struct lexer *l, char quote, struct str *ret, struct err 
 {
     size_t begin = l->at++;
 
+    *ret = STR_NULL;
     while (l->at < l->text.n && l->text.p[l->at] != quote)
         l->at += l->text.p[l->at] == '\\' && l->at + 1 < l->text.n ? 2 : 1;
     if (l->at >= l->text.n)
