@@ -51,7 +51,7 @@ static const struct field aggregate_fields[] = {
              "For each request that takes a write back, beyond the deadline."),
     SIZE("max_part", aggregate_conf, max_part, 1024, 64 << 20, "1m",
          "Largest answer of a part, decoded."),
-    SIZE("max_total", aggregate_conf, max_total, 1024, 256 << 20, "4m",
+    SIZE("max_total", aggregate_conf, max_total, 64 << 10, 256 << 20, "4m",
          "Memory for the answers and what is made of them."),
     SIZE("max_request", aggregate_conf, max_request, 1024, 16 << 20, "64k",
          "Largest body of the client that expressions can use (`request.body`)."),

@@ -105,6 +105,8 @@ static struct compress *begin(struct exchange *x, const struct header *headers, 
     if (!c || x->conn->inner || x->grpc.is || !is_fit(c, headers, n, status, length) ||
         may_be_guessed(x, c, headers, n))
         return NULL;
+    /* What stands in for an answer that could not be relayed. */
+    compress_free(x);
     k = x->compress = calloc(1, sizeof *k);
     if (!k)
         return NULL;

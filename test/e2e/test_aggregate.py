@@ -433,6 +433,12 @@ class Writes(Screens):
             with self.subTest(status=status):
                 self.assertEqual(self.buy(body, type_).status, status)
 
+    def test_large_bodies(self):
+        self.shop(max_request="1m")
+        items = "y" * 200000
+        self.assertEqual(self.buy(json.dumps({"items": items}).encode()).status, 200)
+        self.assertEqual(json.loads(self.orders.requests[0].body), {"items": items})
+
     def test_a_body_that_comes_in_pieces(self):
         self.shop()
         client = self.front.connect()

@@ -65,6 +65,15 @@ class Through(Batches):
         self.assertEqual((seen.method, json.loads(seen.body), seen.header("Content-Type"), seen.header("X-Y"), seen.header("Accept-Language")),
                          ("POST", {"x": [1, 2.5]}, "application/json", "z", "de"))
 
+    def test_large_bodies(self):
+        self.front_with(batch={"max_request": "4m"})
+        text = "x" * 300000
+        self.orders.always(lambda request, connection: self.says(b"%d" % len(request.body))(request, connection))
+        answers = self.ask(*[{"method": "POST", "path": "/orders/", "body": text}] * 3)
+        self.assertEqual([r["body"] for r in answers], [300002] * 3)
+        self.users.always(self.says(json.dumps(text).encode()))
+        self.assertEqual([len(r["body"]) for r in self.ask({"path": "/users/1"}, {"path": "/users/2"})], [300000] * 2)
+
     def test_kinds_of_bodies(self):
         self.front_with()
         rows = ((reply(200, b"caf\xc3\xa9", headers=[("Content-Type", "text/plain")]), "body_text", "caf\u00e9"),
