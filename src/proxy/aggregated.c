@@ -548,7 +548,8 @@ static enum verdict run(struct exchange *x)
     }
     if (g->failed)
         return give_up(x, g);
-    if (g->composed.timed_out)
+    /* Its timer may be behind what has woken it. */
+    if (g->composed.timed_out || x->w->now_ns >= g->deadline_ns)
         expire(g);
     g->composed.timed_out = false;
     advance(g);

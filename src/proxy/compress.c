@@ -96,7 +96,7 @@ static enum coding choose(const struct exchange *x, const struct compression_con
 
 /* NULL: nothing about the answer changes. */
 static struct compress *begin(struct exchange *x, const struct header *headers, unsigned n,
-                              unsigned status, int64_t length)
+                              unsigned status, int64_t length, bool bare)
 {
     const struct compression_conf *c = conf_of(x);
     struct compress *k;
@@ -111,7 +111,7 @@ static struct compress *begin(struct exchange *x, const struct header *headers, 
     if (!k)
         return NULL;
     k->w = x->w;
-    k->bare = x->req.method == METHOD_HEAD;
+    k->bare = bare;
     coding = choose(x, c);
     if (coding == CODING_IDENTITY || x->w->encoders >= COMPRESS_STREAMS)
         return k;
@@ -144,7 +144,8 @@ void compress_begin(struct exchange *x)
 {
     const struct response *r = &x->attempt->resp;
     struct compress *k = begin(x, r->headers, r->nheaders, r->status,
-                               r->has_content_length ? (int64_t)r->content_length : -1);
+                               r->has_content_length ? (int64_t)r->content_length : -1,
+                               x->req.method == METHOD_HEAD);
 
     if (!k || !k->encoder)
         return;
@@ -158,7 +159,7 @@ void compress_begin(struct exchange *x)
 struct str compress_whole(struct exchange *x, unsigned status, const struct header *headers,
                           unsigned n, struct str body)
 {
-    struct compress *k = begin(x, headers, n, status, (int64_t)body.n);
+    struct compress *k = begin(x, headers, n, status, (int64_t)body.n, x->status == 304);
 
     if (!k || !k->encoder)
         return body;
@@ -211,7 +212,11 @@ void compress_write_fields(const struct exchange *x, const struct header *header
         writer_lit(w, "Vary: Accept-Encoding\r\n");
     if (k->coding == CODING_IDENTITY)
         return;
-    writer_field(w, STR("Content-Encoding"), str_of(coding_name(k->coding)));
+    /* A 304 says what is other than in the stored answer, and this is not (RFC 9110
+     * section 15.4.5).
+     */
+    if (x->status != 304)
+        writer_field(w, STR("Content-Encoding"), str_of(coding_name(k->coding)));
     write_etag(value_of(headers, n, "ETag"), w);
 }
 

@@ -15,7 +15,7 @@ enum { COMPRESS_STREAMS = 64 };
 
 struct compress {
     enum coding coding; /* identity: it could have been another, and Vary says so */
-    bool bare;          /* there is no body (HEAD): the head alone says what it would be */
+    bool bare;          /* there is no body: the head alone says what it would be */
     struct worker *w;
     struct encoder *encoder; /* owned; NULL = nothing is coded */
     struct bytes out;

@@ -45,7 +45,7 @@ struct str stored_reply(struct exchange *x, struct writer *w, const struct cache
     bool has_date = false;
 
     x->status = rules_not_modified(&x->req, e->etag, e->last_modified) ? 304 : e->status;
-    body = compress_whole(x, x->status, e->headers, e->nheaders, e->body);
+    body = compress_whole(x, e->status, e->headers, e->nheaders, e->body);
     reply_begin(x, w);
     for (unsigned i = 0; i < e->nheaders; i++) {
         const struct header *h = &e->headers[i];

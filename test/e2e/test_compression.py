@@ -260,7 +260,10 @@ class InMemory(Coded):
         self.assertEqual(self.web.count, 1)
         answer = self.get(If_None_Match='W/"v1"')
         self.assertEqual((answer.status, answer.body), (304, b""))
-        self.assertEqual(self.get(method="HEAD").body, b"")
+        self.assertEqual((answer.header("Vary"), answer.header("ETag"), answer.header("Content-Encoding")), ("Accept-Encoding", 'W/"v1"', None))
+        head = self.get(method="HEAD")
+        self.assertEqual((head.body, head.header("Content-Encoding"), head.header("Content-Length")),
+                         (b"", "gzip", str(len(self.get().body))))
 
     def test_aggregates(self):
         self.front_with()
