@@ -241,7 +241,10 @@ class Missing(Screens):
         self.screen(aggregate={"deadline": "300ms"})
         self.orders.always(hang())
         answer = self.get()
-        self.assertEqual(self.partial(answer), [("orders", "upstream_timeout"), ("shipping", "part_skipped")])
+        orders, shipping = self.partial(answer)
+        self.assertEqual(orders, ("orders", "upstream_timeout"))
+        # What it needs is not there, or its time is over: that comes at once.
+        self.assertIn(shipping, [("shipping", "part_skipped"), ("shipping", "upstream_timeout")])
         self.assertEqual(answer.json()["user"]["name"], "Ada")
         wait_for(lambda: self.front.service("orders")["in_flight"] == 0, what="the end of the call")
 
