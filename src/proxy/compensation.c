@@ -32,12 +32,13 @@ struct compensation *compensation_new(struct worker *w)
     return c;
 }
 
-static void note(struct compensation *c, const char *part, bool taken_back)
+static void note(struct compensation *c, bool taken_back)
 {
-    char *text = c->texts[taken_back];
+    char name[sizeof c->undo[0].part], *text = c->texts[taken_back];
     size_t n = strlen(text);
 
-    snprintf(text + n, sizeof c->texts[0] - n, "%s%s", n > 0 ? ", " : "", part);
+    memcpy(name, c->undo[c->at].part, sizeof name);
+    snprintf(text + n, sizeof c->texts[0] - n, "%s%s", n > 0 ? ", " : "", name);
 }
 
 static void next(struct compensation *c)
@@ -61,7 +62,7 @@ static void on_done(void *arg, const struct subrequest_answer *a)
     bool good = a->fail == REASON_NONE &&
                 (a->head->status < 300 || a->head->status == 404 || a->head->status == 410);
 
-    note(c, part, good);
+    note(c, good);
     if (!good)
         log_error("aggregate", "request %s: %s could not be taken back: %s, status %u",
                   c->request_id, part, reason_info(a->fail)->word, a->head ? a->head->status : 0);
