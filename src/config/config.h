@@ -290,13 +290,13 @@ struct route_conf {
     bool client_certificate; /* required of whoever asks */
     enum forward_certificate forward_client_certificate;
     const char *auth; /* a policy's name; one that does not exist denies (403) */
-    const struct fallback_list *fallback; /* NULL = the service's; in the configuration's arena */
+    const struct fallback_list *fallback;   /* NULL = the service's; in the configuration's arena */
     const struct aggregate_conf *aggregate; /* several services answer; NULL = it does not */
     const struct batch_conf *batch; /* several requests of the client in one; NULL = it is none */
     const struct compression_conf *compression; /* NULL = as for all routes */
-    const struct route_cache_conf *cache; /* NULL = answers are not given again */
-    const struct limit_plan *limits;      /* NULL = those for all routes (limit_plan_of()) */
-    struct route_edge_conf edge;          /* what it points to is there, too */
+    const struct route_cache_conf *cache;       /* NULL = answers are not given again */
+    const struct limit_plan *limits;            /* NULL = those for all routes (limit_plan_of()) */
+    struct route_edge_conf edge;                /* what it points to is there, too */
 };
 
 struct limits_conf {

@@ -122,8 +122,8 @@ extern const struct section batch_section; /* into a struct batch_conf */
 /* `batch:` of a route; `at` is a const struct batch_conf *. */
 int batch_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 extern const struct section aggregate_section; /* into a struct aggregate_conf */
-/* `aggregate:` of a route; `at` is a const struct aggregate_conf *. Then, when the rest of the route
- * is there, its parts. */
+/* `aggregate:` of a route; `at` is a const struct aggregate_conf *. Then, when the rest of the
+ * route is there, its parts. */
 int aggregate_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 struct value_params;
 int aggregate_finish(struct reader *r, const struct node *n, struct route_conf *route,

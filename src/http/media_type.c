@@ -85,3 +85,11 @@ bool media_type_matches(struct str pattern, struct str type)
     return type.n > head.n + tail.n && str_istarts(type, head) &&
            str_ieq((struct str){type.p + type.n - tail.n, tail.n}, tail);
 }
+
+bool media_type_is_json(struct str value)
+{
+    struct str type;
+
+    return media_type_read(value, &type) && (media_type_matches(STR("application/json"), type) ||
+                                             media_type_matches(STR("application/*+json"), type));
+}

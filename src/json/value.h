@@ -47,8 +47,8 @@ struct value {
  * and strings that are no UTF-8. *ret_why: what is wrong, static text. The text is copied. */
 const struct value *value_parse(struct arena *a, struct str text, unsigned max_depth,
                                 const char **ret_why) MUST_CHECK;
-/* As compact JSON. False when memory is out or it is longer than about `max` bytes: a value that has
- * a part twice takes more room written than in memory. */
+/* As compact JSON. False when memory is out or it is longer than about `max` bytes: a value that
+ * has a part twice takes more room written than in memory. */
 bool value_write(const struct value *v, size_t max, struct bytes *to) MUST_CHECK;
 
 const struct value *value_null(void);

@@ -3,8 +3,9 @@
 /* aggregated.h - the answer of a route with `aggregate`: asks the services for the parts, side by
  * side where they do not depend on each other, and composes what they say.
  *
- * aggregated.c has the order of things, aggregate_call.c one call to a service, compensation.c what
- * takes writes back. The documents are made in one bounded arena by aggregate/, which is pure. */
+ * aggregated.c has the order of things, aggregate_part.c one part, aggregate_call.c one call to a
+ * service, aggregate_undo.c and compensation.c what takes writes back. The documents are made in
+ * one bounded arena by aggregate/, which is pure. */
 #include "aggregate/compose.h"
 #include "proxy/composed.h"
 #include "proxy/subrequest.h"
@@ -79,6 +80,18 @@ void aggregate_call_end(struct aggregate_call *call, enum reason why, const char
 bool aggregate_request(struct aggregated *g, const struct template *path, const struct expr *body,
                        const struct value *item, struct expr_run *run, struct bytes *ret_path,
                        struct bytes *ret_body) MUST_CHECK;
+
+/* Of aggregate_part.c: */
+
+/* All that it comes after is over. Makes its calls, or it is over at once. */
+void aggregate_part_begin(struct aggregated *g, unsigned i);
+/* All its calls are over. When it is required and missing, the whole has failed: g->failed,
+ * x->fail. */
+void aggregate_part_end(struct aggregated *g, unsigned i);
+/* It is over without a call; REASON_NONE: and nothing is missing. */
+void aggregate_part_skip(struct aggregated *g, unsigned i, enum reason why, const char *detail);
+/* What became of the parts, for the access log. */
+void aggregate_log(struct aggregated *g);
 
 /* Of aggregate_undo.c: */
 

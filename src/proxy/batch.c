@@ -2,11 +2,11 @@
 #include "proxy/batch.h"
 #include "aggregate/batch_document.h"
 #include "http/media_type.h"
+#include "json/utf8.h"
 #include "proxy/access.h"
 #include "proxy/client_fields.h"
 #include "proxy/subrequest.h"
 #include "proxy/whole_body.h"
-#include "json/utf8.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -52,14 +52,6 @@ static bool may_bring(void *arg, struct str name)
     return !access_removes_request_field(arg, name);
 }
 
-static bool is_json(struct str type)
-{
-    struct str bare;
-
-    return media_type_read(type, &bare) && (media_type_matches(STR("application/json"), bare) ||
-                                            media_type_matches(STR("application/*+json"), bare));
-}
-
 static enum verdict refuse(struct exchange *x, struct batching *b, enum reason why,
                            const char *detail)
 {
@@ -82,7 +74,7 @@ static enum verdict begin(struct exchange *x, struct batching *b)
     v = whole_body_read(x, &b->body, b->conf->max_request);
     if (v != V_NEXT)
         return v;
-    if (!type || !is_json(type->value))
+    if (!type || !media_type_is_json(type->value))
         return refuse(x, b, REASON_MEDIA_TYPE, "is not of type application/json");
     if (!batch_parse(b->arena, whole_body_text(x, &b->body), b->conf->max_requests, may_bring, x,
                      &b->batch, &why))
@@ -202,7 +194,8 @@ static bool write_body(struct arena *a, const struct response *r, struct str bod
     if (body.n == 0)
         return true;
     for (unsigned i = 0; i < r->nheaders; i++)
-        if (str_ieq(r->headers[i].name, STR("Content-Type")) && is_json(r->headers[i].value))
+        if (str_ieq(r->headers[i].name, STR("Content-Type")) &&
+            media_type_is_json(r->headers[i].value))
             type = "json";
     if (type)
         v = value_parse(a, body, MAX_DEPTH, &why);
