@@ -245,6 +245,14 @@ class H2Client:
                   "the answer on stream %d" % stream, timeout)
         return self.answers[stream]
 
+    def has_ended(self, stream, within):
+        """Is the answer there, or the stream reset, in that time?"""
+        try:
+            self.answer(stream, within)
+        except AssertionError:
+            return False
+        return True
+
     def ping(self, payload=b"frontdsk"):
         """All that was sent before has been looked at."""
         before = len(self.pings)
