@@ -2,77 +2,23 @@
 #include "consul_source.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "consul_checks.h"
-#include "consul_json.h"
-#include "consul_scope.h"
-#include "query.h"
+#include "consul_http.h"
+#include "consul_source_parts.h"
 
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <uthash.h>
 
 enum {
     SLOTS_MAX = 100,     /* services with a blocking query over HTTP/1.1 */
     SLOTS_MIN = 8,       /* however often the agent says that we are too many */
     SWEEP_MS_A_POLL = 2, /* at most 500 polls a second for wakes of the whole list */
-    FAILURES_TO_LOG = 3, /* of one service while the agent answers others */
 };
-
-/* The query for the list of services. */
-struct lead {
-    struct query query;
-    struct arena *arena;         /* owned; holds `list` */
-    struct consul_services list; /* what is believed */
-    struct arena *read_arena;    /* owned; holds `read` */
-    struct consul_services read; /* what the present answer says */
-    bool heard;
-    bool doubted; /* the first answer was that of an agent without a leader, or the like */
-};
-
-/* The query for the instances of one service. */
-struct service {
-    struct query query;
-    UT_hash_handle hh;
-    struct list link;         /* in source.ending */
-    char *name;               /* owned; lower case */
-    struct arena *read_arena; /* owned */
-    struct consul_health read;
-    bool wanted; /* mark of the review in progress */
-    bool logged; /* as failing */
-    unsigned skipped_logged;
-};
-
-struct consul_source {
-    struct catalog *catalog; /* borrowed */
-    consul_source_touched_fn *touched;
-    void *arg;
-    struct consul_http *http; /* owned */
-    struct query_pool pool;
-    struct consul_scope scope;
-    char *suffix, *zone_key, *address; /* owned */
-    uint64_t wait_ms;
-    struct lead lead;
-    struct consul_checks_watch *critical, *warning; /* owned; NULL while no service is polled */
-    struct service *services;                       /* owned; by name */
-    struct list ending; /* owned; struct service whose last request runs out */
-    char **named;       /* owned; lower case */
-    size_t nnamed;
-    struct event *sweep; /* owned */
-    uint64_t swept_ns;
-    unsigned slots, npolled;
-    uint64_t fewer_slots_ns; /* when slots were last taken away */
-    bool multiplexed;
-    bool lead_logged;
-    struct discovery_status status;
-};
-
-static const struct query_ops lead_ops, service_ops;
 
 static void check_changed(void *arg, const char *service);
 static void checks_outcome(void *arg, const struct query_outcome *o);
 
-static void touch(struct consul_source *s)
+void source_touch(struct consul_source *s)
 {
     s->touched(s->arg);
 }
@@ -83,50 +29,6 @@ static uint64_t wait_for(const struct consul_source *s)
 
     /* No more than 20 blocking queries end by time in a second. */
     return s->multiplexed && spread > s->wait_ms ? spread : s->wait_ms;
-}
-
-static void free_service(struct service *v)
-{
-    query_release(&v->query);
-    arena_free(v->read_arena);
-    free(v->name);
-    free(v);
-}
-
-static struct service *add_service(struct consul_source *s, const char *name)
-{
-    struct service *v = calloc(1, sizeof *v);
-    char *encoded = consul_http_encode(name), *path;
-
-    if (!v || !encoded || asprintf(&path, "/v1/health/service/%s", encoded) < 0)
-        abort();
-    v->name = strdup(name);
-    if (!v->name)
-        abort();
-    list_init(&v->link);
-    query_init(&v->query, &service_ops, &s->pool, s, path);
-    v->query.options.polled = true;
-    HASH_ADD_KEYPTR(hh, s->services, v->name, strlen(v->name), v);
-    free(encoded);
-    free(path);
-    catalog_watch(s->catalog, name);
-    return v;
-}
-
-static void remove_service(struct consul_source *s, struct service *v, bool vanished)
-{
-    catalog_unwatch(s->catalog, v->name, vanished, clock_now_ns());
-    HASH_DEL(s->services, v);
-    list_push_back(&s->ending, &v->link);
-    query_end(&v->query);
-}
-
-static void service_ended(struct query *q)
-{
-    struct service *v = CONTAINER_OF(q, struct service, query);
-
-    list_remove(&v->link);
-    free_service(v);
 }
 
 /* Gives the slots to the first services, in no particular order but stable. */
@@ -170,7 +72,7 @@ static void want(struct consul_source *s, const char *name)
         return;
     HASH_FIND_STR(s->services, name, v);
     if (!v) {
-        v = add_service(s, name);
+        v = service_add(s, name);
         v->wanted = true;
         query_kick(&v->query);
     }
@@ -192,10 +94,10 @@ void consul_source_review(struct consul_source *s)
     HASH_ITER(hh, s->services, v, tmp)
     {
         if (!v->wanted)
-            remove_service(s, v, s->lead.heard && !consul_services_find(list, v->name));
+            service_remove(s, v, s->lead.heard && !consul_services_find(list, v->name));
     }
     share_slots(s);
-    touch(s);
+    source_touch(s);
 }
 
 static void forget_named(struct consul_source *s)
@@ -244,7 +146,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 }
 
 /* Something changed, and it may be any polled service. */
-static void sweep(struct consul_source *s)
+void source_sweep(struct consul_source *s)
 {
     uint64_t gap = (uint64_t)s->npolled * SWEEP_MS_A_POLL * NS_PER_MS;
     uint64_t now = clock_now_ns(), since = now - s->swept_ns;
@@ -261,7 +163,7 @@ static void sweep(struct consul_source *s)
     evtimer_add(s->sweep, &tv);
 }
 
-static void poll_service(struct consul_source *s, const char *name)
+void source_poll_service(struct consul_source *s, const char *name)
 {
     struct service *v;
 
@@ -273,98 +175,9 @@ static void poll_service(struct consul_source *s, const char *name)
 static void check_changed(void *arg, const char *service)
 {
     if (*service)
-        poll_service(arg, service);
+        source_poll_service(arg, service);
     else
-        sweep(arg);
-}
-
-static int lead_read(struct query *q, struct str body, struct err *e)
-{
-    struct lead *l = CONTAINER_OF(q, struct lead, query);
-
-    arena_free(l->read_arena);
-    l->read_arena = arena_new();
-    return consul_json_services(body, l->read_arena, &l->read, e);
-}
-
-/* Adds the services of an answer that may lack some to those known. */
-static void join_lists(struct lead *l, const struct consul_services *before)
-{
-    struct consul_services both = consul_services_join(l->arena, before, &l->read);
-
-    l->list = consul_services_copy(l->arena, &both);
-}
-
-static void poll_retagged(struct consul_source *s, const struct consul_services *before)
-{
-    for (unsigned i = 0; i < s->lead.list.n; i++) {
-        const struct consul_listed *now = &s->lead.list.items[i];
-        const struct consul_listed *old = consul_services_find(before, now->name);
-
-        if (old && !consul_listed_same_tags(old, now))
-            poll_service(s, now->name);
-    }
-}
-
-static bool lead_apply(struct query *q, bool complete, bool empty_ok)
-{
-    struct consul_source *s = q->owner;
-    struct lead *l = &s->lead;
-    struct consul_services before = l->list;
-    struct arena *before_arena = l->arena;
-    bool whole, first_doubt = !l->heard && !l->doubted && !complete;
-
-    l->arena = l->read_arena;
-    l->read_arena = NULL;
-    l->list = l->read;
-    if ((l->heard || l->doubted) && (!complete || (l->read.n == 0 && !empty_ok)))
-        join_lists(l, &before);
-    /* An agent that has just started shows a catalog that is still being filled: its first doubtful
-     * answer is used, but asked for again before it counts as having heard. */
-    whole = !first_doubt && consul_services_same(&l->list, &l->read);
-    l->doubted |= first_doubt;
-    l->heard |= !first_doubt;
-    consul_source_review(s);
-    poll_retagged(s, &before);
-    arena_free(before_arena);
-    return whole;
-}
-
-static int service_read(struct query *q, struct str body, struct err *e)
-{
-    struct service *v = CONTAINER_OF(q, struct service, query);
-    const struct consul_source *s = q->owner;
-
-    arena_free(v->read_arena);
-    v->read_arena = arena_new();
-    return consul_json_health(body, s->zone_key, v->read_arena, &v->read, e);
-}
-
-static void log_skipped(struct service *v)
-{
-    if (v->read.skipped > 0 && v->read.skipped != v->skipped_logged)
-        log_warn("discovery", "service=%s: %u instance%s left out: %s", v->name, v->read.skipped,
-                 v->read.skipped == 1 ? "" : "s", v->read.skipped_why);
-    v->skipped_logged = v->read.skipped;
-}
-
-static bool service_apply(struct query *q, bool complete, bool empty_ok)
-{
-    struct service *v = CONTAINER_OF(q, struct service, query);
-    struct consul_source *s = q->owner;
-    struct consul_health *h = &v->read;
-    struct arena *a = v->read_arena;
-    bool whole;
-
-    v->read_arena = NULL;
-    log_skipped(v);
-    whole = catalog_put(s->catalog, v->name, a, h->items, h->n, h->skipped,
-                        complete && (h->n > 0 || empty_ok), clock_now_ns());
-    if (!whole)
-        log_debug("discovery", "service=%s: an answer with less than is known is not believed yet",
-                  v->name);
-    touch(s);
-    return whole;
+        source_sweep(arg);
 }
 
 static void note_good(struct consul_source *s, const struct consul_answer *a)
@@ -405,7 +218,7 @@ static void use_fewer_slots(struct consul_source *s)
     share_slots(s);
 }
 
-static void note(struct consul_source *s, const struct query_outcome *o, bool lead)
+void source_note(struct consul_source *s, const struct query_outcome *o, bool lead)
 {
     bool agent_failed = lead || o->result == WATCH_FAILED || o->result == WATCH_REFUSED;
 
@@ -421,7 +234,7 @@ static void note(struct consul_source *s, const struct query_outcome *o, bool le
         use_fewer_slots(s);
 }
 
-static void kick_failing(struct consul_source *s)
+void source_kick_failing(struct consul_source *s)
 {
     struct service *v, *tmp;
 
@@ -436,66 +249,10 @@ static void kick_failing(struct consul_source *s)
         consul_checks_kick(s->warning);
 }
 
-static void lead_after(struct query *q, const struct query_outcome *o)
-{
-    struct consul_source *s = q->owner;
-
-    note(s, o, true);
-    if (o->result != WATCH_GOOD) {
-        if (!s->lead_logged)
-            log_warn("discovery", "consul %s: %s; what is known stays in use", s->address,
-                     o->error);
-        s->lead_logged = true;
-        return;
-    }
-    if (s->lead_logged)
-        log_info("discovery", "consul %s: answers again", s->address);
-    s->lead_logged = false;
-    if (o->was_failing)
-        kick_failing(s);
-    if (o->woke || o->was_failing)
-        sweep(s);
-    touch(s);
-}
-
 static void checks_outcome(void *arg, const struct query_outcome *o)
 {
-    note(arg, o, false);
+    source_note(arg, o, false);
 }
-
-static void service_after(struct query *q, const struct query_outcome *o)
-{
-    struct service *v = CONTAINER_OF(q, struct service, query);
-    struct consul_source *s = q->owner;
-
-    note(s, o, false);
-    if (o->result == WATCH_GOOD) {
-        if (v->logged)
-            log_info("discovery", "service=%s: answers again", v->name);
-        v->logged = false;
-        return;
-    }
-    if (o->result == WATCH_INVALID) {
-        catalog_refused(s->catalog, v->name, clock_now_ns());
-        touch(s);
-    }
-    /* While the lead fails too, its one line says it all. */
-    if (v->logged || s->lead.query.watch.failures > 0 ||
-        (o->result != WATCH_DENIED && q->watch.failures < FAILURES_TO_LOG))
-        return;
-    log_warn("discovery", "service=%s: %s; what is known stays in use", v->name, o->error);
-    v->logged = true;
-}
-
-static void lead_ended(struct query *q)
-{
-    (void)q;
-    abort();
-}
-
-static const struct query_ops lead_ops = {lead_read, lead_apply, lead_after, lead_ended};
-static const struct query_ops service_ops = {service_read, service_apply, service_after,
-                                             service_ended};
 
 static char *make_suffix(const struct discovery_options *o)
 {
@@ -537,9 +294,7 @@ struct consul_source *consul_source_new(struct event_base *base, const struct di
     s->sweep = evtimer_new(base, on_sweep, s);
     if (!s->sweep || !s->address)
         abort();
-    query_init(&s->lead.query, &lead_ops, &s->pool, s, "/v1/catalog/services");
-    s->lead.query.options = (struct watch_options){.wait_ms = o->wait_ms, .lead = true};
-    query_kick(&s->lead.query);
+    lead_start(s, o->wait_ms);
     return s;
 }
 
@@ -553,15 +308,13 @@ void consul_source_free(struct consul_source *s)
     HASH_ITER(hh, s->services, v, tmp)
     {
         HASH_DEL(s->services, v);
-        free_service(v);
+        service_free(v);
     }
     while ((l = list_pop(&s->ending)))
-        free_service(CONTAINER_OF(l, struct service, link));
+        service_free(CONTAINER_OF(l, struct service, link));
     consul_checks_free(s->critical);
     consul_checks_free(s->warning);
-    query_release(&s->lead.query);
-    arena_free(s->lead.arena);
-    arena_free(s->lead.read_arena);
+    lead_release(&s->lead);
     event_free(s->sweep);
     consul_http_free(s->http);
     consul_scope_release(&s->scope);

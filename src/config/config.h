@@ -16,6 +16,7 @@
 #include "config/batch_conf.h"
 #include "config/cache_conf.h"
 #include "config/compression_conf.h"
+#include "config/consul_conf.h"
 #include "config/edge_conf.h"
 #include "config/http2_conf.h"
 #include "config/issuers_conf.h"
@@ -45,23 +46,6 @@ struct admin_conf {
     uint16_t port;
     const char *token_file;                         /* NULL = no writes by token */
     const char *tls_cert, *tls_key, *tls_client_ca; /* cert NULL = no TLS */
-};
-
-enum expose_mode { EXPOSE_NONE, EXPOSE_TAGGED, EXPOSE_ALL };
-
-struct consul_conf {
-    bool enabled;           /* false when there is no `consul:` section */
-    const char *address;    /* "http://127.0.0.1:8500", "unix:///run/consul.sock" */
-    const char *token_file; /* NULL = none */
-    const char *token;      /* from the environment only (CONSUL_HTTP_TOKEN); never printed */
-    const char *datacenter; /* NULL = the agent's */
-    const char *ca_file, *cert_file, *key_file; /* NULL = system / none */
-    enum expose_mode expose;
-    const char *tag_prefix;   /* "frontdesk." */
-    const char *fabio_prefix; /* "urlprefix-"; "" = off */
-    bool stale;               /* ask with ?stale */
-    uint64_t wait_ms;         /* of a blocking query */
-    uint64_t keep_routes_ms;  /* how long the routes of a vanished service answer 503 */
 };
 
 struct fleet_conf {

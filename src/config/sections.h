@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* sections.h - the tables of all sections, one file a group: sections.c (top level, consul,
+/* sections.h - the tables of all sections, one file a group: sections.c (top level,
  * limits), listeners.c (listeners, admin), service.c, routes.c. */
 #include "config/schema.h"
 
@@ -25,7 +25,10 @@ int listener_tls_check(struct reader *r, const struct node *n, struct listener_c
 void tls_guard(struct reader *r);
 /* Routes that ask for a client certificate which no listener asks for. */
 void tls_warn(const struct config *c);
-extern const struct section admin_section; /* into a struct admin_conf */
+extern const struct section admin_section;  /* into a struct admin_conf */
+extern const struct section consul_section; /* into a struct consul_conf */
+/* After its keys were read: what comes from the environment. */
+int consul_finish(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 extern const struct section service_section;
 extern const struct section route_section; /* into a draft of routes.c */
 extern const struct section hedge_section;

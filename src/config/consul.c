@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* consul.c - `consul:`, the agent that discovery asks, and what of its catalog is exposed. */
+#include "config/sections.h"
+#include "config/value.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const expose_words[] = {"none", "tagged", "all", NULL};
+
+static const char *consul_address_problem(const char *text)
+{
+    static const char *const schemes[] = {"http://", "https://", "unix:///"};
+    const char *rest = strstr(text, "://") ? NULL : text;
+
+    if (strchr(text, '@'))
+        return "holds user information; put a token into token_file";
+    for (size_t i = 0; i < ARRAY_LEN(schemes); i++)
+        if (strncmp(text, schemes[i], strlen(schemes[i])) == 0)
+            rest = text + strlen(schemes[i]);
+    if (!rest || rest[0] == '\0' || rest[0] == '/' || strpbrk(rest, " \t\r\n?#\""))
+        return "is not an address such as http://127.0.0.1:8500 or unix:///run/consul.sock";
+    return NULL;
+}
+
+static int consul_address_read(struct reader *r, const struct node *n, void *at)
+{
+    static const char expected[] =
+        "an address such as http://127.0.0.1:8500 or unix:///run/consul.sock";
+    const char *problem;
+
+    if (n->kind != NODE_TEXT || node_is_null(n))
+        return node_expected(n, r->err, expected);
+    /* The text is not repeated: user information in it may be a secret. */
+    problem = consul_address_problem(n->text);
+    if (problem)
+        return node_error(n, r->err, "the value %s", problem);
+    *(const char **)at = arena_strdup(r->arena, n->text);
+    return 0;
+}
+
+static const char *prefix_problem(const char *text)
+{
+    return text[strcspn(text, " \t\r\n=")] ? "holds a space or =" : NULL;
+}
+
+static const struct field consul_fields[] = {
+    {.key = "address",
+     .type = FIELD_CUSTOM,
+     .offset = FIELD_AT(consul_conf, address, const char *),
+     .read = consul_address_read,
+     .kind = "address",
+     .dflt = "http://127.0.0.1:8500",
+     .help = "The agent: `http://`, `https://`, `unix:///path`, or `host:port`. Else "
+             "`CONSUL_HTTP_ADDR`."},
+    STRING("token_file", consul_conf, token_file, NULL, value_file_problem,
+           "File with the ACL token, read again when it changes. Else `CONSUL_HTTP_TOKEN_FILE`, "
+           "else `CONSUL_HTTP_TOKEN`."),
+    STRING("datacenter", consul_conf, datacenter, NULL, value_name_problem,
+           "Datacenter to ask about; unset = the agent's."),
+    STRING("ca_file", consul_conf, ca_file, NULL, value_file_problem,
+           "Authorities that sign the agent's certificate. Else `CONSUL_CACERT`; unset = the "
+           "system's."),
+    STRING("cert_file", consul_conf, cert_file, NULL, value_file_problem,
+           "Client certificate for the agent. Else `CONSUL_CLIENT_CERT`."),
+    STRING("key_file", consul_conf, key_file, NULL, value_file_problem,
+           "Its private key. Else `CONSUL_CLIENT_KEY`."),
+    {.key = "expose",
+     .type = FIELD_WORD,
+     .offset = FIELD_AT(consul_conf, expose, enum expose_mode),
+     .words = expose_words,
+     .dflt = "tagged",
+     .help = "Which services of the catalog bring routes along: none, those with tags, or every "
+             "service under `/NAME/`."},
+    STRING("tag_prefix", consul_conf, tag_prefix, "frontdesk.", prefix_problem,
+           "What tags with routes begin with."),
+    STRING("fabio_prefix", consul_conf, fabio_prefix, "urlprefix-", prefix_problem,
+           "What fabio's tags begin with; `\"\"` = not read."),
+    BOOLEAN("stale", consul_conf, stale, "true",
+            "Let any Consul server answer, so that discovery lives on without a leader."),
+    DURATION("wait", consul_conf, wait_ms, SECONDS, 10 * MINUTES, "60s",
+             "How long the agent may hold a blocking query."),
+    DURATION("keep_routes", consul_conf, keep_routes_ms, 0, 24 * HOURS, "1m",
+             "How long the routes of a service that left the catalog answer 503 before they are "
+             "gone (404)."),
+};
+const struct section consul_section = {consul_fields, ARRAY_LEN(consul_fields)};
+
+/* A variable that is set and not empty. */
+static const char *environment(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value && value[0] ? value : NULL;
+}
+
+static void from_environment(struct reader *r, const char **at, const char *name)
+{
+    const char *value = environment(name);
+
+    if (!*at && value)
+        *at = arena_strdup(r->arena, value);
+}
+
+static int consul_address_finish(struct reader *r, const struct node *n, struct consul_conf *c)
+{
+    const char *env = environment("CONSUL_HTTP_ADDR"), *ssl = environment("CONSUL_HTTP_SSL");
+    bool tls = ssl && (strcmp(ssl, "1") == 0 || strcmp(ssl, "true") == 0);
+    size_t len;
+
+    if (!node_get(n, "address") && env) {
+        if (consul_address_problem(env))
+            return node_error(n, r->err, "CONSUL_HTTP_ADDR %s", consul_address_problem(env));
+        c->address = env;
+    } else if (!node_get(n, "address") && tls) {
+        c->address = "127.0.0.1:8500";
+    }
+    len = strlen(c->address);
+    while (len > 1 && c->address[len - 1] == '/')
+        len--;
+    c->address = arena_printf(r->arena, "%s%.*s",
+                              strstr(c->address, "://") ? "" : (tls ? "https://" : "http://"),
+                              (int)len, c->address);
+    return 0;
+}
+
+/* What the file does not say comes from Consul's own environment variables. A token file beats a
+ * token, as in Consul's clients. */
+int consul_finish(struct reader *r, const struct node *n, void *at)
+{
+    struct consul_conf *c = at;
+
+    c->enabled = true;
+    if (consul_address_finish(r, n, c) < 0)
+        return -1;
+    from_environment(r, &c->token_file, "CONSUL_HTTP_TOKEN_FILE");
+    if (!c->token_file)
+        from_environment(r, &c->token, "CONSUL_HTTP_TOKEN");
+    from_environment(r, &c->ca_file, "CONSUL_CACERT");
+    from_environment(r, &c->cert_file, "CONSUL_CLIENT_CERT");
+    from_environment(r, &c->key_file, "CONSUL_CLIENT_KEY");
+    if (c->token && c->token[strcspn(c->token, "\r\n")])
+        return node_error(n, r->err, "CONSUL_HTTP_TOKEN holds a line break");
+    if (!c->cert_file != !c->key_file)
+        return node_error(n, r->err, "cert_file and key_file belong together; one is missing");
+    if (!c->tag_prefix[0])
+        return node_error(n, r->err, "tag_prefix must not be empty");
+    return 0;
+}

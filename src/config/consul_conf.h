@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* consul_conf.h - how to reach Consul, and what of it to expose: `consul:`. */
+#include <stdbool.h>
+#include <stdint.h>
+
+enum expose_mode { EXPOSE_NONE, EXPOSE_TAGGED, EXPOSE_ALL };
+
+struct consul_conf {
+    bool enabled;           /* false when there is no `consul:` section */
+    const char *address;    /* "http://127.0.0.1:8500", "unix:///run/consul.sock" */
+    const char *token_file; /* NULL = none */
+    const char *token;      /* from the environment only (CONSUL_HTTP_TOKEN); never printed */
+    const char *datacenter; /* NULL = the agent's */
+    const char *ca_file, *cert_file, *key_file; /* NULL = system / none */
+    enum expose_mode expose;
+    const char *tag_prefix;   /* "frontdesk." */
+    const char *fabio_prefix; /* "urlprefix-"; "" = off */
+    bool stale;               /* ask with ?stale */
+    uint64_t wait_ms;         /* of a blocking query */
+    uint64_t keep_routes_ms;  /* how long the routes of a vanished service answer 503 */
+};
