@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/basic_text.h"
-#include "policy/base64.h"
+#include "base/base64.h"
 
 bool basic_scheme(struct str value, struct str *ret_text)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/key_kv.h"
 #include "base/arena.h"
-#include "policy/base64.h"
+#include "base/base64.h"
 
 #include <jansson.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes as an Authorization field: what is taken has one spelling, and neither user nor
  * password holds what a log or another program could stumble over. */
-#include "policy/base64.h"
+#include "base/base64.h"
 #include "policy/basic_text.h"
 
 #include <assert.h>

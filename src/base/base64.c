@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "policy/base64.h"
+#include "base/base64.h"
 
 static int letter_value(char c)
 {
@@ -35,4 +35,23 @@ bool base64_decode(struct str in, char *out, size_t *ret_n)
     }
     *ret_n = n;
     return bits == 0;
+}
+
+void base64_encode(struct str in, char *out)
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    for (size_t i = 0; i < in.n; i += 3) {
+        size_t left = in.n - i;
+        unsigned bits = (unsigned)(unsigned char)in.p[i] << 16;
+
+        bits |= left > 1 ? (unsigned)(unsigned char)in.p[i + 1] << 8 : 0;
+        bits |= left > 2 ? (unsigned)(unsigned char)in.p[i + 2] : 0;
+        *out++ = letters[bits >> 18];
+        *out++ = letters[bits >> 12 & 63];
+        *out++ = left > 1 ? letters[bits >> 6 & 63] : '=';
+        *out++ = left > 2 ? letters[bits & 63] : '=';
+    }
+    *out = '\0';
 }
