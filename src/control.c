@@ -9,6 +9,7 @@
 #include "control_fleet.h"
 #include "control_issuers.h"
 #include "control_journal.h"
+#include "control_state.h"
 #include "discovery/discovery.h"
 #include "notify.h"
 #include "proxy/proxy.h"
@@ -315,6 +316,7 @@ static int apply(struct control *c, struct config *next, struct err *e)
         return -1;
     if (!same_text(next->access_log, c->config->access_log))
         log_warn("control", "access_log: takes effect with the next restart");
+    control_state_look(next, c->config);
     if (workers_of(next) != c->nworkers)
         log_warn("control", "workers: %u takes effect with the next restart", workers_of(next));
     if (!control_discovery_same(c->config, next)) {
@@ -603,6 +605,7 @@ int control_run(const char *dir)
     c.nworkers = workers_of(c.config);
     log_info("control", "frontdesk %s, %u workers, configuration %s", FRONTDESK_VERSION, c.nworkers,
              dir);
+    control_state_look(c.config, NULL);
     if (start(&c, &e) < 0) {
         log_error("control", "%s", e.text);
         status = 1;

@@ -152,6 +152,7 @@ static int fill_in(struct reader *r, const struct node *root)
     section_defaults(r, &service_section, &c->defaults);
     if (section_read(r, &top_section, root, c) < 0)
         return -1;
+    state_dir_finish(r, root);
     if (c->fleet.enabled && !c->consul.enabled)
         return node_error(node_get(root, "fleet"), r->err,
                           "the gateways meet in Consul: needs consul");

@@ -346,6 +346,7 @@ struct config {
     const char *via;                                      /* pseudonym in Via; "" = no Via */
     const char *access_log;                               /* path, "stdout", or NULL = off */
     const char *log_level;
+    const char *state_dir;     /* absolute path; NULL = nothing is kept */
     uint64_t drain_timeout_ms; /* SIGTERM: how long running requests may go on */
     uint64_t drain_delay_ms;   /* SIGTERM: time between failing /readyz and closing listeners */
     const char *dir;           /* where it was loaded from */

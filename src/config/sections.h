@@ -142,6 +142,10 @@ int mechanism_link(struct reader *r, const struct node *n, struct mechanism_conf
 /* One more field that is taken off requests from outside; the name lives as long as the arena. */
 void guarded_add(struct arena *a, struct guarded_fields *g, const char *name);
 
+/* `state_dir`; `at` is the const char *. And when the file does not say: from the environment. */
+int state_dir_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+void state_dir_finish(struct reader *r, const struct node *root);
+
 /* One `services:` entry or the `defaults:`: what it does not say stays as it is in *s. */
 int service_read(struct reader *r, const struct node *n, struct service_conf *s) MUST_CHECK;
 /* One entry of `routes:`; `at` is a struct route_conf. */
