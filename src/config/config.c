@@ -1,22 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config.c - from a folder of files to one checked configuration: read, merge (tree.h), fill in by
- * the tables (sections.h), check what spans several sections. */
+/* config.c - from documents to one checked configuration: merge (tree.h), fill in by the tables
+ * (sections.h), check what spans several sections. */
 #include "config/config.h"
 
 #include "base/log.h"
+#include "config/documents.h"
 #include "config/sections.h"
 #include "config/tree.h"
 #include "config/value.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-enum { MAX_FILE_BYTES = 8 << 20, MAX_FILES = 10000 };
 
 static int by_service_name(const void *a, const void *b)
 {
@@ -142,12 +136,23 @@ static void warn_admin(const struct config *c)
                            "the clear");
 }
 
+/* Wanted before its section is read. */
+static const char *shared_files_of(const struct node *root)
+{
+    const struct node *consul = node_get(root, "consul"), *files = NULL;
+
+    if (consul && consul->kind == NODE_MAP)
+        files = node_get(consul, "config_files");
+    return files && files->kind == NODE_TEXT && !node_is_null(files) ? files->text : NULL;
+}
+
 static int fill_in(struct reader *r, const struct node *root)
 {
     struct config *c = r->config;
     const struct node *services = node_get(root, "services"), *routes = node_get(root, "routes");
 
     c->defaults.name = "";
+    r->shared_files = shared_files_of(root);
     section_defaults(r, &top_section, c);
     section_defaults(r, &service_section, &c->defaults);
     if (section_read(r, &top_section, root, c) < 0)
@@ -196,142 +201,45 @@ static struct config *finish(struct tree *t, const char *dir, struct err *e)
     return c;
 }
 
-static int add_text(struct tree *t, const char *file, const char *text, size_t n, struct err *e)
+static struct config *build(const char *dir, const struct config_documents *files,
+                            const struct config_documents *shared, struct err *e)
 {
-    if (n > MAX_FILE_BYTES)
-        return err_set(e, "%s: larger than %d MiB", file, MAX_FILE_BYTES >> 20);
-    return tree_add(t, file, text, n, e);
+    struct arena *scratch = arena_new();
+    struct config *c = NULL;
+    struct tree t;
+
+    if (!scratch) {
+        err_set(e, "out of memory");
+        return NULL;
+    }
+    tree_init(&t, scratch);
+    if (documents_add(&t, files, false, e) == 0 && documents_add(&t, shared, true, e) == 0)
+        c = finish(&t, dir, e);
+    arena_free(scratch);
+    return c;
 }
 
 struct config *config_parse(const char *name, const char *text, size_t n, struct err *e)
 {
-    struct arena *scratch = arena_new();
-    struct config *c = NULL;
-    struct tree t;
+    struct config_document one = {name, {text, n}};
+    struct config_documents files = {.list = &one, .n = 1};
 
-    if (!scratch) {
-        err_set(e, "out of memory");
-        return NULL;
-    }
-    tree_init(&t, scratch);
-    if (add_text(&t, name, text, n, e) == 0)
-        c = finish(&t, "", e);
-    arena_free(scratch);
-    return c;
-}
-
-/* Reads at most one byte more than a file may have. */
-static int read_all(int fd, char *buf, size_t cap, size_t *ret_n)
-{
-    size_t used = 0;
-    ssize_t n;
-
-    do {
-        n = read(fd, buf + used, cap - used);
-        used += n > 0 ? (size_t)n : 0;
-    } while ((n > 0 && used < cap) || (n < 0 && errno == EINTR));
-    *ret_n = used;
-    return n < 0 ? -1 : 0;
-}
-
-static int add_file(struct tree *t, const char *path, struct err *e)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    size_t n, cap = MAX_FILE_BYTES + 1;
-    struct stat st;
-    char *text;
-    int rc;
-
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        err_set(e, "%s: %s", path, strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return -1;
-    }
-    text = S_ISREG(st.st_mode) ? malloc(cap) : NULL;
-    if (!text)
-        rc = err_set(e, "%s: %s", path, S_ISREG(st.st_mode) ? "out of memory" : "not a file");
-    else if (read_all(fd, text, cap, &n) < 0)
-        rc = err_set(e, "%s: %s", path, strerror(errno));
-    else
-        rc = add_text(t, path, text, n, e);
-    free(text);
-    close(fd);
-    return rc;
-}
-
-static bool ends_with(const char *name, const char *end)
-{
-    size_t n = strlen(name), k = strlen(end);
-
-    return n > k && strcmp(name + n - k, end) == 0;
-}
-
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* The files that count, sorted; hidden ones and editors' backups do not. */
-static int list_files(struct arena *a, const char *dir, const char ***ret_names, size_t *ret_n,
-                      struct err *e)
-{
-    DIR *d = opendir(dir);
-    const char **names;
-    struct dirent *entry;
-    size_t n = 0;
-
-    if (!d)
-        return err_set(e, "%s: %s", dir, strerror(errno));
-    names = ARENA_ARRAY(a, const char *, MAX_FILES);
-    while (n < MAX_FILES && (entry = readdir(d))) {
-        if (entry->d_name[0] == '.')
-            continue;
-        if (ends_with(entry->d_name, ".yaml") || ends_with(entry->d_name, ".json"))
-            names[n++] = arena_strdup(a, entry->d_name);
-        else if (ends_with(entry->d_name, ".yml"))
-            log_warn("config", "%s/%s is not read: only *.yaml and *.json are", dir, entry->d_name);
-    }
-    closedir(d);
-    if (n == 0 || n == MAX_FILES)
-        return err_set(e, n ? "%s: too many files" : "%s: no *.yaml or *.json file", dir);
-    qsort(names, n, sizeof *names, by_text);
-    *ret_names = names;
-    *ret_n = n;
-    return 0;
-}
-
-static int add_dir(struct tree *t, const char *dir, struct err *e)
-{
-    const char **names = NULL;
-    size_t n = 0;
-
-    if (list_files(t->arena, dir, &names, &n, e) < 0)
-        return -1;
-    for (size_t i = 0; i < n; i++) {
-        bool slash = dir[strlen(dir) - 1] == '/';
-
-        if (add_file(t, arena_printf(t->arena, "%s%s%s", dir, slash ? "" : "/", names[i]), e) < 0)
-            return -1;
-    }
-    return 0;
+    return build("", &files, NULL, e);
 }
 
 struct config *config_load(const char *dir, struct err *e)
 {
-    struct arena *scratch = arena_new();
-    struct config *c = NULL;
-    struct tree t;
+    struct config_documents *files = documents_read(dir, false, e);
+    struct config *c = files ? build(dir, files, NULL, e) : NULL;
 
-    if (!scratch) {
-        err_set(e, "out of memory");
-        return NULL;
-    }
-    tree_init(&t, scratch);
-    if (add_dir(&t, dir, e) == 0)
-        c = finish(&t, dir, e);
-    arena_free(scratch);
+    documents_free(&files);
     return c;
+}
+
+struct config *config_join(const char *dir, const struct config_documents *files,
+                           const struct config_documents *shared, struct err *e)
+{
+    return build(dir, files, shared, e);
 }
 
 struct config *config_ref(struct config *c)

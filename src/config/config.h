@@ -359,7 +359,13 @@ struct config {
  * and maps merge; any name given twice is an error. NULL and a message "FILE:LINE: KEY: ..." on
  * failure. What is suspicious but legal is logged as a warning. Thread: control. */
 struct config *config_load(const char *dir, struct err *e) MUST_CHECK;
-/* The same from memory, for tests and the fuzzer: `name` stands for the file name. */
+struct config_documents;
+/* The same from memory (documents.h): the files of the folder, and documents of Consul's KV store,
+ * which come after them and may hold only what shared.h lets them; NULL = none. `dir` is where
+ * relative file names begin. */
+struct config *config_join(const char *dir, const struct config_documents *files,
+                           const struct config_documents *shared, struct err *e) MUST_CHECK;
+/* From one text, for tests and the fuzzer: `name` stands for the file name. */
 struct config *config_parse(const char *name, const char *text, size_t n, struct err *e) MUST_CHECK;
 struct config *config_ref(struct config *c);
 void config_unref(struct config **c);

@@ -44,6 +44,23 @@ static const char *prefix_problem(const char *text)
     return text[strcspn(text, " \t\r\n=")] ? "holds a space or =" : NULL;
 }
 
+static const char *config_prefix_problem(const char *text)
+{
+    size_t n = strlen(text);
+
+    if (n == 0 || n > 200 || text[0] == '/')
+        return "must have 1 to 200 characters and not begin with /";
+    for (size_t i = 0; i < n; i++)
+        if (text[i] <= ' ' || text[i] > '~' || (text[i] == '/' && text[i + 1] == '/'))
+            return "holds what is no prefix of keys, such as frontdesk/config/";
+    return NULL;
+}
+
+static const char *config_files_problem(const char *text)
+{
+    return text[0] == '/' && strcmp(text, "/") != 0 ? NULL : "is not the absolute path of a folder";
+}
+
 static const struct field consul_fields[] = {
     {.key = "address",
      .type = FIELD_CUSTOM,
@@ -83,6 +100,12 @@ static const struct field consul_fields[] = {
     DURATION("keep_routes", consul_conf, keep_routes_ms, 0, 24 * HOURS, "1m",
              "How long the routes of a service that left the catalog answer 503 before they are "
              "gone (404)."),
+    STRING("config_prefix", consul_conf, config_prefix, NULL, config_prefix_problem,
+           "Keys of Consul's KV store below which more configuration is found, for many gateways "
+           "at once; unset = none."),
+    STRING("config_files", consul_conf, config_files, NULL, config_files_problem,
+           "Folder of this machine in which the configuration in Consul may name files; unset = "
+           "it may name none."),
 };
 const struct section consul_section = {consul_fields, ARRAY_LEN(consul_fields)};
 
@@ -145,5 +168,7 @@ int consul_finish(struct reader *r, const struct node *n, void *at)
         return node_error(n, r->err, "cert_file and key_file belong together; one is missing");
     if (!c->tag_prefix[0])
         return node_error(n, r->err, "tag_prefix must not be empty");
+    if (c->config_prefix && c->config_prefix[strlen(c->config_prefix) - 1] != '/')
+        c->config_prefix = arena_printf(r->arena, "%s/", c->config_prefix);
     return 0;
 }

@@ -180,11 +180,6 @@ static int json_read(struct reader *r, const struct node *n, void *at)
     return 0;
 }
 
-static const char *file_problem(const char *text)
-{
-    return text[0] ? NULL : "is not a file name";
-}
-
 static const struct field answer_fields[] = {
     UNSIGNED("status", fallback_draft, conf.answer.status, 200, 599, "200",
              "Status of the answer."),
@@ -196,7 +191,7 @@ static const struct field answer_fields[] = {
      .help = "Header fields of the answer. Without `Cache-Control` it gets `no-store`."},
     STRING("body", fallback_draft, body, NULL, NULL,
            "The body as written. At most one of `body`, `file` and `json`; none = empty."),
-    STRING("file", fallback_draft, file, NULL, file_problem,
+    STRING("file", fallback_draft, file, NULL, value_file_problem,
            "File that holds the body, at most 1 MiB, read at start and on reload; a relative path "
            "begins at the configuration's folder."),
     {.key = "json",

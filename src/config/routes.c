@@ -533,7 +533,7 @@ static int targets_finish(struct reader *r, const struct node *n, struct route_d
 
 static void names_finish(struct reader *r, const struct node *n, struct route_conf *c)
 {
-    const char *slash = strrchr(n->file, '/');
+    const char *slash = n->shared ? NULL : strrchr(n->file, '/');
     char *host = arena_strdup(r->arena, c->host);
 
     for (char *p = host; *p; p++)

@@ -2,6 +2,7 @@
 #include "config/schema.h"
 
 #include "base/str.h"
+#include "config/shared.h"
 #include "config/value.h"
 
 #include <assert.h>
@@ -260,6 +261,8 @@ static int field_read(struct reader *r, const struct field *f, const struct node
     switch (f->type) {
     case FIELD_STRING:
         text = text_read(r, n, "text", f->check);
+        if (text && f->check == value_file_problem && shared_file_check(r, n) < 0)
+            return -1;
         if (text)
             *(const char **)(void *)at = text;
         return text ? 0 : -1;

@@ -16,6 +16,7 @@ struct reader {
     struct arena *scratch; /* of the tree */
     struct err *err;
     struct config *config;
+    const char *shared_files; /* consul.config_files as written; NULL = none */
 };
 
 enum field_type {

@@ -127,6 +127,7 @@ static struct node *add_node(struct builder *b, enum node_kind kind, const yaml_
     }
     n = ARENA_NEW(b->tree->arena, struct node);
     *n = (struct node){.kind = kind, .file = b->file, .key = b->key, .seq = b->tree->nodes};
+    n->shared = b->tree->shared;
     n->line = b->key ? b->key_line : (unsigned)line + 1;
     n->index = b->current ? (unsigned)b->current->n : 0;
     b->key = NULL;
@@ -276,6 +277,7 @@ static int join(struct node *first, struct node *second, bool top, struct err *e
         first->quoted = second->quoted;
         first->file = second->file;
         first->line = second->line;
+        first->shared = second->shared;
     } else if (!top || same_file || first->kind == NODE_TEXT || first->kind != second->kind) {
         return node_error(second, e, "given twice; first at %s:%u", first->file, first->line);
     }

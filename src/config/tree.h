@@ -23,6 +23,7 @@ enum node_kind { NODE_TEXT, NODE_LIST, NODE_MAP };
 struct node {
     enum node_kind kind;
     bool quoted;      /* NODE_TEXT: was not plain, so `""` is not null */
+    bool shared;      /* as tree.shared was */
     const char *text; /* NODE_TEXT */
     const char *key;  /* its name in the map above; NULL in a list */
     unsigned index;   /* its place in the list above, counted in its file */
@@ -40,6 +41,7 @@ struct tree {
     struct arena *arena; /* borrowed */
     struct node root;    /* NODE_MAP: the top level of all files */
     unsigned nodes;
+    bool shared; /* what is added now is no file of this machine (shared.h) */
 };
 
 void tree_init(struct tree *t, struct arena *a);
