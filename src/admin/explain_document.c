@@ -171,6 +171,7 @@ static json_t *make_document(struct explained *x)
     struct explain_outcome outcome;
     json_t *targets;
 
+    x->req.secure = x->https;
     if (x->look->snapshot)
         route_find(x->look->snapshot->routes, &x->req, &x->match);
     outcome = route_outcome(x);

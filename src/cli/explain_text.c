@@ -96,6 +96,7 @@ static const char *loss_sentence(const json_t *other)
     static const char *const sentences[][2] = {
         {"host", "another host"},
         {"path", "the path does not match"},
+        {"scheme", "it wants TLS, or none"},
         {"header", "a header field is not as it wants:"},
         {"query", "a query parameter is not as it wants:"},
         {"method", "another method: it takes"},

@@ -238,14 +238,18 @@ enum importance {
     IMPORTANCES = 4
 };
 
+/* How the client came: over TLS or not. */
+enum route_scheme { SCHEME_ANY, SCHEME_HTTP, SCHEME_HTTPS };
+
 enum route_hedge { ROUTE_AS_SERVICE, ROUTE_NEVER_HEDGES, ROUTE_HEDGES };
 
 struct route_conf {
     const char *name;   /* for people: as written, or made from host and path */
     const char *source; /* "routes.yaml:12", "tag frontdesk.path=/x of web" */
-    const char *host;   /* lower case; "" = any; "*.shop.example" */
+    const char *host;   /* lower case; "" = any; "*.shop.example"; "a*b?.shop.example" */
     const char *path;   /* literal, or with {name} and a final {name...} for PATH_PATTERN */
     enum path_match path_match;
+    enum route_scheme scheme;
     const char **methods; /* NULL-terminated; NULL = any */
     struct match_conf *headers;
     size_t nheaders;

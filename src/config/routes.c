@@ -184,9 +184,11 @@ static const struct field redirect_fields[] = {
      .kind = "301, 302, 303, 307, 308",
      .shown = "`302`",
      .help = "Status of the answer."},
-    STRING("to", route_conf, redirect_to, NULL, location_problem,
-           "Where to: a URL or a path. `$host` and `$path` stand for those of the request, "
-           "`{name}` for a parameter of the path. Required."),
+    STRING(
+        "to", route_conf, redirect_to, NULL, location_problem,
+        "Where to: a URL or a path. `$host` (`$hostname`: without its port) and `$path` stand for "
+        "those of the request, "
+        "`{name}` for a parameter of the path. Required."),
 };
 static const struct section redirect_section = {redirect_fields, ARRAY_LEN(redirect_fields)};
 
@@ -203,7 +205,9 @@ static int redirect_finish(struct reader *r, const struct node *n, void *at)
 
 static const char *const client_certificate_words[] = {"any", "required", NULL};
 static const char *const forward_certificate_words[] = {"false", "true", "chain", NULL};
-static const char *const match_words[] = {"prefix", "exact", "pattern", NULL};
+static const char *const scheme_words[] = {"any", "http", "https", NULL};
+static const char *const match_words[] = {"prefix",        "exact", "pattern", "plain_prefix",
+                                          "plain_iprefix", "glob",  NULL};
 
 static const char *any_path_problem(const char *text)
 {
@@ -215,7 +219,8 @@ static const struct field route_fields[] = {
            "For logs, metrics and the dashboard; unique."),
     STRING("host", route_draft, conf.host, "", value_host_problem,
            "Host of the request, in any case: `shop.example`, `*.shop.example` (any subdomain), "
-           "`shop.example:8443`; empty = every host."),
+           "`shop.example:8443`; `*` and `?` may stand elsewhere too, as in `*-api.shop.example`; "
+           "empty = every host."),
     STRING("path", route_draft, conf.path, "/", any_path_problem,
            "Path of the request. With `{name}` as a segment it is a pattern; `{name...}` at the "
            "end takes the rest."),
@@ -224,7 +229,15 @@ static const struct field route_fields[] = {
      .offset = FIELD_AT(route_draft, match, int),
      .words = match_words,
      .shown = "`pattern` if the path has a `{`, else `prefix`",
-     .help = "How the path is compared. A prefix matches whole segments."},
+     .help = "How the path is compared. A prefix matches whole segments, a plain one any bytes "
+             "(`plain_iprefix`: in any case); in a glob `*` is any bytes and `?` one."},
+    {.key = "scheme",
+     .type = FIELD_WORD,
+     .offset = FIELD_AT(route_draft, conf.scheme, enum route_scheme),
+     .words = scheme_words,
+     .dflt = "any",
+     .help = "How the client came: `https` over TLS, `http` without. A trusted proxy's "
+             "`X-Forwarded-Proto` counts."},
     {.key = "methods",
      .type = FIELD_CUSTOM,
      .read = methods_read,
@@ -435,6 +448,17 @@ static const struct field route_fields[] = {
 };
 const struct section route_section = {route_fields, ARRAY_LEN(route_fields)};
 
+/* What is no wildcard is as in other paths. */
+static const char *glob_problem(struct reader *r, const char *path)
+{
+    char *text = arena_strdup(r->scratch, path);
+
+    for (char *p = text; *p; p++)
+        if (*p == '*' || *p == '?')
+            *p = 'x';
+    return value_path_problem(text);
+}
+
 static int path_finish(struct reader *r, const struct node *n, struct route_draft *d,
                        struct value_params *params)
 {
@@ -447,6 +471,7 @@ static int path_finish(struct reader *r, const struct node *n, struct route_draf
         d->conf.path_match = (enum path_match)d->match;
     params->n = 0;
     problem = d->conf.path_match == PATH_PATTERN ? value_pattern_problem(d->conf.path, params)
+              : d->conf.path_match == PATH_GLOB  ? glob_problem(r, d->conf.path)
                                                  : value_path_problem(d->conf.path);
     if (problem)
         return node_error(at ? at : n, r->err, "\"%.80s\" %s", d->conf.path, problem);
@@ -457,7 +482,7 @@ static int path_finish(struct reader *r, const struct node *n, struct route_draf
 static int strip_finish(struct reader *r, const struct node *n, struct route_draft *d)
 {
     struct route_conf *c = &d->conf;
-    struct str literal = {c->path, strcspn(c->path, "{")};
+    struct str literal = {c->path, strcspn(c->path, c->path_match == PATH_GLOB ? "*?" : "{")};
 
     if (d->strip_prefix && c->strip)
         return node_error(n, r->err, "strip_prefix and strip exclude each other");

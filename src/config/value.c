@@ -238,6 +238,19 @@ static const char *plain_host_problem(const char *text)
     return NULL;
 }
 
+/* What is no wildcard is as in other hosts. */
+static const char *glob_host_problem(const char *text)
+{
+    char copy[256];
+    size_t n = strlen(text);
+
+    if (n >= sizeof copy)
+        return "is not a host name";
+    for (size_t i = 0; i <= n; i++)
+        copy[i] = text[i] == '*' || text[i] == '?' ? 'x' : text[i];
+    return plain_host_problem(copy);
+}
+
 const char *value_host_problem(const char *text)
 {
     if (text[0] == '\0')
@@ -246,9 +259,7 @@ const char *value_host_problem(const char *text)
         return "is not needed: a route without host matches every host";
     if (strncmp(text, "*.", 2) == 0)
         text += 2;
-    else if (strchr(text, '*'))
-        return "may have a wildcard only as its whole first label, as in *.shop.example";
-    return plain_host_problem(text);
+    return strpbrk(text, "*?") ? glob_host_problem(text) : plain_host_problem(text);
 }
 
 const char *value_authority_problem(const char *text)

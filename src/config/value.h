@@ -32,7 +32,7 @@ const char *value_header_problem(const char *name);
 const char *value_header_value_problem(const char *text);
 const char *value_file_problem(const char *text);
 const char *value_name_problem(const char *text);
-/* Route hosts: "shop.example", "*.shop.example:8443", "[::1]", "". */
+/* Route hosts: "shop.example", "*.shop.example:8443", "a*.shop.example", "[::1]", "". */
 const char *value_host_problem(const char *text);
 /* Sent as Host: an authority without wildcard, or "dst". */
 const char *value_authority_problem(const char *text);

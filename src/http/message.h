@@ -80,6 +80,7 @@ struct request {
     bool has_query;    /* tells "/x?" from "/x" */
     unsigned minor;    /* HTTP/1.minor: 0 or 1 */
     bool keep_alive;   /* the client's wish */
+    bool secure;       /* it came over TLS; set by whoever has it routed */
     bool expect_continue;
     bool te_trailers;
     bool upgrade_websocket; /* Connection: upgrade and Upgrade: websocket, GET, 1.1 */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/cors.h"
 #include "http/cors.h"
+#include "proxy/forwarded.h"
 #include "proxy/head.h"
 #include "proxy/reply.h"
 
@@ -82,6 +83,7 @@ void cors_find_route(struct exchange *x)
     const struct route_table *routes = x->held->snapshot->routes;
     struct str asked, sent = x->req.method_name;
 
+    x->req.secure = forwarded_is_secure(x);
     if (is_preflight(&x->req, &asked)) {
         x->req.method_name = asked;
         x->req.method = method_of(asked);

@@ -87,6 +87,15 @@ static void write_list(struct exchange *x, struct writer *w, enum header_id id, 
     writer_lit(w, "\r\n");
 }
 
+bool forwarded_is_secure(const struct exchange *x)
+{
+    const struct header *proto = request_header(&x->req, HEADER_X_FORWARDED_PROTO);
+
+    return x->conn->secure ||
+           (proto && str_ieq(proto->value, STR("https")) &&
+            exchange_config(x)->trusted_proxies.n > 0 && forwarded_peer_is_trusted(x));
+}
+
 static const char *scheme_of(const struct exchange *x)
 {
     return x->conn->secure ? "https" : "http";

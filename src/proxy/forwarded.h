@@ -16,6 +16,9 @@ void forwarded_find(struct exchange *x);
 void forwarded_format(const struct in6_addr *address, char ret[INET6_ADDRSTRLEN]);
 
 bool forwarded_peer_is_trusted(const struct exchange *x);
+/* Did the client come over TLS: to this gateway, or by a trusted proxy's word (X-Forwarded-Proto)?
+ */
+bool forwarded_is_secure(const struct exchange *x);
 /* Fields about where a request came from: whoever is not a trusted proxy cannot bring them, and a
  * trusted one's cannot be taken off by naming them in Connection. */
 bool forwarded_is_provenance(uint8_t header_id);

@@ -301,6 +301,7 @@ static enum verdict find_route(struct exchange *x)
 {
     const struct snapshot *s = x->held->snapshot;
 
+    x->req.secure = x->conn->secure;
     route_find(s->routes, &x->req, &x->match);
     if (!x->match.route || x->match.route->conf->redirect_status)
         return exchange_refuse(x, REASON_NO_ROUTE);

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* route.h - the compiled route table: host, path, method, headers, query -> route.
+/* route.h - the compiled route table: host, path, scheme, method, headers, query -> route.
  *
  * Immutable once built, shared by all workers, refcounted by the snapshot. The cost of a lookup
  * depends on the length of host and path, not on the number of routes.
  *
  * Precedence, first difference decides:
- *   1. host: exact, then the longest matching wildcard, then any host. When nothing in a more
- *      specific host matches the path, the next one is tried.
+ *   1. host: exact, then the wildcard with the most literal bytes behind it, then any host. When
+ *      nothing in a more specific host matches the path, the next one is tried. Besides
+ *      "*.NAME" a host may hold '*', '?' and "[a-z]" anywhere ('*' spans dots); the cost of those
+ *      grows with their number, so there are 64 of them at most.
  *   2. priority, higher first (within the host)
  *   3. path: exact, then more literal bytes before the first parameter or the end of a prefix;
  *      a pattern before a prefix of the same length
- *   4. more conditions (methods, headers, query) before fewer
+ *   4. more conditions (scheme, methods, headers, query) before fewer
  *   5. configuration before tags, then the older service (create index), then name order
  * A route whose path and host match but whose method does not gives way; if no other matches, the
  * answer is 405 with the methods that would.

@@ -126,7 +126,7 @@ static const char *compile_path(struct compiled *c, struct arena *a)
     if (conf->path_match == PATH_PREFIX && path[n - 1] == '/')
         c->literal = c->literals = (unsigned)n - 1;
     if (conf->path_match == PATH_GLOB)
-        c->literal = (unsigned)strcspn(path, "*?");
+        c->literal = (unsigned)strcspn(path, "*?[");
     if (conf->path_match != PATH_PATTERN)
         return NULL;
     c->literals = 0;
@@ -167,22 +167,6 @@ static const char *check_texts(const struct route_conf *conf)
     return NULL;
 }
 
-static const char *check_host(const char *host)
-{
-    const char *rest = strncmp(host, "*.", 2) == 0 ? host + 2 : host;
-    char copy[ROUTE_MAX_HOST + 1];
-    size_t n = strlen(rest);
-
-    if (*host == '\0')
-        return NULL;
-    if (n > ROUTE_MAX_HOST)
-        return "the host is too long";
-    memcpy(copy, rest, n + 1);
-    if (!uri_check_authority(copy, n))
-        return "a host is a name, \"*.\" and a name, or empty";
-    return strcmp(copy, rest) == 0 ? NULL : "the host is not in lower case";
-}
-
 static const char *check_targets(struct compiled *c)
 {
     const struct route_conf *conf = c->route.conf;
@@ -200,7 +184,7 @@ static const char *check_targets(struct compiled *c)
 
 const char *route_compile(struct compiled *c, struct arena *a)
 {
-    const char *why = check_host(c->route.conf->host);
+    const char *why = route_host_problem(c->route.conf->host);
 
     if (!why)
         why = compile_path(c, a);
@@ -223,7 +207,7 @@ static int compare_u64(uint64_t a, uint64_t b)
 
 static size_t conditions(const struct route_conf *conf)
 {
-    return (conf->methods != NULL) + conf->nheaders + conf->nquery;
+    return (conf->scheme != SCHEME_ANY) + (conf->methods != NULL) + conf->nheaders + conf->nquery;
 }
 
 static unsigned match_class(const struct compiled *c)

@@ -51,6 +51,11 @@ const struct match_conf *route_failed_query(const struct route_conf *conf, const
     return NULL;
 }
 
+bool route_scheme_matches(const struct route_conf *conf, const struct request *r)
+{
+    return conf->scheme == SCHEME_ANY || (conf->scheme == SCHEME_HTTPS) == r->secure;
+}
+
 bool route_method_matches(const struct compiled *c, const struct request *r)
 {
     if (!c->route.conf->methods)
@@ -72,7 +77,8 @@ static void consider(struct search *s, struct route_list list)
 
         if (c->route.conf->path_match == PATH_GLOB && !route_glob(c->path, s->r->path))
             continue;
-        if (route_failed_header(c->route.conf, s->r) || route_failed_query(c->route.conf, s->r))
+        if (!route_scheme_matches(c->route.conf, s->r) ||
+            route_failed_header(c->route.conf, s->r) || route_failed_query(c->route.conf, s->r))
             continue;
         if (route_method_matches(c, s->r)) {
             s->best = i;
@@ -154,7 +160,41 @@ static void find_name(struct search *s, uint32_t kind, struct str name)
         find_in_host(s, route_map_find(&s->t->host_map, kind, name));
 }
 
-/* The host with its port, without it, the wildcards from the longest on, any host. */
+/* Those that have at least so many literal bytes at their end, from *at on. */
+static void find_globs(struct search *s, struct str full, struct str host, size_t suffix,
+                       uint32_t *at)
+{
+    for (; *at < s->t->nglobs && !s->best; (*at)++) {
+        const struct host_glob *g = &s->t->globs[*at];
+
+        if (g->suffix < suffix)
+            return;
+        if (route_glob(g->pattern, g->ported ? full : host))
+            find_in_host(s, g->host);
+    }
+}
+
+/* The host with its port, without it, the wildcards from the longest on. */
+static void find_named(struct search *s, struct str full, struct str host)
+{
+    bool ported = full.n > host.n;
+    uint32_t glob = 0;
+
+    if (ported)
+        find_name(s, HOST_EXACT, full);
+    find_name(s, HOST_EXACT, host);
+    for (size_t i = 1; i < host.n && !s->best; i++) {
+        if (host.p[i] != '.')
+            continue;
+        find_globs(s, full, host, host.n - i, &glob);
+        if (ported)
+            find_name(s, HOST_WILDCARD, (struct str){full.p + i, full.n - i});
+        find_name(s, HOST_WILDCARD, (struct str){host.p + i, host.n - i});
+    }
+    find_globs(s, full, host, 0, &glob);
+}
+
+/* Any host comes last. */
 static void find_hosts(struct search *s)
 {
     struct str full = s->r->host, host;
@@ -163,20 +203,8 @@ static void find_hosts(struct search *s)
     uri_split_authority(full, &host, &port);
     if (host.n > 1 && host.p[host.n - 1] == '.')
         host.n--; /* the root of the DNS, as in "shop.example." */
-    if (full.n > 0 && full.n <= ROUTE_MAX_HOST) {
-        bool ported = full.n > host.n;
-
-        if (ported)
-            find_name(s, HOST_EXACT, full);
-        find_name(s, HOST_EXACT, host);
-        for (size_t i = 1; i < host.n && !s->best; i++) {
-            if (host.p[i] != '.')
-                continue;
-            if (ported)
-                find_name(s, HOST_WILDCARD, (struct str){full.p + i, full.n - i});
-            find_name(s, HOST_WILDCARD, (struct str){host.p + i, host.n - i});
-        }
-    }
+    if (full.n > 0 && full.n <= ROUTE_MAX_HOST)
+        find_named(s, full, host);
     find_name(s, HOST_EXACT, STR(""));
 }
 
@@ -201,28 +229,4 @@ void route_find(const struct route_table *t, const struct request *r, struct rou
         ret->params[i].name = c->params[i];
         ret->params[i].value = s.best_values[i];
     }
-}
-
-/* Goes back to the last '*' only, so the cost is at most the product of the lengths. */
-bool route_glob(struct str pattern, struct str s)
-{
-    size_t p = 0, i = 0, star = SIZE_MAX, mark = 0;
-
-    while (i < s.n) {
-        if (p < pattern.n && pattern.p[p] == '*') {
-            star = p++;
-            mark = i;
-        } else if (p < pattern.n && (pattern.p[p] == '?' || pattern.p[p] == s.p[i])) {
-            p++;
-            i++;
-        } else if (star != SIZE_MAX) {
-            p = star + 1;
-            i = ++mark;
-        } else {
-            return false;
-        }
-    }
-    while (p < pattern.n && pattern.p[p] == '*')
-        p++;
-    return p == pattern.n;
 }

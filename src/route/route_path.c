@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "http/uri.h"
 #include "route/route.h"
 
 struct out {
@@ -123,6 +124,13 @@ int route_redirect_location(const struct route *route, const struct route_match 
                 o.n--;
             put_stripped(&o, route->conf, r->path);
             text += 5;
+        } else if (strncmp(text, "$hostname", 9) == 0) {
+            uint16_t port;
+            struct str name;
+
+            uri_split_authority(r->host, &name, &port);
+            put(&o, name);
+            text += 9;
         } else if (strncmp(text, "$host", 5) == 0) {
             put(&o, r->host);
             text += 5;

@@ -28,7 +28,15 @@ static void append(struct route_table *t, struct route_list *list, uint32_t inde
 
 static struct host *host_of(struct route_table *t, const char *name)
 {
+    struct host_glob *glob = route_globs_find(t, name);
     bool wildcard = name[0] == '*';
+
+    if (glob && glob->host == 0) {
+        glob->host = ++t->nhosts;
+        t->hosts[glob->host - 1].root = new_node(t);
+    }
+    if (glob)
+        return &t->hosts[glob->host - 1];
     uint32_t *at = route_map_at(&t->host_map, wildcard ? HOST_WILDCARD : HOST_EXACT,
                                 str_of(wildcard ? name + 1 : name));
 
@@ -154,12 +162,15 @@ struct route_table *route_table_build(const struct route_input *inputs, size_t n
             .create_index = inputs[i].create_index,
             .route = {.conf = route_copy(t->arena, inputs[i].conf), .id = (uint32_t)i}};
         const char *why = route_compile(c, t->arena);
+        if (!why && !route_globs_add(t, c->route.conf->host))
+            why = "more than 64 hosts with wildcards within";
         if (why)
             bad(arg, inputs[i].conf, why);
         else
             t->n++;
     }
     qsort(t->routes, t->n, sizeof(*t->routes), route_compare);
+    route_globs_sort(t);
     t->hosts = ARENA_ARRAY(t->arena, struct host, count_hosts(t));
     t->lists = ARENA_ARRAY(t->arena, struct route_list, t->n);
     for (uint32_t i = 0; i < 1u << METHOD_OTHER; i++)

@@ -47,6 +47,17 @@ struct host {
     uint64_t *lengths;      /* bit for each length of their literal heads; NULL = no plain route */
 };
 
+/* A host with wildcards that are not "*." at its beginning. */
+struct host_glob {
+    struct str pattern; /* with its port */
+    size_t suffix;      /* literal bytes behind its last wildcard, those of the port left out */
+    size_t literals;
+    bool ported;
+    uint32_t host;
+};
+
+enum { ROUTE_MAX_GLOBS = 64 };
+
 struct route_table {
     _Atomic int refs;
     struct arena *arena; /* owned: all strings and arrays but those below */
@@ -56,6 +67,8 @@ struct route_table {
     uint32_t nnodes, max_nodes;
     struct host *hosts;
     uint32_t nhosts;
+    struct host_glob globs[ROUTE_MAX_GLOBS]; /* in the order in which they are tried */
+    uint32_t nglobs;
     struct route_list *lists; /* of plain keys */
     uint32_t nlists;
     struct route_map host_map;             /* HOST_EXACT or HOST_WILDCARD, name -> host */
@@ -85,5 +98,15 @@ const struct match_conf *route_failed_header(const struct route_conf *conf,
                                              const struct request *r);
 const struct match_conf *route_failed_query(const struct route_conf *conf, const struct request *r);
 bool route_method_matches(const struct compiled *c, const struct request *r);
-/* '*' any bytes, '?' one byte. */
+bool route_scheme_matches(const struct route_conf *conf, const struct request *r);
+/* '*' any bytes, '?' one byte, "[a-z]" one of these, "[!a-z]" one of the others. */
 bool route_glob(struct str pattern, struct str s);
+/* What host_glob says of a pattern, but for `host`; false when the host is an ordinary one
+ * (route_host.c). */
+bool route_host_glob(struct str host, struct host_glob *ret);
+/* What is wrong with a host, or NULL. */
+const char *route_host_problem(const char *host);
+/* Takes up a host of this kind, once; false when there are too many. */
+bool route_globs_add(struct route_table *t, const char *host);
+void route_globs_sort(struct route_table *t);
+struct host_glob *route_globs_find(struct route_table *t, const char *host);

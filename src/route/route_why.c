@@ -11,6 +11,7 @@ const char *route_loss_name(enum route_loss l)
         [ROUTE_FITS] = "",
         [ROUTE_LOST_HOST] = "host",
         [ROUTE_LOST_PATH] = "path",
+        [ROUTE_LOST_SCHEME] = "scheme",
         [ROUTE_LOST_HEADER] = "header",
         [ROUTE_LOST_QUERY] = "query",
         [ROUTE_LOST_METHOD] = "method",
@@ -35,6 +36,7 @@ static const struct compiled *compiled_of(const struct route_table *t, const str
 static size_t host_rank(const char *wanted, const struct request *r)
 {
     struct str full = r->host, host, name = str_of(wanted);
+    struct host_glob glob;
     uint16_t port;
 
     if (name.n == 0)
@@ -44,14 +46,16 @@ static size_t host_rank(const char *wanted, const struct request *r)
     uri_split_authority(full, &host, &port);
     if (host.n > 1 && host.p[host.n - 1] == '.')
         host.n--;
+    if (route_host_glob(name, &glob))
+        return route_glob(name, glob.ported ? full : host) ? 4 * (host.n - glob.suffix) + 4 : 0;
     if (name.p[0] != '*')
         return str_eq(name, full) ? 1 : str_eq(name, host) ? 2 : 0;
     name = (struct str){name.p + 1, name.n - 1};
     for (size_t i = 1; i < host.n; i++) {
         if (str_eq(name, (struct str){full.p + i, full.n - i}))
-            return 2 * i + 1;
+            return 4 * i + 5;
         if (str_eq(name, (struct str){host.p + i, host.n - i}))
-            return 2 * i + 2;
+            return 4 * i + 6;
     }
     return 0;
 }
@@ -125,6 +129,8 @@ static enum route_loss judge(const struct compiled *c, const struct request *r,
         return ROUTE_LOST_HOST;
     if (!path_matches(c, r->path))
         return ROUTE_LOST_PATH;
+    if (!route_scheme_matches(c->route.conf, r))
+        return ROUTE_LOST_SCHEME;
     if ((failed = route_failed_header(c->route.conf, r)) != NULL) {
         *ret_field = failed->name;
         return ROUTE_LOST_HEADER;
@@ -204,6 +210,7 @@ static bool rank(const struct route_table *t, const struct compiled *c, const st
         return true;
     case ROUTE_LOST_QUERY:
     case ROUTE_LOST_HEADER:
+    case ROUTE_LOST_SCHEME:
         ret->came = 3;
         return true;
     case ROUTE_LOST_PATH:

@@ -3,7 +3,7 @@
 /* route_why.h - why did another route win, or none?
  *
  * Judges every route by itself, one condition after the other in the order of route_find(): host,
- * path, header fields, query, method, precedence. It shares the conditions and the precedence with
+ * path, scheme, header fields, query, method, precedence. It shares the conditions and the precedence with
  * route_find(), but neither trie nor maps: that both agree is a test. The cost grows with the
  * number of routes, so this is for people who ask (control thread), not for requests. */
 #include "route/route.h"
@@ -12,6 +12,7 @@ enum route_loss {
     ROUTE_FITS, /* nothing is wrong with it */
     ROUTE_LOST_HOST,
     ROUTE_LOST_PATH,
+    ROUTE_LOST_SCHEME,
     ROUTE_LOST_HEADER,
     ROUTE_LOST_QUERY,
     ROUTE_LOST_METHOD,
@@ -24,7 +25,7 @@ enum route_loss {
     ROUTE_BEATEN_AGE,        /* the older service */
     ROUTE_BEATEN_NAME        /* the order of names, or of the files */
 };
-/* "host" "path" "header" "query" "method" "more_specific_host" "priority" "more_specific_path"
+/* "host" "path" "scheme" "header" "query" "method" "more_specific_host" "priority" "more_specific_path"
  * "more_conditions" "configuration_first" "older_service" "name_order"; "" for ROUTE_FITS. */
 const char *route_loss_name(enum route_loss l);
 

@@ -19,6 +19,7 @@ struct rule {
     bool from_tags;
     uint64_t create_index;
     const char *header; /* that must be present */
+    enum route_scheme scheme;
 };
 
 static uint32_t slot(void *arg, const char *service)
@@ -55,6 +56,7 @@ static const struct route_conf *make_conf(struct arena *a, const struct rule *ru
                                 .path = slash,
                                 .path_match = rule->match,
                                 .priority = rule->priority,
+                                .scheme = rule->scheme,
                                 .targets = &target,
                                 .ntargets = 1,
                                 .max_body = -1};
@@ -187,6 +189,95 @@ static void test_hosts(void **state)
 
     (void)state;
     CHECK(rules, wants);
+}
+
+static void test_host_globs(void **state)
+{
+    static const struct rule rules[] = {
+        {.text = "shop.example/a"},
+        {.text = "*.shop.example/a"},
+        {.text = "api-*.shop.example/a"},
+        {.text = "a*.shop.example/a"},
+        {.text = "*shop.example/a"},
+        {.text = "www.*/a"},
+        {.text = "www.[a-c]?.test/a"},
+        {.text = "www.[!a-c].test/a"},
+        {.text = "m*.test:81/a"},
+        {.text = "*/a"},
+        {.text = "-/a"},
+        {.text = "-/b"},
+    };
+    static const struct want wants[] = {
+        {"shop.example/a", "shop.example/a"},
+        {"api-1.shop.example/a", "api-*.shop.example/a"},
+        {"api-1.x.shop.example:80/a", "api-*.shop.example/a"},
+        {"apple.shop.example/a", "a*.shop.example/a"},
+        {"b.shop.example/a", "*.shop.example/a"},
+        {"myshop.example/a", "*shop.example/a"},
+        {"www.bx.test/a", "www.[a-c]?.test/a"},
+        {"www.x.test/a", "www.[!a-c].test/a"},
+        {"www.dx.test/a", "www.*/a"},
+        {"mail.test:81/a", "m*.test:81/a"},
+        {"mail.test/a", "*/a"},
+        {"/a", "-/a"},
+        {"api-1.shop.example/b", "-/b"},
+    };
+
+    (void)state;
+    CHECK(rules, wants);
+}
+
+static void test_scheme(void **state)
+{
+    static const struct rule rules[] = {{.text = "-/a", .scheme = SCHEME_HTTP},
+                                        {.text = "-/a/", .scheme = SCHEME_HTTPS},
+                                        {.text = "-/b", .scheme = SCHEME_HTTPS},
+                                        {.text = "-/"}};
+    struct route_table *t = make_table(rules, ARRAY_LEN(rules));
+    struct route_match m;
+
+    (void)state;
+    check(t, "x/a", "-/a");
+    check(t, "x/b", "-/");
+    struct request r = request_for("x/a");
+    r.secure = true;
+    route_find(t, &r, &m);
+    assert_string_equal(m.route->conf->name, "-/a/");
+    route_table_unref(&t);
+}
+
+/* Only so many, as each costs time for every request. */
+static void count_bad(void *arg, const struct route_conf *conf, const char *why)
+{
+    assert_non_null(strstr(why, "wildcards within"));
+    assert_string_equal(conf->host, "h64*");
+    ++*(int *)arg;
+}
+
+static uint32_t slot_of_none(void *arg, const char *service)
+{
+    (void)arg;
+    (void)service;
+    return 0;
+}
+
+static void test_too_many_globs(void **state)
+{
+    struct arena *a = arena_new();
+    struct route_input inputs[66];
+    int bad = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(inputs); i++) {
+        struct rule rule = {.text = arena_printf(a, "h%u*/", i == 65 ? 3 : i)};
+        inputs[i] = (struct route_input){make_conf(a, &rule), true, 0};
+    }
+    struct route_table *t =
+        route_table_build(inputs, ARRAY_LEN(inputs), slot_of_none, count_bad, &bad);
+    assert_int_equal(bad, 1);
+    assert_int_equal(route_table_count(t), 65);
+    route_table_unref(&t);
+    arena_free(a);
 }
 
 static void test_kinds_of_paths(void **state)
@@ -455,6 +546,9 @@ int main(void)
         cmocka_unit_test(test_conditions),
         cmocka_unit_test(test_odd_requests),
         cmocka_unit_test(test_glob),
+        cmocka_unit_test(test_host_globs),
+        cmocka_unit_test(test_scheme),
+        cmocka_unit_test(test_too_many_globs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

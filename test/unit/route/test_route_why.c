@@ -48,6 +48,7 @@ struct rule {
     uint64_t create_index;
     const char **methods;
     struct match_conf *header, *query;
+    enum route_scheme scheme;
 };
 
 #define R(n, h, p) .name = n, .host = h, .path = p
@@ -67,6 +68,7 @@ static struct route_table *make_table(const struct rule *rules, size_t n)
                                  .path_match = rules[i].match,
                                  .priority = rules[i].priority,
                                  .methods = rules[i].methods,
+                                 .scheme = rules[i].scheme,
                                  .headers = rules[i].header,
                                  .nheaders = rules[i].header != NULL,
                                  .query = rules[i].query,
@@ -97,6 +99,9 @@ static void test_each_loss(void **state)
         {{R("exact", "shop.example", "/orders/"), .match = PATH_EXACT}, "path", NULL},
         {{R("pattern", "shop.example", "/orders/{b}/{c}"), .match = PATH_PATTERN}, "path", NULL},
         {{R("glob", "shop.example", "/o*x"), .match = PATH_GLOB}, "path", NULL},
+        {{R("scheme", "shop.example", "/orders/"), .scheme = SCHEME_HTTPS}, "scheme", NULL},
+        {{R("glob host", "s*p.exam[a-z]le", "/orders/")}, "more_specific_host", NULL},
+        {{R("other glob host", "s*p.exam[!p]le", "/orders/")}, "host", NULL},
         {{R("header", "shop.example", "/orders/"), .header = &beta}, "header", "X-Beta"},
         {{R("query", "shop.example", "/orders/"), .query = &version}, "query", "v"},
         {{R("method", "shop.example", "/orders/"), .methods = get_only}, "method", NULL},
@@ -229,8 +234,8 @@ static const char *random_path(struct rng *g, struct arena *a, enum path_match m
 
 static struct route_table *random_table(struct rng *g)
 {
-    static const char *const hosts[] = {"",      "",       "h.x", "h.x:80", "*.x",
-                                        "*.h.x", "*.x:80", "x",   "[::1]"};
+    static const char *const hosts[] = {"",  "",      "h.x", "h.x:80", "*.x",  "*.h.x",   "*.x:80",
+                                        "x", "[::1]", "*x",  "g*",     "?.*x", "[gh]*:80"};
     static const enum path_match kinds[] = {PATH_PREFIX,       PATH_PREFIX,       PATH_EXACT,
                                             PATH_PATTERN,      PATH_PATTERN,      PATH_GLOB,
                                             PATH_PLAIN_PREFIX, PATH_PLAIN_IPREFIX};
@@ -249,6 +254,8 @@ static struct route_table *random_table(struct rng *g)
                                  .priority = (int)rng_below(g, 8) / 6,
                                  .from_tags = rng_below(g, 2),
                                  .create_index = rng_below(g, 3)};
+        if (rng_below(g, 5) == 0)
+            rules[i].scheme = 1 + rng_below(g, 2);
         if (rng_below(g, 3) == 0)
             rules[i].methods = rng_below(g, 2) ? get_only : put_brew;
         if (rng_below(g, 4) == 0)
@@ -273,6 +280,7 @@ static struct request random_request(struct rng *g, struct arena *a)
         r.nheaders = 1;
         r.headers[0] = (struct header){.name = STR("x-beta"), .value = STR("1")};
     }
+    r.secure = rng_below(g, 2);
     r.has_query = rng_below(g, 2);
     if (r.has_query)
         r.query = rng_below(g, 2) ? STR("v=2") : STR("v=1");
