@@ -20,18 +20,24 @@ void query_pool_init(struct query_pool *p, struct event_base *base, struct consu
     list_init(&p->waiting);
 }
 
+const char *query_suffix(const struct query *q)
+{
+    return q->suffix ? q->suffix : q->pool->suffix;
+}
+
 static void start(struct query *q)
 {
     struct query_pool *p = q->pool;
     const struct watch_request *r = &q->next;
+    const char *suffix = query_suffix(q);
     char *path;
     int n;
 
     if (r->index)
-        n = asprintf(&path, "%s?%sindex=%" PRIu64 "&wait=%" PRIu64 "ms", q->path, p->suffix,
-                     r->index, r->wait_ms);
+        n = asprintf(&path, "%s?%sindex=%" PRIu64 "&wait=%" PRIu64 "ms", q->path, suffix, r->index,
+                     r->wait_ms);
     else
-        n = asprintf(&path, "%s?%s", q->path, p->suffix);
+        n = asprintf(&path, "%s?%s", q->path, suffix);
     if (n < 0)
         abort();
     q->blocking = r->index != 0;
@@ -138,7 +144,7 @@ static void on_answer(void *arg, const struct consul_answer *a)
     struct query *q = arg;
     struct query_pool *p = q->pool;
     struct watch_answer wa = {.result = classify(a),
-                              .has_index = a->has_index,
+                              .has_index = a->has_index && !q->options.no_index,
                               .index = a->index,
                               .leader_known = a->leader_known,
                               .last_contact_ms = a->last_contact_ms};
@@ -185,6 +191,7 @@ void query_release(struct query *q)
     event_free(q->timer);
     consul_get_free(q->get);
     free(q->path);
+    free(q->suffix);
 }
 
 void query_kick(struct query *q)
