@@ -68,11 +68,13 @@ static void lead_after(struct query *q, const struct query_outcome *o)
             log_warn("discovery", "consul %s: %s; what is known stays in use", s->address,
                      o->error);
         s->lead_logged = true;
+        source_tell_recalled(s, false);
         return;
     }
     if (s->lead_logged)
         log_info("discovery", "consul %s: answers again", s->address);
     s->lead_logged = false;
+    source_tell_recalled(s, true);
     if (o->was_failing)
         source_kick_failing(s);
     if (o->woke || o->was_failing)
@@ -92,6 +94,7 @@ void lead_start(struct consul_source *s, uint64_t wait_ms)
 {
     query_init(&s->lead.query, &lead_ops, &s->pool, s, "/v1/catalog/services");
     s->lead.query.options = (struct watch_options){.wait_ms = wait_ms, .lead = true};
+    query_keep(&s->lead.query);
     query_kick(&s->lead.query);
 }
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "consul_source.h"
+#include "age.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "consul_http.h"
 #include "consul_source_parts.h"
+#include "keeper.h"
 
 #include <event2/event.h>
 #include <stdio.h>
@@ -31,35 +33,22 @@ static uint64_t wait_for(const struct consul_source *s)
     return s->multiplexed && spread > s->wait_ms ? spread : s->wait_ms;
 }
 
-static void share_slot(struct consul_source *s, struct service *v, unsigned *used)
-{
-    bool was_polled = v->query.options.polled;
-
-    v->query.options.polled = !s->multiplexed && *used >= s->slots;
-    v->query.options.wait_ms = wait_for(s);
-    *used += !v->query.options.polled;
-    s->npolled += v->query.options.polled;
-    if (was_polled && !v->query.options.polled)
-        query_kick(&v->query);
-}
-
-/* Gives the slots to the first services, in no particular order but stable. Places come before
- * all, because nothing else tells of changes in another datacenter. */
+/* Gives the slots to the first services, in no particular order but stable. */
 static void share_slots(struct consul_source *s)
 {
     unsigned used = 0;
 
     s->npolled = 0;
-    list_each(l, &s->place_list)
-    {
-        struct service *v = CONTAINER_OF(l, struct service, place_link);
+    for (struct service *v = s->services; v; v = v->hh.next) {
+        bool was_polled = v->query.options.polled;
 
-        if (!v->query.options.no_index)
-            share_slot(s, v, &used);
+        v->query.options.polled = !s->multiplexed && used >= s->slots;
+        v->query.options.wait_ms = wait_for(s);
+        used += !v->query.options.polled;
+        s->npolled += v->query.options.polled;
+        if (was_polled && !v->query.options.polled)
+            query_kick(&v->query);
     }
-    for (struct service *v = s->services; v; v = v->hh.next)
-        if (list_empty(&v->place_link))
-            share_slot(s, v, &used);
     consul_http_expect(s->http, HASH_COUNT(s->services) + 1);
     if (s->npolled > 0 && !s->critical) {
         log_info("discovery",
@@ -79,15 +68,10 @@ static void share_slots(struct consul_source *s)
 
 static void want(struct consul_source *s, const char *name)
 {
-    struct group *g = group_find(s, name);
     struct service *v;
 
     if (catalog_is_static(s->catalog, name))
         return;
-    if (g) {
-        group_want(s, g);
-        return;
-    }
     HASH_FIND_STR(s->services, name, v);
     if (!v) {
         v = service_add(s, name);
@@ -97,45 +81,23 @@ static void want(struct consul_source *s, const char *name)
     v->wanted = true;
 }
 
-static void want_all(struct consul_source *s)
+void consul_source_review(struct consul_source *s)
 {
     const struct consul_services *list = &s->lead.list;
+    struct service *v, *tmp;
 
+    for (v = s->services; v; v = v->hh.next)
+        v->wanted = false;
     for (size_t i = 0; i < s->nnamed; i++)
         want(s, s->named[i]);
     for (unsigned i = 0; i < list->n; i++)
         if (consul_scope_takes(&s->scope, &list->items[i]))
             want(s, list->items[i].name);
-    for (const struct group *g = s->groups[GROUPS_CHAIN]; g; g = g->hh.next)
-        want(s, g->name);
-}
-
-static void remove_service(struct consul_source *s, struct service *v)
-{
-    const struct group *g = group_find(s, v->name);
-    bool vanished = s->lead.heard && !consul_services_find(&s->lead.list, v->name);
-
-    if (!list_empty(&v->place_link))
-        catalog_unwatch(v->catalog, v->name, false, clock_now_ns());
-    else if (!g || !g->wanted)
-        catalog_unwatch(v->catalog, v->name, vanished, clock_now_ns());
-    service_end(s, v);
-}
-
-void consul_source_review(struct consul_source *s)
-{
-    struct service *v, *tmp;
-
-    for (v = s->services; v; v = v->hh.next)
-        v->wanted = false;
-    groups_unmark(s);
-    want_all(s);
     HASH_ITER(hh, s->services, v, tmp)
     {
         if (!v->wanted)
-            remove_service(s, v);
+            service_remove(s, v, s->lead.heard && !consul_services_find(list, v->name));
     }
-    groups_settle(s);
     share_slots(s);
     source_touch(s);
 }
@@ -210,17 +172,6 @@ void source_poll_service(struct consul_source *s, const char *name)
     HASH_FIND_STR(s->services, name, v);
     if (v && v->query.options.polled)
         query_kick(&v->query);
-    list_each(l, &s->place_list)
-    {
-        v = CONTAINER_OF(l, struct service, place_link);
-        if (v->query.options.polled && strcmp(v->of, name) == 0)
-            query_kick(&v->query);
-    }
-}
-
-void consul_source_look_again(struct consul_source *s)
-{
-    groups_judge(s);
 }
 
 static void check_changed(void *arg, const char *service)
@@ -318,7 +269,7 @@ static char *make_suffix(const struct discovery_options *o)
 }
 
 struct consul_source *consul_source_new(struct event_base *base, const struct discovery_options *o,
-                                        struct catalog *c, struct catalog *places,
+                                        struct catalog *c, struct keeper *keeper,
                                         consul_source_touched_fn *touched, void *arg, struct err *e)
 {
     struct consul_http *http = consul_http_new(base, o, e);
@@ -331,13 +282,10 @@ struct consul_source *consul_source_new(struct event_base *base, const struct di
         abort();
     s->http = http;
     s->catalog = c;
-    s->places = places;
     s->touched = touched;
     s->arg = arg;
     s->suffix = make_suffix(o);
     s->address = strdup(o->address);
-    s->datacenter = o->datacenter && *o->datacenter ? strdup(o->datacenter) : NULL;
-    s->stale = o->stale;
     s->zone_key = o->prefer_meta && *o->prefer_meta ? strdup(o->prefer_meta) : NULL;
     s->wait_ms = o->wait_ms;
     s->slots = SLOTS_MAX;
@@ -345,10 +293,10 @@ struct consul_source *consul_source_new(struct event_base *base, const struct di
     list_init(&s->ending);
     consul_scope_init(&s->scope, o);
     query_pool_init(&s->pool, base, http, s->suffix);
+    s->pool.keeper = keeper;
     s->sweep = evtimer_new(base, on_sweep, s);
     if (!s->sweep || !s->address)
         abort();
-    groups_start(s, base);
     lead_start(s, o->wait_ms);
     return s;
 }
@@ -369,7 +317,6 @@ void consul_source_free(struct consul_source *s)
         service_free(CONTAINER_OF(l, struct service, link));
     consul_checks_free(s->critical);
     consul_checks_free(s->warning);
-    groups_release(s);
     lead_release(&s->lead);
     event_free(s->sweep);
     consul_http_free(s->http);
@@ -378,8 +325,24 @@ void consul_source_free(struct consul_source *s)
     free(s->suffix);
     free(s->zone_key);
     free(s->address);
-    free(s->datacenter);
     free(s);
+}
+
+void source_tell_recalled(struct consul_source *s, bool answers)
+{
+    struct keeper_status k;
+    char time[32], age[32];
+
+    if (s->recalled_logged == !answers || s->recalled_logged == (s->pool.recalled > 0))
+        return;
+    s->recalled_logged = !answers;
+    keeper_status(s->pool.keeper, &k);
+    if (answers)
+        log_info("discovery", "the catalog of %s has been replaced: Consul has answered", k.file);
+    else
+        log_warn("discovery", "serving the catalog of %s (%s old) from %s: Consul does not answer",
+                 clock_format(k.recalled_ms, time),
+                 age_text(clock_wall_ms() - k.recalled_ms, age, sizeof age), k.file);
 }
 
 bool consul_source_heard(const struct consul_source *s)
@@ -394,6 +357,9 @@ void consul_source_status(const struct consul_source *s, struct discovery_status
     ret->watches = HASH_COUNT(s->services) + 1 + (s->critical ? 2 : 0);
     ret->requests = s->pool.requests;
     ret->index_resets = s->pool.index_resets;
+    ret->recalled_list = s->lead.query.recalled_ms != 0;
+    for (const struct service *v = s->services; v; v = v->hh.next)
+        ret->recalled_services += v->query.recalled_ms != 0;
 }
 
 bool consul_source_watch_status(const struct consul_source *s, const char *service,
@@ -401,17 +367,14 @@ bool consul_source_watch_status(const struct consul_source *s, const char *servi
 {
     struct arena *a = arena_new();
     const char *key = consul_key(a, service);
-    const struct group *g = group_find(s, key);
     const struct service *v;
 
-    if (g && g->wanted)
-        v = g->places[g->failover.active].service;
-    else
-        HASH_FIND_STR(s->services, key, v);
+    HASH_FIND_STR(s->services, key, v);
     arena_free(a);
     if (!v)
         return false;
     ret->index = v->query.watch.index;
     ret->failing = v->query.watch.failures > 0;
+    ret->recalled_ms = v->query.recalled_ms;
     return true;
 }

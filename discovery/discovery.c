@@ -4,24 +4,25 @@
 #include "base/log.h"
 #include "catalog.h"
 #include "consul_source.h"
+#include "keeper.h"
 #include "resolve.h"
 
 #include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { WAIT_MIN_MS = 1000, WAIT_MAX_MS = 600000 };
 
 struct discovery {
-    struct catalog *catalog;      /* owned; what readers see */
-    struct catalog *places;       /* owned; what the places of groups have */
+    struct catalog *catalog;      /* owned */
     struct consul_source *consul; /* owned, or NULL */
+    struct keeper *keeper;        /* owned, or NULL */
     struct resolver *resolver;    /* owned */
     struct event *tell;           /* owned; calls `changed` in a later loop turn */
     struct event *expire;         /* owned; what is kept is kept no longer */
     uint64_t told_version;
     uint64_t updates;
-    bool asked; /* it is known what is wanted; before that, "all heard" says nothing */
     bool ready, heard_told;
     discovery_changed_fn *changed;
     void *arg;
@@ -38,14 +39,9 @@ static bool lookup(void *arg, const char *host, uint16_t port, struct sockaddr_s
 static void arm_expiry(struct discovery *d)
 {
     uint64_t now = clock_now_ns(), next = catalog_expire(d->catalog, now);
-    uint64_t places_next = catalog_expire(d->places, now), left_ms;
-    struct timeval tv;
+    uint64_t left_ms = next > now ? (next - now) / NS_PER_MS + 1 : 1;
+    struct timeval tv = {(time_t)(left_ms / 1000), (suseconds_t)(left_ms % 1000) * 1000};
 
-    if (places_next && (next == 0 || places_next < next))
-        next = places_next;
-    left_ms = next > now ? (next - now) / NS_PER_MS + 1 : 1;
-    tv.tv_sec = (time_t)(left_ms / 1000);
-    tv.tv_usec = (suseconds_t)(left_ms % 1000) * 1000;
     if (next != 0)
         evtimer_add(d->expire, &tv);
     else
@@ -56,7 +52,7 @@ static void arm_expiry(struct discovery *d)
 static void review(struct discovery *d)
 {
     arm_expiry(d);
-    if (!d->ready && d->asked)
+    if (!d->ready)
         d->ready = !d->consul || consul_source_heard(d->consul);
     if (d->told_version == catalog_version(d->catalog) && d->heard_told == d->ready)
         return;
@@ -96,10 +92,21 @@ static void on_addresses(void *arg)
     struct discovery *d = arg;
 
     catalog_resolve(d->catalog, clock_now_ns());
-    catalog_resolve(d->places, clock_now_ns());
-    if (d->consul)
-        consul_source_look_again(d->consul);
     review(d);
+}
+
+/* What one Consul said is nothing that another one may be taken to say. */
+static void add_keeper(struct discovery *d, struct event_base *base,
+                       const struct discovery_options *o)
+{
+    struct keeper_options k = {.dir = o->state_dir, .recall = o->recall};
+    char *origin;
+
+    if (asprintf(&origin, "consul %s dc=%s", o->address, o->datacenter ? o->datacenter : "") < 0)
+        abort();
+    k.origin = origin;
+    d->keeper = keeper_new(base, &k);
+    free(origin);
 }
 
 static int add_consul(struct discovery *d, struct event_base *base,
@@ -111,7 +118,9 @@ static int add_consul(struct discovery *d, struct event_base *base,
         copy.wait_ms = WAIT_MIN_MS;
     if (copy.wait_ms > WAIT_MAX_MS)
         copy.wait_ms = WAIT_MAX_MS;
-    d->consul = consul_source_new(base, &copy, d->catalog, d->places, on_touched, d, e);
+    if (o->state_dir)
+        add_keeper(d, base, o);
+    d->consul = consul_source_new(base, &copy, d->catalog, d->keeper, on_touched, d, e);
     return d->consul ? 0 : -1;
 }
 
@@ -125,13 +134,11 @@ struct discovery *discovery_new(struct event_base *base, const struct discovery_
     d->changed = changed;
     d->arg = arg;
     d->catalog = catalog_new(o->keep_ms, lookup, d);
-    d->places = catalog_new(o->keep_ms, lookup, d);
     d->tell = event_new(base, -1, 0, on_tell, d);
     d->expire = evtimer_new(base, on_expire, d);
     d->resolver = resolver_new(base, on_addresses, d);
     if (!d->tell || !d->expire)
         abort();
-    d->asked = o->scope != DISCOVER_USED;
     if (o->consul && add_consul(d, base, o, e) != 0) {
         discovery_free(d);
         return NULL;
@@ -144,17 +151,21 @@ void discovery_free(struct discovery *d)
     if (!d)
         return;
     consul_source_free(d->consul);
+    keeper_free(d->keeper);
     resolver_free(d->resolver);
     catalog_free(d->catalog);
-    catalog_free(d->places);
     event_free(d->tell);
     event_free(d->expire);
     free(d);
 }
 
+void discovery_keep(struct discovery *d)
+{
+    keeper_start(d->keeper);
+}
+
 void discovery_use(struct discovery *d, const char *const *services, size_t n)
 {
-    d->asked = true;
     if (d->consul)
         consul_source_use(d->consul, services, n);
     review(d);
@@ -165,13 +176,6 @@ void discovery_set_static(struct discovery *d, const struct discovery_static *se
     catalog_set_static(d->catalog, services, n, clock_now_ns());
     if (d->consul)
         consul_source_review(d->consul);
-    review(d);
-}
-
-void discovery_set_groups(struct discovery *d, const struct discovery_group *groups, size_t n)
-{
-    if (d->consul)
-        consul_source_set_groups(d->consul, GROUPS_CONFIGURED, groups, n);
     review(d);
 }
 
@@ -195,13 +199,30 @@ bool discovery_ready(const struct discovery *d)
     return d->ready || !d->consul;
 }
 
+static void status_of_keeper(const struct keeper *keeper, struct discovery_kept *ret)
+{
+    struct keeper_status k;
+
+    keeper_status(keeper, &k);
+    *ret = (struct discovery_kept){
+        .file = k.file,
+        .recalled_ms = k.recalled_ms,
+        .written_ms = k.written_ms,
+        .answers = k.answers,
+        .bytes = k.bytes,
+        .refused = k.refused,
+        .error = k.error,
+    };
+}
+
 void discovery_status(const struct discovery *d, struct discovery_status *ret)
 {
     memset(ret, 0, sizeof *ret);
     if (d->consul)
         consul_source_status(d->consul, ret);
+    status_of_keeper(d->keeper, &ret->kept);
     ret->updates = d->updates;
-    ret->skipped_instances = catalog_skipped(d->catalog) + catalog_skipped(d->places);
+    ret->skipped_instances = catalog_skipped(d->catalog);
 }
 
 bool discovery_watch_status(const struct discovery *d, const char *service,
@@ -213,16 +234,4 @@ bool discovery_watch_status(const struct discovery *d, const char *service,
     if (d->consul)
         (void)consul_source_watch_status(d->consul, service, ret);
     return true;
-}
-
-bool discovery_group_status(const struct discovery *d, const char *service,
-                            struct discovery_group_status *ret)
-{
-    return d->consul && consul_source_group_status(d->consul, service, ret);
-}
-
-bool discovery_place_status(const struct discovery *d, const char *service, size_t i,
-                            struct discovery_place_status *ret)
-{
-    return d->consul && consul_source_place_status(d->consul, service, i, ret);
 }

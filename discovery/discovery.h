@@ -36,6 +36,8 @@ those named by discovery_use() */
     const char *fabio_prefix; /* "urlprefix-" or "" */
     const char *prefer_meta;  /* node meta key copied to instance.zone; NULL = none */
     uint64_t keep_ms;         /* a service that left the catalog is kept, empty, for so long */
+    const char *state_dir;    /* what is believed is kept there for a later run; NULL = nowhere */
+    bool recall;              /* begin with what an earlier run has kept there */
 };
 
 struct discovery_address {
@@ -51,26 +53,6 @@ struct discovery_static {
     size_t ninstances;
 };
 
-/* Where instances of a service may come from. NULL stands for the default everywhere. */
-struct discovery_place {
-    const char *service;    /* needed, unless there is a `query` */
-    const char *datacenter; /* NULL = the usual one (discovery_options) */
-    const char *filter;     /* Consul's filter expression, evaluated there */
-    const char *ns, *partition, *peer;
-    const char *query; /* name or id of a prepared query, in place of a service */
-    bool only_passing; /* instances with a warning take no new requests */
-};
-
-/* A service whose instances come from the first of several places that has enough of them. Readers
- * see one service of this name, with the instances of the place in use. */
-struct discovery_group {
-    const char *name;
-    const struct discovery_place *places; /* the preferred one first */
-    size_t n;
-    unsigned min_healthy;  /* per cent of a place's instances; at least one in any case */
-    uint64_t fail_back_ms; /* a better place must be good for so long before it is used again */
-};
-
 /* Called on the control thread, in a later loop turn, once for any number of changes: read the
  * catalog again. */
 typedef void discovery_changed_fn(void *arg);
@@ -79,17 +61,15 @@ struct discovery *discovery_new(struct event_base *base, const struct discovery_
                                 discovery_changed_fn *changed, void *arg, struct err *e) MUST_CHECK;
 void discovery_free(struct discovery *d);
 
+/* This one is in force: from now on it keeps what it believes in `state_dir`. */
+void discovery_keep(struct discovery *d);
+
 /* Names the services that routes use; replaces the former list. A watch that is no longer needed is
  * ended, its service leaves the catalog. Strings are copied. */
 void discovery_use(struct discovery *d, const char *const *services, size_t n);
 /* Replaces the static services. A static service hides one of the same name in Consul. Host names
  * are resolved without blocking, and again every 30 s. */
 void discovery_set_static(struct discovery *d, const struct discovery_static *services, size_t n);
-
-/* Replaces the groups. One is followed while discovery_use() or the scope asks for a service of its
- * name, which is then not looked up in the usual place. Nothing in it is kept. A static service
- * hides a group of the same name. */
-void discovery_set_groups(struct discovery *d, const struct discovery_group *groups, size_t n);
 
 /* The catalog: the present set of every service that is watched or static. The sets are borrowed
  * until the next loop turn; take a reference to keep one. */
@@ -109,6 +89,18 @@ struct discovery_status {
     uint64_t failing_since_ns; /* 0 = not failing */
     char last_error[256];      /* never holds the token */
     uint64_t watches, requests, errors, index_resets, skipped_instances, updates;
+    /* What is served from an earlier run and was not confirmed by Consul yet. */
+    bool recalled_list;         /* which services there are */
+    unsigned recalled_services; /* and the instances of so many */
+    struct discovery_kept {
+        const char *file;    /* borrowed until the next loop turn; NULL = nothing is kept */
+        int64_t recalled_ms; /* wall time at which Consul last confirmed what was read at the start;
+                                0 = nothing was */
+        int64_t written_ms;  /* wall time; 0 = not yet */
+        uint64_t answers, bytes;
+        const char *refused; /* borrowed; why the file was not used at the start, or NULL */
+        const char *error;   /* borrowed; of the last write, or NULL */
+    } kept;
 };
 void discovery_status(const struct discovery *d, struct discovery_status *ret);
 
@@ -118,35 +110,11 @@ struct discovery_watch_status {
     uint64_t changed_ns;  /* when the set last changed */
     bool failing;
     bool is_static;
-    bool gone;        /* left the catalog, kept for keep_ms */
-    unsigned skipped; /* instances left out of the last answer: bad address or port */
+    bool gone;           /* left the catalog, kept for keep_ms */
+    int64_t recalled_ms; /* the set is that of an earlier run, confirmed by Consul at this wall
+                            time; 0 = it is of this one */
+    unsigned skipped;    /* instances left out of the last answer: bad address or port */
 };
 /* False when the service is neither watched nor static. */
 bool discovery_watch_status(const struct discovery *d, const char *service,
                             struct discovery_watch_status *ret);
-
-struct discovery_place_status {
-    char label[128]; /* for people: "local", "dc2", "web-backup in dc2" */
-    unsigned usable, total;
-    bool heard; /* Consul said at least once what is there */
-    bool failing;
-    char error[200];      /* why, when failing */
-    uint64_t index;       /* last X-Consul-Index; 0 for a prepared query */
-    uint64_t answered_ns; /* monotonic; 0 = never */
-    uint64_t changed_ns;
-};
-
-struct discovery_group_status {
-    size_t nplaces;
-    size_t active;     /* which place is in use */
-    bool decided;      /* false: not enough was heard yet to say */
-    uint64_t since_ns; /* when it became the active one */
-    uint64_t moves;    /* fail overs and fail backs */
-    char why[256];     /* "preferred", "dc1: 0 of 3 healthy" */
-};
-/* False when the service is no group that is followed. */
-bool discovery_group_status(const struct discovery *d, const char *service,
-                            struct discovery_group_status *ret);
-/* Place i of nplaces. */
-bool discovery_place_status(const struct discovery *d, const char *service, size_t i,
-                            struct discovery_place_status *ret);

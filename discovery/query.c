@@ -2,6 +2,8 @@
 #include "query.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/log.h"
+#include "keeper.h"
 
 #include <event2/event.h>
 #include <inttypes.h>
@@ -20,24 +22,18 @@ void query_pool_init(struct query_pool *p, struct event_base *base, struct consu
     list_init(&p->waiting);
 }
 
-const char *query_suffix(const struct query *q)
-{
-    return q->suffix ? q->suffix : q->pool->suffix;
-}
-
 static void start(struct query *q)
 {
     struct query_pool *p = q->pool;
     const struct watch_request *r = &q->next;
-    const char *suffix = query_suffix(q);
     char *path;
     int n;
 
     if (r->index)
-        n = asprintf(&path, "%s?%sindex=%" PRIu64 "&wait=%" PRIu64 "ms", q->path, suffix, r->index,
-                     r->wait_ms);
+        n = asprintf(&path, "%s?%sindex=%" PRIu64 "&wait=%" PRIu64 "ms", q->path, p->suffix,
+                     r->index, r->wait_ms);
     else
-        n = asprintf(&path, "%s?%s", q->path, suffix);
+        n = asprintf(&path, "%s?%s", q->path, p->suffix);
     if (n < 0)
         abort();
     q->blocking = r->index != 0;
@@ -121,16 +117,43 @@ static void read_body(struct query *q, const struct consul_answer *a, struct wat
         wa->result = WATCH_FAILED;
 }
 
+/* What is applied is no longer that of an earlier run. */
+static void end_recall(struct query *q)
+{
+    q->pool->recalled -= q->recalled_ms != 0;
+    q->recalled_ms = 0;
+}
+
+/* The body is the whole truth, and all of it was applied, now or when it was first said. */
+static void note_believed(struct query *q, const struct consul_answer *a, uint64_t hash)
+{
+    end_recall(q);
+    if (!q->key)
+        return;
+    if (q->has_kept && q->kept_hash == hash)
+        keeper_confirm(q->pool->keeper, q->key);
+    else
+        keeper_believe(q->pool->keeper, q->key, a->body);
+    q->has_kept = true;
+    q->kept_hash = hash;
+}
+
 static void plan_next(struct query *q, const struct consul_answer *a, const struct watch_answer *wa)
 {
     struct query_pool *p = q->pool;
     uint64_t now = clock_now_ns();
     struct watch_reply reply;
+    bool believed;
 
     watch_take(&q->watch, &q->options, wa, now, &p->rng, &reply);
     p->index_resets += reply.reset;
-    if (reply.publish && !q->ops->apply(q, reply.complete, reply.complete && !a->filtered))
+    believed = wa->result == WATCH_GOOD && (reply.publish ? reply.complete : !q->watch.unsure);
+    if (reply.publish && !q->ops->apply(q, reply.complete, reply.complete && !a->filtered)) {
         watch_hold(&q->watch, &q->options, now, &p->rng, &reply);
+        believed = false;
+    }
+    if (believed)
+        note_believed(q, a, wa->body_hash);
     if (reply.reload_token && consul_http_refresh_token(p->http, true))
         reply.next.delay_ms = 0;
     if (q->again && wa->result == WATCH_GOOD)
@@ -144,7 +167,7 @@ static void on_answer(void *arg, const struct consul_answer *a)
     struct query *q = arg;
     struct query_pool *p = q->pool;
     struct watch_answer wa = {.result = classify(a),
-                              .has_index = a->has_index && !q->options.no_index,
+                              .has_index = a->has_index,
                               .index = a->index,
                               .leader_known = a->leader_known,
                               .last_contact_ms = a->last_contact_ms};
@@ -153,6 +176,7 @@ static void on_answer(void *arg, const struct consul_answer *a)
     struct err e = {.text = ""};
 
     p->syncing -= q->syncing;
+    p->heard = wa.result != WATCH_FAILED && wa.result != WATCH_REFUSED;
     q->syncing = q->blocking = false;
     if (q->ending) {
         q->ops->ended(q);
@@ -190,8 +214,43 @@ void query_release(struct query *q)
     list_remove(&q->link);
     event_free(q->timer);
     consul_get_free(q->get);
+    end_recall(q);
+    if (q->key)
+        keeper_leave(q->pool->keeper, q->key);
+    free(q->key);
     free(q->path);
-    free(q->suffix);
+}
+
+static void replay(struct query *q, struct str body, int64_t heard_ms)
+{
+    struct err e;
+
+    if (q->ops->read(q, body, &e) != 0) {
+        log_warn("discovery", "what is kept of %s is not used: %s", q->key, e.text);
+        keeper_forget(q->pool->keeper, q->key);
+        return;
+    }
+    q->has_kept = true;
+    q->kept_hash = hash_str(body, 0);
+    q->recalled_ms = heard_ms;
+    q->pool->recalled += heard_ms != 0;
+    watch_recall(&q->watch, q->kept_hash);
+    (void)q->ops->apply(q, true, true);
+}
+
+void query_keep(struct query *q)
+{
+    struct bytes body = {0};
+    int64_t heard_ms;
+
+    if (!q->pool->keeper)
+        return;
+    if (asprintf(&q->key, "%s?%s", q->path, q->pool->suffix) < 0)
+        abort();
+    keeper_use(q->pool->keeper, q->key);
+    if (!q->pool->heard && keeper_recall(q->pool->keeper, q->key, &body, &heard_ms))
+        replay(q, bytes_str(&body), heard_ms);
+    bytes_free(&body);
 }
 
 void query_kick(struct query *q)

@@ -16,6 +16,7 @@
 struct arena;
 struct event;
 struct event_base;
+struct keeper;
 struct query;
 
 struct query_pool {
@@ -27,6 +28,9 @@ struct query_pool {
     const char *suffix;  /* borrowed; "stale&dc=x&" or "" */
     uint64_t requests;
     uint64_t index_resets;
+    struct keeper *keeper; /* borrowed; where believed answers are kept, or NULL */
+    unsigned recalled;     /* queries whose recalled answer Consul has not confirmed yet */
+    bool heard;            /* the last answer of any query was one of the agent's */
 };
 
 struct query_outcome {
@@ -55,7 +59,6 @@ struct query {
     struct query_pool *pool; /* borrowed */
     void *owner;             /* borrowed; for the ops */
     char *path;              /* owned; encoded, without "?" */
-    char *suffix;            /* owned; in place of the pool's, or NULL */
     struct watch watch;
     struct watch_options options;
     struct watch_request next;
@@ -66,6 +69,11 @@ struct query {
     bool blocking;          /* the request in flight blocks */
     bool again;             /* kicked while a request was in flight */
     bool ending;
+    char *key;           /* owned; what it is kept as, NULL = it is not */
+    int64_t recalled_ms; /* what is applied was kept from an earlier run, and Consul last confirmed
+                            it then (wall time); 0 = Consul has confirmed it since */
+    bool has_kept;
+    uint64_t kept_hash; /* of the body that is kept */
 };
 
 void query_pool_init(struct query_pool *p, struct event_base *base, struct consul_http *http,
@@ -74,10 +82,13 @@ void query_pool_init(struct query_pool *p, struct event_base *base, struct consu
 /* Copies the path. The first request starts with query_kick(). */
 void query_init(struct query *q, const struct query_ops *ops, struct query_pool *pool, void *owner,
                 const char *path);
-/* What the query asks for besides its path: "stale&dc=x&". */
-const char *query_suffix(const struct query *q);
 /* Drops a request in flight. */
 void query_release(struct query *q);
+
+/* The last answer that is believed is kept from now on. When one is there from an earlier run, it
+ * is read and applied before this returns, as if Consul had said it; but not while Consul answers,
+ * which will do so in a moment. Before the first kick. */
+void query_keep(struct query *q);
 
 /* Asks now, unless a blocking request is in flight, which the change will end by itself. */
 void query_kick(struct query *q);

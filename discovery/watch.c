@@ -15,8 +15,7 @@ enum {
     WILD = 160,
     POLL_MS = 30000, /* polled watches: backstop for lost wakes */
     NO_INDEX_POLL_MS = 15000,
-    PREPARED_POLL_MS = 5000, /* a prepared query, where polling is the only way */
-    RETRY_FIRST_MS = 50,     /* first retry: 50 to 150 ms */
+    RETRY_FIRST_MS = 50, /* first retry: 50 to 150 ms */
     RETRY_SPREAD_MS = 100,
     RETRY_BASE_MS = 500,
     RETRY_MAX_MS = 30000,
@@ -34,6 +33,12 @@ void watch_init(struct watch *w)
 {
     memset(w, 0, sizeof *w);
     w->resync = true;
+}
+
+void watch_recall(struct watch *w, uint64_t body_hash)
+{
+    w->has_hash = true;
+    w->body_hash = body_hash;
 }
 
 static uint64_t between(struct rng *rng, uint64_t low, uint64_t high)
@@ -139,7 +144,7 @@ static void take_good(struct watch *w, const struct watch_options *o, const stru
 
     ret->next = watch_now(w, o, now_ns, rng);
     if (!a->has_index)
-        ret->next.delay_ms = jittered(rng, o->no_index ? PREPARED_POLL_MS : NO_INDEX_POLL_MS);
+        ret->next.delay_ms = jittered(rng, NO_INDEX_POLL_MS);
     else if (o->polled && !ret->reset)
         ret->next.delay_ms = jittered(rng, POLL_MS);
 }

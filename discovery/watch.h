@@ -39,9 +39,8 @@ struct watch_answer {
 
 struct watch_options {
     uint64_t wait_ms;
-    bool lead;     /* the watch whose recovery wakes the others: never backs off for long */
-    bool polled;   /* has no connection of its own: asks without blocking when woken, or rarely */
-    bool no_index; /* cannot block: what it says as an index means nothing */
+    bool lead;   /* the watch whose recovery wakes the others: never backs off for long */
+    bool polled; /* has no connection of its own: asks without blocking when woken, or rarely */
 };
 
 struct watch {
@@ -78,6 +77,10 @@ struct watch_reply {
 };
 
 void watch_init(struct watch *w);
+
+/* What is in use is the body of an earlier run of the gateway: an equal answer changes nothing. All
+ * other rules are those of a first answer, since the index of that time says nothing today. */
+void watch_recall(struct watch *w, uint64_t body_hash);
 
 /* Takes an answer in and says what follows from it. */
 void watch_take(struct watch *w, const struct watch_options *o, const struct watch_answer *a,

@@ -117,6 +117,7 @@ static void on_catalog_changed(void *arg)
         discovery_free(c->discovery);
         c->discovery = c->coming;
         c->coming = NULL;
+        discovery_keep(c->discovery);
         c->sources.discovery = c->discovery;
         log_info("control", "the new Consul settings are in force");
     }
@@ -320,7 +321,7 @@ static int apply(struct control *c, struct config *next, struct err *e)
     if (workers_of(next) != c->nworkers)
         log_warn("control", "workers: %u takes effect with the next restart", workers_of(next));
     if (!control_discovery_same(c->config, next)) {
-        coming = control_discovery_new(c->base, next, on_catalog_changed, c, e);
+        coming = control_discovery_new(c->base, next, false, on_catalog_changed, c, e);
         if (!coming)
             return -1;
     }
@@ -508,9 +509,10 @@ static int start(struct control *c, struct err *e)
     c->builder = builder_new(c->registry);
     if (service_tls_check(c->registry, c->config, e) < 0)
         return -1;
-    c->discovery = control_discovery_new(c->base, c->config, on_catalog_changed, c, e);
+    c->discovery = control_discovery_new(c->base, c->config, true, on_catalog_changed, c, e);
     if (!c->base || !c->discovery)
         return -1;
+    discovery_keep(c->discovery);
     c->proxy = proxy_new(c->nworkers);
     c->sources = (struct admin_sources){
         .proxy = c->proxy,

@@ -20,7 +20,7 @@ bool control_discovery_same(const struct config *a, const struct config *b)
            x->expose == y->expose && same_text(x->tag_prefix, y->tag_prefix) &&
            same_text(x->fabio_prefix, y->fabio_prefix) && x->stale == y->stale &&
            x->wait_ms == y->wait_ms && x->keep_routes_ms == y->keep_routes_ms &&
-           same_text(a->prefer_meta, b->prefer_meta);
+           same_text(a->prefer_meta, b->prefer_meta) && same_text(a->state_dir, b->state_dir);
 }
 
 static void set_static(struct discovery *d, const struct config *c)
@@ -115,10 +115,15 @@ struct discovery_options control_discovery_options(const struct config *c)
 }
 
 struct discovery *control_discovery_new(struct event_base *base, const struct config *c,
-                                        discovery_changed_fn *changed, void *arg, struct err *e)
+                                        bool recall, discovery_changed_fn *changed, void *arg,
+                                        struct err *e)
 {
     struct discovery_options o = control_discovery_options(c);
-    struct discovery *d = discovery_new(base, &o, changed, arg, e);
+    struct discovery *d;
+
+    o.state_dir = c->state_dir;
+    o.recall = recall;
+    d = discovery_new(base, &o, changed, arg, e);
 
     if (!d)
         return NULL;

@@ -8,9 +8,10 @@ struct event_base;
 
 /* Strings are the configuration's. */
 struct discovery_options control_discovery_options(const struct config *c);
-/* With static instances and the names that routes use already given. */
+/* With static instances and the names that routes use already given. `recall`: begin with the
+ * catalog that an earlier process has kept in `state_dir`. */
 struct discovery *control_discovery_new(struct event_base *base, const struct config *c,
-                                        discovery_changed_fn *changed, void *arg,
+                                        bool recall, discovery_changed_fn *changed, void *arg,
                                         struct err *e) MUST_CHECK;
 void control_discovery_configure(struct discovery *d, const struct config *c);
 /* Can a running discovery go from one to the other by control_discovery_configure() alone? */
