@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "consul_http.h"
-#include "base/fetch.h"
-#include "base/token_file.h"
-#include "discovery.h"
+#include "base/alloc.h"
+#include "consul_access_parts.h"
 
-#include <curl/curl.h>
+#include <event2/event.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 enum {
     BODY_MAX = 64 << 20,
@@ -16,53 +14,45 @@ enum {
 };
 
 struct consul_http {
-    struct fetcher *fetcher;              /* owned */
-    struct token_file *token;             /* owned */
-    char *url;                            /* owned; without path, no slash at the end */
-    char *unix_path;                      /* owned, or NULL */
-    char *ca_file, *cert_file, *key_file; /* owned, or NULL */
-    bool https;
+    struct consul_access *access;   /* owned reference */
+    struct consul_access_user user; /* in access->users */
+    struct fetcher *fetcher;        /* owned */
+    struct list flying;             /* consul_get in flight */
+    struct list waiting;            /* for a token */
+    struct list dropped;            /* to be told that nothing comes */
+    struct event *tell;             /* owned; tells those in `dropped` */
+    char dropped_why[300];
     bool multiplexed; /* false once HTTPS turned out to be without HTTP/2 */
+    size_t expected;
 };
 
 struct consul_get {
     struct consul_http *http; /* borrowed */
-    struct fetch *fetch;      /* owned */
+    struct list link;         /* in one of its lists while busy */
+    struct fetch *fetch;      /* owned; NULL = to be made for the agent in use */
+    unsigned agent;           /* generation of that */
+    unsigned token;           /* generation of the one that was sent */
     consul_get_done_fn *done;
     void *arg;
-    bool json, writes;
+    char *method, *path, *body; /* owned; of the request in flight; method NULL = GET */
+    size_t body_bytes;
+    uint64_t deadline_ms;
+    bool json, writes, lead, repeated;
     struct consul_answer answer;
 };
-
-static char *copy(const char *z)
-{
-    char *c = z && *z ? strdup(z) : NULL;
-
-    if (z && *z && !c)
-        abort();
-    return c;
-}
 
 char *consul_http_encode(const char *text)
 {
     return fetch_encode(text);
 }
 
-static void describe_failure(const struct consul_get *g, const struct fetch_answer *f, char *text,
-                             size_t room)
+static void limit(struct consul_http *h)
 {
-    int shown = f->body.n < 160 ? (int)f->body.n : 160;
+    size_t connections = (h->expected + STREAMS_PLANNED - 1) / STREAMS_PLANNED + 1;
 
-    if (f->error)
-        snprintf(text, room, "%s", f->error);
-    else if (f->status != 200)
-        snprintf(text, room, "HTTP %d: %.*s", f->status, shown, shown ? f->body.p : "");
-    else
-        snprintf(text, room, "HTTP 200, but the body is not JSON");
-    for (char *p = text; *p; p++)
-        if ((unsigned char)*p < 0x20)
-            *p = ' ';
-    token_file_mask(g->http->token, text);
+    if (!h->multiplexed || connections > CONNECTIONS_MAX)
+        connections = CONNECTIONS_MAX;
+    fetcher_limit(h->fetcher, (unsigned)connections);
 }
 
 static void note_version(struct consul_get *g, const struct fetch_answer *f)
@@ -72,26 +62,67 @@ static void note_version(struct consul_get *g, const struct fetch_answer *f)
     g->answer.multiplexed = f->http2;
     if (h->multiplexed && f->status != 0 && !f->http2) {
         h->multiplexed = false;
-        fetcher_limit(h->fetcher, CONNECTIONS_MAX);
+        limit(h);
     }
+}
+
+static void send_it(struct consul_get *g);
+
+static void wait_for_token(struct consul_get *g)
+{
+    list_push_back(&g->http->waiting, &g->link);
+}
+
+/* 403: with another token it goes once more. One that was replaced while the request was under way
+ * needs no look at the file. */
+static bool repeat_denied(struct consul_get *g, const struct fetch_answer *f)
+{
+    struct consul_access *a = g->http->access;
+    bool unknown = f->body.n >= 13 && memmem(f->body.p, f->body.n, "ACL not found", 13);
+
+    if (f->status != 403 || g->repeated ||
+        (g->token == a->token_generation && !consul_access_denied(a, unknown)))
+        return false;
+    g->repeated = true;
+    if (consul_access_has_token(a))
+        send_it(g);
+    else
+        wait_for_token(g);
+    return true;
+}
+
+static void forget_request(struct consul_get *g)
+{
+    free(g->method);
+    free(g->path);
+    free(g->body);
+    g->method = g->path = g->body = NULL;
 }
 
 static void on_done(void *arg, const struct fetch_answer *f)
 {
     struct consul_get *g = arg;
+    struct consul_access *a = g->http->access;
     struct consul_answer answer;
-    char text[256];
+    unsigned agent = g->agent;
+    char text[256] = "";
 
+    list_remove(&g->link);
     note_version(g, f);
+    if (repeat_denied(g, f))
+        return;
     answer = g->answer;
     answer.status = f->status;
     answer.refused = f->refused;
     if (f->status == 200 && (g->json || g->writes)) {
         answer.body = f->body;
     } else {
-        describe_failure(g, f, text, sizeof text);
+        consul_access_describe(a, f, text, sizeof text);
         answer.error = text;
     }
+    forget_request(g);
+    /* Before the call, so that the next request goes to the agent that is chosen for it. */
+    consul_access_outcome(a, agent, g->lead, f->status, f->refused, answer.error);
     g->done(g->arg, &answer);
 }
 
@@ -120,76 +151,96 @@ static void on_header(void *arg, struct str name, struct str value)
         g->json = str_istarts(value, STR("application/json"));
 }
 
-static bool url_has(CURLU *u, CURLUPart part)
+static void drop(struct consul_get *g)
 {
-    char *text = NULL;
-    bool has = curl_url_get(u, part, &text, 0) == CURLUE_OK;
-
-    curl_free(text);
-    return has;
+    list_remove(&g->link);
+    list_push_back(&g->http->dropped, &g->link);
+    event_active(g->http->tell, EV_TIMEOUT, 0);
 }
 
-static int check_url(struct consul_http *h, const char *address, struct err *e)
+static void on_tell(evutil_socket_t fd, short what, void *arg)
 {
-    CURLU *u = curl_url();
-    CURLUcode code = curl_url_set(u, CURLUPART_URL, h->url, 0);
-    char *scheme = NULL;
-    int ret = 0;
+    struct consul_http *h = arg;
+    struct list now, *l;
 
-    if (code != CURLUE_OK)
-        ret = err_set(e, "consul address \"%s\": %s", address, curl_url_strerror(code));
-    else if (url_has(u, CURLUPART_USER) || url_has(u, CURLUPART_PASSWORD))
-        ret = err_set(e, "consul address: credentials do not belong in the address; use a token");
-    else if (url_has(u, CURLUPART_QUERY) || url_has(u, CURLUPART_FRAGMENT))
-        ret = err_set(e, "consul address \"%s\": expected no query and no fragment", address);
-    else if (curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
-             (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0))
-        ret = err_set(e, "consul address \"%s\": expected http://, https:// or unix://", address);
-    else
-        h->https = strcmp(scheme, "https") == 0;
-    curl_free(scheme);
-    curl_url_cleanup(u);
-    return ret;
-}
+    (void)fd;
+    (void)what;
+    /* Only those of now: who asks again at once may be dropped again. */
+    list_init(&now);
+    while ((l = list_pop(&h->dropped)))
+        list_push_back(&now, l);
+    while ((l = list_pop(&now))) {
+        struct consul_get *g = CONTAINER_OF(l, struct consul_get, link);
+        struct consul_answer answer = {.error = h->dropped_why, .leader_known = true};
 
-static int set_address(struct consul_http *h, const char *address, struct err *e)
-{
-    size_t n;
-
-    if (str_starts(str_of(address), STR("unix://"))) {
-        h->unix_path = copy(address + strlen("unix://"));
-        h->url = copy("http://localhost");
-        if (!h->unix_path || h->unix_path[0] != '/')
-            return err_set(e, "consul address \"%s\": expected unix:///path", address);
-        return 0;
+        forget_request(g);
+        g->done(g->arg, &answer);
     }
-    if (asprintf(&h->url, "%s%s", strstr(address, "://") ? "" : "http://", address) < 0)
-        abort();
-    n = strlen(h->url);
-    while (n > 0 && h->url[n - 1] == '/')
-        h->url[--n] = '\0';
-    return check_url(h, address, e);
+}
+
+static void on_moved(struct consul_access_user *u)
+{
+    struct consul_http *h = CONTAINER_OF(u, struct consul_http, user);
+    const char *address = consul_access_agent(h->access)->text;
+
+    snprintf(h->dropped_why, sizeof h->dropped_why, "another agent is asked from now on: %s",
+             address);
+    h->multiplexed = consul_access_agent(h->access)->https;
+    limit(h);
+    list_each_safe(l, next, &h->flying)
+    {
+        struct consul_get *g = CONTAINER_OF(l, struct consul_get, link);
+
+        fetch_free(g->fetch);
+        g->fetch = NULL;
+        drop(g);
+    }
+}
+
+static void on_token(struct consul_access_user *u, const char *error)
+{
+    struct consul_http *h = CONTAINER_OF(u, struct consul_http, user);
+    struct list now, *l;
+
+    if (error)
+        snprintf(h->dropped_why, sizeof h->dropped_why, "no token: login: %s", error);
+    list_init(&now);
+    while ((l = list_pop(&h->waiting)))
+        list_push_back(&now, l);
+    while ((l = list_pop(&now))) {
+        struct consul_get *g = CONTAINER_OF(l, struct consul_get, link);
+
+        if (error)
+            drop(g);
+        else
+            send_it(g);
+    }
 }
 
 struct consul_http *consul_http_new(struct event_base *base, const struct discovery_options *o,
                                     struct err *e)
 {
-    struct consul_http *h = calloc(1, sizeof *h);
+    struct consul_access *access = consul_access_get(base, o, e);
+    struct consul_http *h;
 
-    if (!h)
-        abort();
-    h->fetcher = fetcher_new(base);
-    h->token = token_file_new("discovery", o->token_file, o->token);
-    if (set_address(h, o->address ? o->address : "", e) != 0) {
-        consul_http_free(h);
+    if (!access)
         return NULL;
-    }
-    h->multiplexed = h->https;
-    h->ca_file = copy(o->ca_file);
-    h->cert_file = copy(o->cert_file);
-    h->key_file = copy(o->key_file);
+    h = alloc_or_abort(sizeof *h);
+    h->access = access;
+    h->fetcher = fetcher_new(base);
+    h->user.moved = on_moved;
+    h->user.token = on_token;
+    list_push_back(&access->users, &h->user.link);
+    list_init(&h->flying);
+    list_init(&h->waiting);
+    list_init(&h->dropped);
+    h->tell = event_new(base, -1, 0, on_tell, h);
+    if (!h->tell)
+        abort();
+    h->multiplexed = consul_access_agent(access)->https;
+    h->expected = 1;
     fetcher_limit(h->fetcher, CONNECTIONS_MAX);
-    consul_http_expect(h, 1);
+    limit(h);
     return h;
 }
 
@@ -197,80 +248,135 @@ void consul_http_free(struct consul_http *h)
 {
     if (!h)
         return;
+    list_remove(&h->user.link);
     fetcher_free(h->fetcher);
-    token_file_free(h->token);
-    free(h->url);
-    free(h->unix_path);
-    free(h->ca_file);
-    free(h->cert_file);
-    free(h->key_file);
+    event_free(h->tell);
+    consul_access_put(h->access);
     free(h);
 }
 
 void consul_http_expect(struct consul_http *h, size_t n)
 {
-    size_t connections = (n + STREAMS_PLANNED - 1) / STREAMS_PLANNED + 1;
-
+    h->expected = n;
     if (h->multiplexed)
-        fetcher_limit(h->fetcher,
-                      connections < CONNECTIONS_MAX ? (unsigned)connections : CONNECTIONS_MAX);
+        limit(h);
 }
 
 bool consul_http_refresh_token(struct consul_http *h, bool in_any_case)
 {
-    return token_file_refresh(h->token, in_any_case);
+    if (!token_file_refresh(h->access->token, in_any_case))
+        return false;
+    consul_access_token_changed(h->access);
+    return true;
+}
+
+const struct consul_access_status *consul_http_access(const struct consul_http *h)
+{
+    return &h->access->status;
+}
+
+bool consul_http_trusted(const struct consul_http *h)
+{
+    return h->access->status.trusted;
+}
+
+void consul_http_check(struct consul_http *h, struct consul_wish *w)
+{
+    struct consul_self_check *c = &h->access->check;
+
+    if (!list_empty(&w->link))
+        return;
+    w->asked = false;
+    list_push_back(&c->wishes, &w->link);
+    if (!c->running)
+        c->due_ns = 0;
 }
 
 struct consul_get *consul_get_new(struct consul_http *h, consul_get_done_fn *done, void *arg)
 {
-    struct consul_get *g = calloc(1, sizeof *g);
-    struct fetch_options o = {
-        .unix_path = h->unix_path,
-        .ca_file = h->ca_file,
-        .cert_file = h->cert_file,
-        .key_file = h->key_file,
-        .max_body = BODY_MAX,
-        .share_http2 = h->https,
-        .on_header = on_header,
-    };
+    struct consul_get *g = alloc_or_abort(sizeof *g);
 
-    if (!g)
-        abort();
     g->http = h;
     g->done = done;
     g->arg = arg;
-    g->fetch = fetch_new(h->fetcher, &o, on_done, g);
+    list_init(&g->link);
     return g;
+}
+
+void consul_get_leads(struct consul_get *g)
+{
+    g->lead = true;
 }
 
 void consul_get_free(struct consul_get *g)
 {
     if (!g)
         return;
+    list_remove(&g->link);
     fetch_free(g->fetch);
+    forget_request(g);
     free(g);
+}
+
+/* To the agent in use, with the token in use. */
+static void send_it(struct consul_get *g)
+{
+    struct consul_http *h = g->http;
+    struct consul_access *a = h->access;
+    bool another = g->agent != a->generation;
+
+    if (another) {
+        fetch_free(g->fetch);
+        g->fetch = NULL;
+    }
+    if (!g->fetch) {
+        struct fetch_options o = {
+            .max_body = BODY_MAX,
+            .share_http2 = consul_access_agent(a)->https,
+            .on_header = on_header,
+        };
+
+        consul_access_options(a, a->agents.at, &o);
+        g->fetch = fetch_new(h->fetcher, &o, on_done, g);
+    }
+    g->agent = a->generation;
+    g->token = a->token_generation;
+    forget_headers(g);
+    list_push_back(&h->flying, &g->link);
+    consul_access_send(a, a->agents.at, g->fetch, g->method, g->path,
+                       (struct str){g->body, g->body_bytes}, token_file_text(a->token),
+                       g->deadline_ms);
+}
+
+static char *copy(const char *p, size_t n)
+{
+    char *c = alloc_or_abort(n + 1);
+
+    if (n > 0)
+        memcpy(c, p, n);
+    return c;
 }
 
 static void start(struct consul_get *g, const char *method, const char *path, struct str body,
                   uint64_t deadline_ms)
 {
-    const char *token = token_file_text(g->http->token);
-    char header[4200], *url;
-    const char *headers[] = {NULL, NULL};
-    struct fetch_request q = {
-        .method = method, .headers = headers, .body = body, .deadline_ms = deadline_ms};
+    struct consul_access *a = g->http->access;
 
-    if (asprintf(&url, "%s%s", g->http->url, path) < 0)
-        abort();
-    q.url = url;
-    if (*token) {
-        snprintf(header, sizeof header, "X-Consul-Token: %s", token);
-        headers[0] = header;
+    g->method = method ? copy(method, strlen(method)) : NULL;
+    g->path = copy(path, strlen(path));
+    g->body = copy(body.p, body.n);
+    g->body_bytes = body.n;
+    g->deadline_ms = deadline_ms;
+    g->repeated = false;
+    if (consul_access_has_token(a)) {
+        send_it(g);
+    } else if (a->login.lease.failures == 0) {
+        wait_for_token(g);
+    } else {
+        snprintf(g->http->dropped_why, sizeof g->http->dropped_why, "no token: login: %s",
+                 a->status.login_error);
+        drop(g);
     }
-    forget_headers(g);
-    fetch_start(g->fetch, &q);
-    explicit_bzero(header, sizeof header);
-    free(url);
 }
 
 void consul_get_start(struct consul_get *g, const char *path, uint64_t deadline_ms)
@@ -288,5 +394,5 @@ void consul_write_start(struct consul_get *g, const char *method, const char *pa
 
 bool consul_get_busy(const struct consul_get *g)
 {
-    return fetch_busy(g->fetch);
+    return !list_empty(&g->link);
 }

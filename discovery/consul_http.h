@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* consul_http.h - requests to a Consul agent: its address, token and headers on top of
- * base/fetch.h.
+/* consul_http.h - requests to Consul, on top of base/fetch.h. Which agent is asked, and with which
+ * token, is the access's business (consul_access.h): it is shared, and changes under way.
  *
  * One consul_http per agent, one consul_get per watch; a consul_get is reused for request after
  * request, so its connection stays warm. Nothing blocks. Over HTTPS all requests share a few HTTP/2
  * connections; over plain HTTP each one in flight has a connection of its own, and the agent allows
- * 200 for each client address, so their number is limited here. */
+ * 200 for each client address, so their number is limited here.
+ *
+ * When another agent takes over, every request in flight is answered with status 0: a watch asks
+ * anew without an index, since those of two agents cannot be compared. A request that is refused
+ * (403) is sent once more when there is another token; one that comes before the first login is
+ * done waits for it. */
 #include "base/err.h"
 #include "base/macros.h"
 #include "base/str.h"
@@ -47,6 +52,9 @@ void consul_http_expect(struct consul_http *h, size_t n);
 
 /* Reads a changed token file again, or in any case; true when the token is another one now. */
 bool consul_http_refresh_token(struct consul_http *h, bool in_any_case);
+
+/* Its errors decide whether another agent is asked. Before the first request. */
+void consul_get_leads(struct consul_get *g);
 
 struct consul_get *consul_get_new(struct consul_http *h, consul_get_done_fn *done,
                                   void *arg) MUST_CHECK;

@@ -93,6 +93,7 @@ static const struct query_ops lead_ops = {lead_read, lead_apply, lead_after, lea
 void lead_start(struct consul_source *s, uint64_t wait_ms)
 {
     query_init(&s->lead.query, &lead_ops, &s->pool, s, "/v1/catalog/services");
+    consul_get_leads(s->lead.query.get);
     s->lead.query.options = (struct watch_options){.wait_ms = wait_ms, .lead = true};
     query_keep(&s->lead.query);
     query_kick(&s->lead.query);

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/instance.h"
 #include "base/macros.h"
+#include "consul_access.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -38,6 +39,7 @@ those named by discovery_use() */
     uint64_t keep_ms;         /* a service that left the catalog is kept, empty, for so long */
     const char *state_dir;    /* what is believed is kept there for a later run; NULL = nowhere */
     bool recall;              /* begin with what an earlier run has kept there */
+    struct consul_access_options access;
 };
 
 struct discovery_address {

@@ -10,6 +10,7 @@
 #include "control_issuers.h"
 #include "control_journal.h"
 #include "control_state.h"
+#include "discovery/consul_access.h"
 #include "discovery/discovery.h"
 #include "notify.h"
 #include "proxy/proxy.h"
@@ -28,6 +29,7 @@
 /* How long the listeners wait for a first look at the catalog, unless Consul fails before. */
 enum { FIRST_LOOK_MS = 5000, FIRST_LOOK_POLL_MS = 50, DRAIN_POLL_MS = 20, WATCHDOG_POLL_MS = 2000 };
 enum { REGISTRY_TICK_MS = 200 };
+enum { LOGOUT_MS = 2000 }; /* how long the end waits for Consul */
 
 struct control {
     const char *dir;
@@ -368,6 +370,7 @@ static void reload(struct control *c)
              (unsigned long long)(clock_now_ns() / 1000));
     notify(state);
     proxy_reopen_log(c->proxy);
+    consul_access_reload();
     next = config_load(c->dir, &e);
     if (next && apply(c, next, &e) < 0)
         config_unref(&next);
@@ -586,8 +589,10 @@ static void stop(struct control *c)
     free_event(&c->registry_tick);
     control_journal_free(&c->journal);
     config_unref(&c->config);
-    if (c->base)
+    if (c->base) {
+        consul_access_finish(c->base, LOGOUT_MS);
         event_base_free(c->base);
+    }
     libevent_global_shutdown();
 }
 

@@ -30,6 +30,7 @@ struct fetch {
     struct fetcher *fetcher;    /* borrowed */
     CURL *easy;                 /* owned */
     struct curl_slist *headers; /* owned; may hold a token */
+    struct curl_slist *connect; /* owned; CURLOPT_CONNECT_TO */
     fetch_done_fn *done;
     fetch_header_fn *on_header; /* may be NULL */
     void *arg;
@@ -258,14 +259,38 @@ void fetcher_limit(struct fetcher *f, unsigned n)
     curl_multi_setopt(f->multi, CURLMOPT_MAXCONNECTS, (long)n);
 }
 
+/* Files that were replaced are good for the next connection: nothing of them is kept. */
 static void set_tls(CURL *c, const struct fetch_options *o)
 {
-    if (o->ca_file)
+    if (o->ca_file || o->ca_path) {
         curl_easy_setopt(c, CURLOPT_CAINFO, o->ca_file);
+        curl_easy_setopt(c, CURLOPT_CAPATH, o->ca_path);
+        curl_easy_setopt(c, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+    }
+    if (o->no_verify) {
+        curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+    /* A session that is resumed would still show the certificate of before. */
+    if (o->cert_file)
+        curl_easy_setopt(c, CURLOPT_SSL_SESSIONID_CACHE, 0L);
     if (o->cert_file)
         curl_easy_setopt(c, CURLOPT_SSLCERT, o->cert_file);
     if (o->key_file)
         curl_easy_setopt(c, CURLOPT_SSLKEY, o->key_file);
+}
+
+static void set_connect_to(struct fetch *f, const char *connect_to)
+{
+    char *entry;
+
+    if (asprintf(&entry, "::%s", connect_to) < 0)
+        abort();
+    f->connect = curl_slist_append(NULL, entry);
+    if (!f->connect)
+        abort();
+    curl_easy_setopt(f->easy, CURLOPT_CONNECT_TO, f->connect);
+    free(entry);
 }
 
 static void set_options(struct fetch *f, const struct fetch_options *o)
@@ -297,6 +322,8 @@ static void set_options(struct fetch *f, const struct fetch_options *o)
     curl_easy_setopt(c, CURLOPT_PIPEWAIT, o->share_http2 ? 1L : 0L);
     if (o->unix_path)
         curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH, o->unix_path);
+    if (o->connect_to)
+        set_connect_to(f, o->connect_to);
     set_tls(c, o);
 }
 
@@ -332,6 +359,7 @@ void fetch_free(struct fetch *f)
     if (f->busy)
         curl_multi_remove_handle(f->fetcher->multi, f->easy);
     curl_easy_cleanup(f->easy);
+    curl_slist_free_all(f->connect);
     forget_headers(f);
     free(f->body);
     free(f);

@@ -5,7 +5,8 @@
  *
  * A fetcher belongs to one event loop and is used on its thread only. A fetch is one request at a
  * time and is used again for the next, so its connection stays warm. Proxies from the environment
- * are not used, redirects are not followed, certificates are always verified. */
+ * are not used, redirects are not followed, certificates are verified unless somebody has said that
+ * they are not to be (no_verify). Files of TLS are read for every new connection. */
 #include "base/macros.h"
 #include "base/str.h"
 
@@ -40,7 +41,10 @@ typedef void fetch_header_fn(void *arg, struct str name, struct str value);
 /* Strings are copied. NULL or 0 = not so. */
 struct fetch_options {
     const char *unix_path;                      /* instead of the URL's host and port */
+    const char *connect_to;                     /* "host:port", while the URL names another one */
     const char *ca_file, *cert_file, *key_file; /* NULL = the system's, none */
+    const char *ca_path;                        /* folder of authorities, hashed; NULL = none */
+    bool no_verify;
     size_t max_body;                            /* longer answers fail; 0 = 1 MiB */
     bool share_http2;                           /* many at once over few connections */
     fetch_header_fn *on_header;

@@ -114,6 +114,11 @@ bool token_file_refresh(struct token_file *t, bool in_any_case)
     return read_file(t);
 }
 
+bool token_file_put(struct token_file *t, const char *token)
+{
+    return set_text(t, token, strlen(token));
+}
+
 const char *token_file_text(const struct token_file *t)
 {
     return t->text;

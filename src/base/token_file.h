@@ -22,6 +22,10 @@ void token_file_free(struct token_file *t);
  * another one now. */
 bool token_file_refresh(struct token_file *t, bool in_any_case);
 
+/* Another token, that came from elsewhere; for one without a file. False: it is not usable as a
+ * header value, and the last one stays. */
+bool token_file_put(struct token_file *t, const char *token) MUST_CHECK;
+
 /* "" when there is none. Valid until the next refresh. */
 const char *token_file_text(const struct token_file *t);
 
