@@ -70,6 +70,9 @@ class Consul:
             config["acl"] = {"enabled": True, "default_policy": "deny", "tokens": {
                 "master": self.token, "agent": self.token}}
         config.update(extra)
+        self._write(config)
+
+    def _write(self, config):
         with open(self.dir + "/agent.json", "w") as file:
             json.dump(config, file)
 
