@@ -100,6 +100,11 @@ int consul_json_services(struct str body, struct arena *a, struct consul_service
     {
         if (!*name)
             continue;
+        if (!json_is_array(value) && !json_is_null(value)) {
+            err_set(e, "the answer is JSON, but the tags of \"%.64s\" are not a list", name);
+            json_decref(root);
+            return -1;
+        }
         items[n].name = consul_key(a, name);
         items[n].tags = copy_tags(value, a, &items[n].ntags);
         n++;
@@ -236,6 +241,20 @@ static bool read_instance(const json_t *entry, const char *zone_key, struct aren
     return true;
 }
 
+/* An answer in which nothing looks like an instance is not Consul's, and so no word that there are
+ * none. */
+static bool is_foreign(const json_t *root)
+{
+    for (size_t k = 0; k < json_array_size(root); k++) {
+        const json_t *entry = json_array_get(root, k);
+
+        if (json_is_object(json_object_get(entry, "Node")) &&
+            json_is_object(json_object_get(entry, "Service")))
+            return false;
+    }
+    return json_array_size(root) > 0;
+}
+
 int consul_json_health(struct str body, const char *zone_key, struct arena *a,
                        struct consul_health *ret, struct err *e)
 {
@@ -243,6 +262,10 @@ int consul_json_health(struct str body, const char *zone_key, struct arena *a,
 
     if (!root)
         return -1;
+    if (is_foreign(root)) {
+        json_decref(root);
+        return err_set(e, "the answer is JSON, but not instances");
+    }
     memset(ret, 0, sizeof *ret);
     ret->items = ARENA_ARRAY(a, struct instance, json_array_size(root));
     for (size_t k = 0; k < json_array_size(root); k++)

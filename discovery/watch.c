@@ -24,8 +24,9 @@ enum {
     DENIED_MAX_MS = 60000,
     LIMITED_BASE_MS = 2000,
     INVALID_MS = 60000,
-    SETTLE_MS = 2000,   /* after the index went backwards a shrink must hold for so long */
-    LAGGING_MS = 30000, /* a server that heard from its leader so long ago is not believed */
+    INVALID_LEAD_MS = 5000, /* a proxy or another server in its place: it wakes the others */
+    SETTLE_MS = 2000,       /* after the index went backwards a shrink must hold for so long */
+    LAGGING_MS = 30000,     /* a server that heard from its leader so long ago is not believed */
     SYNC_DEADLINE_MS = 10000,
 };
 
@@ -187,7 +188,7 @@ static uint64_t delay_after(const struct watch *w, const struct watch_options *o
         return between(rng, LIMITED_BASE_MS / 2,
                        doubled(LIMITED_BASE_MS, RETRY_MAX_MS, w->failures));
     case WATCH_INVALID:
-        return jittered(rng, INVALID_MS);
+        return jittered(rng, o->lead ? INVALID_LEAD_MS : INVALID_MS);
     }
     return retry_ms(w, o, result, rng);
 }

@@ -10,6 +10,7 @@ from lib.faulty_consul import FaultyConsul, TlsFront, instance
 from lib.h2_origin import have_node
 
 TAGS = ["frontdesk.path=/orders/"]
+WRONG = [None, True, -1, 1e300, "x", [], {}]
 MOST_A_SECOND = 40  # requests and connections of all watches; a hot loop makes thousands
 
 
@@ -104,26 +105,34 @@ class Answers(Faults):
         self.named(faulty.body("1e400"), "the answer is")
 
     def test_wrong_types_everywhere(self):
-        """An answer whose instances are all nonsense is not an answer without instances."""
-        self.start()
-        wrong = [None, True, -1, 1e300, "x", [], {}]
+        """An answer in which nothing is an instance is not an answer without instances."""
         odd = [{"Node": node, "Service": service, "Checks": checks}
-               for node in wrong for service in wrong for checks in wrong]
-        odd += [value for value in wrong]
-        odd += [instance("a", port) for port in (None, "80", -1, 70000, 0, 1.5, [], {})]
-        odd += [dict(instance("a", 80), Checks=[{"Status": status}]) for status in wrong]
-        odd += [instance("a", 80, Tags=tags) for tags in wrong]
-        odd += [instance("a", 80, Meta=meta) for meta in wrong]
-        odd += [instance("a", 80, Weights=weights) for weights in wrong]
-        self.fake.fault(faulty.body(json.dumps(odd[:343 + 7])), "/v1/health/service/")
+               for node in WRONG for service in WRONG for checks in WRONG
+               if not node == service == {}]
+        self.named(faulty.body(json.dumps(odd + WRONG)), "the answer is")
+
+    def test_wrong_types_beside_what_is_right(self):
+        """They are left out and counted, and hide nothing else."""
+        self.start()
+        odd = [instance("odd-%d" % i, port)
+               for i, port in enumerate([None, "80", -1, 70000, 0, 1.5, [], {}])]
+        odd += [instance("odd", 80, address="not a host!")] + WRONG
+        good = [dict(instance(id, self.origins[id].port), Checks=checks)
+                for id, checks in zip("abcd", ([None, 1, "x", []], None, [{}][:0], {}))]
+        good = [dict(one, Service=dict(one["Service"], Tags=TAGS + WRONG, Meta=meta, Weights=weights))
+                for one, meta, weights in zip(good, WRONG, reversed(WRONG))]
+        self.fake.fault(faulty.body(json.dumps(odd + good)), "/v1/health/service/")
+        wait_for(lambda: self.consul_status()["skipped_instances"] >= len(odd), 20,
+                 "instances that were left out")
         self.rides_out()
         self.recovers()
 
     def test_wrong_types_in_the_list(self):
         self.start()
-        self.fake.fault(faulty.body(json.dumps({"orders": 1, "x": None, "": [], "y": [1, None, {}]})),
+        self.fake.fault(faulty.body(json.dumps({"orders": 1, "": [], "y": [1, None, {}]})),
                         "/v1/catalog/services")
-        self.rides_out(known=("a", "b", "c", "d"))
+        self.wait_named("the tags of")
+        self.rides_out()
         self.recovers()
 
 
@@ -217,18 +226,20 @@ class LessThanThere(Faults):
 class Transport(Faults):
     """Answers that never become whole."""
 
-    def through(self, fault, words, *prefixes):
+    def through(self, fault, words=""):
         self.start()
-        self.fake.fault(fault, *prefixes)
+        self.fake.fault(fault)
+        wait_for(lambda: not self.consul_status()["connected"], 20, "trouble")
+        self.assertTrue(self.consul_status()["last_error"])
         self.wait_named(words)
         self.rides_out()
         self.recovers()
 
     def test_truncated(self):
-        self.through(faulty.truncated, "")
+        self.through(faulty.truncated)
 
     def test_truncated_then_reset(self):
-        self.through(faulty.truncated_reset, "")
+        self.through(faulty.truncated_reset)
 
     def test_429_before_the_request(self):
         self.start()
@@ -247,12 +258,7 @@ class Transport(Faults):
         self.recovers()
 
     def test_garbage_for_an_answer(self):
-        self.start()
-        self.fake.fault(lambda request, connection: (connection.send(b"\x16\x03\x01\x00 nonsense\r\n" * 9),
-                                                     connection.close()))
-        wait_for(lambda: not self.consul_status()["connected"], 20, "trouble")
-        self.rides_out()
-        self.recovers()
+        self.through(faulty.garbage)
 
     def test_larger_than_the_bound(self):
         self.through(faulty.endless, "larger")
@@ -312,7 +318,7 @@ class Multiplexed(Faults):
         authority = self.authority()
         self.front = TlsFront(self.fake, authority.issue("localhost"))
         self.addCleanup(self.front.stop)
-        self.start(self.front, ca_file=authority.ca)
+        self.start(self.front, ca_file=authority.file)
 
     def test_goaway(self):
         self.begin()

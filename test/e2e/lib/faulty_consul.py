@@ -263,6 +263,11 @@ def truncated_reset(request, connection):
     connection.reset()
 
 
+def garbage(request, connection):
+    connection.send(b"\x16\x03\x01\x00 nonsense\r\n" * 9)
+    connection.close()
+
+
 def slow(pause):
     """A byte of the body at a time."""
     def behave(request, connection):

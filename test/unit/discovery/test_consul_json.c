@@ -144,8 +144,6 @@ static void unusable_instances_are_skipped(void **state)
         {"unspecified", "{\"ID\":\"w\",\"Port\":80,\"Address\":\"0.0.0.0\"}", 0, 1, ""},
         {"bad IPv4", "{\"ID\":\"w\",\"Port\":80,\"Address\":\"10.0.0.256\"}", 0, 1, ""},
         {"proxy", "{\"Kind\":\"connect-proxy\",\"ID\":\"w\",\"Port\":80}", 0, 0, ""},
-        {"no service", "null", 0, 1, ""},
-        {"service of a wrong type", "[]", 0, 1, ""},
     };
 
     (void)state;
@@ -179,8 +177,20 @@ static void one_bad_instance_does_not_hide_the_others(void **state)
 
 static void not_an_answer(void **state)
 {
-    static const char *const bodies[] = {"",  "null", "3",         "\"x\"",  "{}",
-                                         "[", "[{]",  "rpc error", "[1] [2]"};
+    static const char *const bodies[] = {"",
+                                         "null",
+                                         "3",
+                                         "\"x\"",
+                                         "{}",
+                                         "[",
+                                         "[{]",
+                                         "rpc error",
+                                         "[1] [2]",
+                                         "[null]",
+                                         "[[]]",
+                                         "[{},1]",
+                                         "[{" NODE ",\"Service\":null}]",
+                                         "[{\"Node\":1,\"Service\":{\"ID\":\"a\",\"Port\":1}}]"};
     struct consul_health h;
 
     (void)state;
@@ -218,6 +228,8 @@ static void list_of_services(void **state)
     assert_int_equal(consul_json_services(STR("{}"), a, &s, &e), 0);
     assert_int_equal(s.n, 0);
     assert_int_equal(consul_json_services(STR("[]"), a, &s, &e), -1);
+    assert_int_equal(consul_json_services(STR("{\"web\":[],\"t\":1}"), a, &s, &e), -1);
+    assert_int_equal(consul_json_services(STR("{\"web\":{}}"), a, &s, &e), -1);
 }
 
 static void list_of_checks(void **state)

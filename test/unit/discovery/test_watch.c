@@ -151,6 +151,7 @@ static void backoff_grows_to_its_limit(void **state)
         {"limited once", WATCH_LIMITED, false, 1, 1900, 2000},
         {"limited often", WATCH_LIMITED, false, 50, 28000, 30000},
         {"invalid", WATCH_INVALID, false, 1, 60000, 66000},
+        {"lead: invalid", WATCH_INVALID, true, 9, 5000, 5500},
     };
 
     (void)state;
