@@ -236,6 +236,19 @@ bool catalog_put(struct catalog *c, const char *service, struct arena *a, struct
     return true;
 }
 
+void catalog_show(struct catalog *c, const char *service, struct instance_set *s, uint64_t now_ns)
+{
+    struct entry *en = find(c, service);
+
+    if (!en || !en->watched) {
+        instance_set_unref(&s);
+        return;
+    }
+    en->answered_ns = now_ns;
+    en->gone = false;
+    tell(c, en, s, now_ns);
+}
+
 void catalog_refused(struct catalog *c, const char *service, uint64_t now_ns)
 {
     struct entry *en = find(c, service);

@@ -36,6 +36,10 @@ void catalog_unwatch(struct catalog *c, const char *service, bool vanished, uint
 bool catalog_put(struct catalog *c, const char *service, struct arena *a, struct instance *items,
                  unsigned n, unsigned skipped, bool complete, uint64_t now_ns);
 
+/* What readers see of a watched service, decided elsewhere (a group shows one of its places). Takes
+ * the reference over. */
+void catalog_show(struct catalog *c, const char *service, struct instance_set *s, uint64_t now_ns);
+
 /* Consul will never say anything about this service (it answers 400 to a name that it does not let
  * anyone ask for), so nobody may wait for it: it counts as heard. */
 void catalog_refused(struct catalog *c, const char *service, uint64_t now_ns);

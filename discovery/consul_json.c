@@ -236,6 +236,7 @@ static bool read_instance(const json_t *entry, const char *zone_key, struct aren
     read_checks(json_object_get(entry, "Checks"), a, i);
     i->weight = weight_for(json_object_get(service, "Weights"), i->health);
     i->zone = arena_strdup(a, zone_key ? text(json_object_get(node, "Meta"), zone_key) : "");
+    i->datacenter = arena_strdup(a, text(node, "Datacenter"));
     i->tags = copy_tags(json_object_get(service, "Tags"), a, &i->ntags);
     read_meta(json_object_get(service, "Meta"), a, i);
     return true;
@@ -255,6 +256,17 @@ static bool is_foreign(const json_t *root)
     return json_array_size(root) > 0;
 }
 
+static void read_instances(const json_t *array, const char *zone_key, struct arena *a,
+                           struct consul_health *ret)
+{
+    memset(ret, 0, sizeof *ret);
+    ret->items = ARENA_ARRAY(a, struct instance, json_array_size(array));
+    for (size_t k = 0; k < json_array_size(array); k++)
+        if (read_instance(json_array_get(array, k), zone_key, a, ret, &ret->items[ret->n]))
+            ret->n++;
+    ret->n = instances_sort(ret->items, ret->n);
+}
+
 int consul_json_health(struct str body, const char *zone_key, struct arena *a,
                        struct consul_health *ret, struct err *e)
 {
@@ -266,13 +278,25 @@ int consul_json_health(struct str body, const char *zone_key, struct arena *a,
         json_decref(root);
         return err_set(e, "the answer is JSON, but not instances");
     }
-    memset(ret, 0, sizeof *ret);
-    ret->items = ARENA_ARRAY(a, struct instance, json_array_size(root));
-    for (size_t k = 0; k < json_array_size(root); k++)
-        if (read_instance(json_array_get(root, k), zone_key, a, ret, &ret->items[ret->n]))
-            ret->n++;
+    read_instances(root, zone_key, a, ret);
     json_decref(root);
-    ret->n = instances_sort(ret->items, ret->n);
+    return 0;
+}
+
+int consul_json_prepared(struct str body, const char *zone_key, struct arena *a,
+                         struct consul_health *ret, struct err *e)
+{
+    json_t *root = parse(body, false, e), *nodes = json_object_get(root, "Nodes");
+
+    if (!root)
+        return -1;
+    /* Consul writes null for a list without anything in it. */
+    if (nodes && !json_is_array(nodes) && !json_is_null(nodes)) {
+        json_decref(root);
+        return err_set(e, "the answer of the prepared query has no list of Nodes");
+    }
+    read_instances(nodes, zone_key, a, ret);
+    json_decref(root);
     return 0;
 }
 

@@ -39,6 +39,10 @@ struct consul_health {
 int consul_json_health(struct str body, const char *zone_key, struct arena *a,
                        struct consul_health *ret, struct err *e) MUST_CHECK;
 
+/* /v1/query/NAME/execute: the same of its Nodes. */
+int consul_json_prepared(struct str body, const char *zone_key, struct arena *a,
+                         struct consul_health *ret, struct err *e) MUST_CHECK;
+
 struct consul_check {
     const char *node, *id;
     const char *service; /* lower case; "" = a check of the whole node */

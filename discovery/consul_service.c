@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "consul_http.h"
 #include "consul_source_parts.h"
+#include "place.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,13 +18,22 @@ static int service_read(struct query *q, struct str body, struct err *e)
 
     arena_free(v->read_arena);
     v->read_arena = arena_new();
+    if (v->query.options.no_index)
+        return consul_json_prepared(body, s->zone_key, v->read_arena, &v->read, e);
     return consul_json_health(body, s->zone_key, v->read_arena, &v->read, e);
+}
+
+static void leave_out_warnings(struct consul_health *h)
+{
+    for (unsigned i = 0; i < h->n; i++)
+        if (h->items[i].health == HEALTH_WARNING)
+            h->items[i].weight = 0;
 }
 
 static void log_skipped(struct service *v)
 {
     if (v->read.skipped > 0 && v->read.skipped != v->skipped_logged)
-        log_warn("discovery", "service=%s: %u instance%s left out: %s", v->name, v->read.skipped,
+        log_warn("discovery", "service=%s: %u instance%s left out: %s", v->label, v->read.skipped,
                  v->read.skipped == 1 ? "" : "s", v->read.skipped_why);
     v->skipped_logged = v->read.skipped;
 }
@@ -38,13 +48,41 @@ static bool service_apply(struct query *q, bool complete, bool empty_ok)
 
     v->read_arena = NULL;
     log_skipped(v);
-    whole = catalog_put(s->catalog, v->name, a, h->items, h->n, h->skipped,
+    if (v->only_passing)
+        leave_out_warnings(h);
+    whole = catalog_put(v->catalog, v->name, a, h->items, h->n, h->skipped,
                         complete && (h->n > 0 || empty_ok), clock_now_ns());
     if (!whole)
         log_debug("discovery", "service=%s: an answer with less than is known is not believed yet",
-                  v->name);
+                  v->label);
     source_touch(s);
     return whole;
+}
+
+static void note_bad(struct service *v, const struct query_outcome *o)
+{
+    struct consul_source *s = v->query.owner;
+
+    snprintf(v->error, sizeof v->error, "%s", o->error);
+    v->agent_away = o->result == WATCH_REFUSED;
+    v->refused = o->result == WATCH_INVALID;
+    if (v->refused) {
+        catalog_refused(v->catalog, v->name, clock_now_ns());
+        source_touch(s);
+    }
+    /* While the lead fails too, its one line says it all. */
+    if (v->logged || s->lead.query.watch.failures > 0 ||
+        (o->result != WATCH_DENIED && v->query.watch.failures < FAILURES_TO_LOG))
+        return;
+    log_warn("discovery", "service=%s: %s; what is known stays in use", v->label, o->error);
+    v->logged = true;
+}
+
+static void note_good(struct service *v)
+{
+    if (v->logged)
+        log_info("discovery", "service=%s: answers again", v->label);
+    v->logged = v->refused = v->agent_away = false;
 }
 
 static void service_after(struct query *q, const struct query_outcome *o)
@@ -52,24 +90,17 @@ static void service_after(struct query *q, const struct query_outcome *o)
     struct service *v = CONTAINER_OF(q, struct service, query);
     struct consul_source *s = q->owner;
 
-    source_note(s, o, false);
+    /* An answer of another datacenter says nothing about the agent. */
+    if (!v->remote || o->result == WATCH_LIMITED || o->answer->status == 0)
+        source_note(s, o, false);
     if (o->result == WATCH_GOOD) {
-        if (v->logged)
-            log_info("discovery", "service=%s: answers again", v->name);
-        v->logged = false;
+        note_good(v);
         source_tell_recalled(s, true);
-        return;
+    } else {
+        note_bad(v, o);
     }
-    if (o->result == WATCH_INVALID) {
-        catalog_refused(s->catalog, v->name, clock_now_ns());
-        source_touch(s);
-    }
-    /* While the lead fails too, its one line says it all. */
-    if (v->logged || s->lead.query.watch.failures > 0 ||
-        (o->result != WATCH_DENIED && q->watch.failures < FAILURES_TO_LOG))
-        return;
-    log_warn("discovery", "service=%s: %s; what is known stays in use", v->name, o->error);
-    v->logged = true;
+    if (!list_empty(&v->place_link))
+        groups_note(s, v);
 }
 
 static void service_ended(struct query *q)
@@ -87,35 +118,72 @@ void service_free(struct service *v)
 {
     query_release(&v->query);
     arena_free(v->read_arena);
+    list_remove(&v->place_link);
     free(v->name);
+    free(v->label);
+    free(v->of);
     free(v);
+}
+
+static char *copy(const char *z)
+{
+    char *c = strdup(z);
+
+    if (!c)
+        abort();
+    return c;
+}
+
+/* Takes the path over. */
+static struct service *add(struct consul_source *s, struct catalog *c, const char *name, char *path)
+{
+    struct service *v = calloc(1, sizeof *v);
+
+    if (!v)
+        abort();
+    v->catalog = c;
+    v->name = copy(name);
+    list_init(&v->link);
+    list_init(&v->place_link);
+    query_init(&v->query, &service_ops, &s->pool, s, path);
+    free(path);
+    v->query.options.polled = true;
+    HASH_ADD_KEYPTR(hh, s->services, v->name, strlen(v->name), v);
+    catalog_watch(c, name);
+    return v;
 }
 
 struct service *service_add(struct consul_source *s, const char *name)
 {
-    struct service *v = calloc(1, sizeof *v);
-    char *encoded = consul_http_encode(name), *path;
+    struct discovery_place usual = {.service = name};
+    struct service *v = add(s, s->catalog, name, place_path(&usual));
 
-    if (!v || !encoded || asprintf(&path, "/v1/health/service/%s", encoded) < 0)
-        abort();
-    v->name = strdup(name);
-    if (!v->name)
-        abort();
-    list_init(&v->link);
-    query_init(&v->query, &service_ops, &s->pool, s, path);
-    v->query.options.polled = true;
-    HASH_ADD_KEYPTR(hh, s->services, v->name, strlen(v->name), v);
-    free(encoded);
-    free(path);
-    catalog_watch(s->catalog, name);
+    v->label = copy(name);
+    v->of = copy(name);
     query_keep(&v->query);
     return v;
 }
 
-void service_remove(struct consul_source *s, struct service *v, bool vanished)
+struct service *service_add_place(struct consul_source *s, const struct group_place *p)
 {
-    catalog_unwatch(s->catalog, v->name, vanished, clock_now_ns());
+    struct service *v = add(s, s->places, p->key, place_path(&p->conf));
+
+    v->label = place_label(&p->conf, "");
+    v->of = copy(p->conf.query ? "" : p->conf.service);
+    v->remote = place_is_remote(&p->conf);
+    v->only_passing = p->conf.only_passing;
+    v->query.suffix = place_suffix(&p->conf, s->stale, s->datacenter);
+    v->query.options.no_index = p->conf.query != NULL;
+    list_push_back(&s->place_list, &v->place_link);
+    if (!v->query.options.no_index)
+        query_keep(&v->query);
+    return v;
+}
+
+void service_end(struct consul_source *s, struct service *v)
+{
     HASH_DEL(s->services, v);
+    list_remove(&v->place_link);
     list_push_back(&s->ending, &v->link);
     query_end(&v->query);
 }

@@ -33,22 +33,35 @@ static uint64_t wait_for(const struct consul_source *s)
     return s->multiplexed && spread > s->wait_ms ? spread : s->wait_ms;
 }
 
-/* Gives the slots to the first services, in no particular order but stable. */
+static void share_slot(struct consul_source *s, struct service *v, unsigned *used)
+{
+    bool was_polled = v->query.options.polled;
+
+    v->query.options.polled = !s->multiplexed && *used >= s->slots;
+    v->query.options.wait_ms = wait_for(s);
+    *used += !v->query.options.polled;
+    s->npolled += v->query.options.polled;
+    if (was_polled && !v->query.options.polled)
+        query_kick(&v->query);
+}
+
+/* Gives the slots to the first services, in no particular order but stable. Places come before
+ * all, because nothing else tells of changes in another datacenter. */
 static void share_slots(struct consul_source *s)
 {
     unsigned used = 0;
 
     s->npolled = 0;
-    for (struct service *v = s->services; v; v = v->hh.next) {
-        bool was_polled = v->query.options.polled;
+    list_each(l, &s->place_list)
+    {
+        struct service *v = CONTAINER_OF(l, struct service, place_link);
 
-        v->query.options.polled = !s->multiplexed && used >= s->slots;
-        v->query.options.wait_ms = wait_for(s);
-        used += !v->query.options.polled;
-        s->npolled += v->query.options.polled;
-        if (was_polled && !v->query.options.polled)
-            query_kick(&v->query);
+        if (!v->query.options.no_index)
+            share_slot(s, v, &used);
     }
+    for (struct service *v = s->services; v; v = v->hh.next)
+        if (list_empty(&v->place_link))
+            share_slot(s, v, &used);
     consul_http_expect(s->http, HASH_COUNT(s->services) + 1);
     if (s->npolled > 0 && !s->critical) {
         log_info("discovery",
@@ -68,10 +81,15 @@ static void share_slots(struct consul_source *s)
 
 static void want(struct consul_source *s, const char *name)
 {
+    struct group *g = group_find(s, name);
     struct service *v;
 
     if (catalog_is_static(s->catalog, name))
         return;
+    if (g) {
+        group_want(s, g);
+        return;
+    }
     HASH_FIND_STR(s->services, name, v);
     if (!v) {
         v = service_add(s, name);
@@ -81,23 +99,45 @@ static void want(struct consul_source *s, const char *name)
     v->wanted = true;
 }
 
-void consul_source_review(struct consul_source *s)
+static void want_all(struct consul_source *s)
 {
     const struct consul_services *list = &s->lead.list;
-    struct service *v, *tmp;
 
-    for (v = s->services; v; v = v->hh.next)
-        v->wanted = false;
     for (size_t i = 0; i < s->nnamed; i++)
         want(s, s->named[i]);
     for (unsigned i = 0; i < list->n; i++)
         if (consul_scope_takes(&s->scope, &list->items[i]))
             want(s, list->items[i].name);
+    for (const struct group *g = s->groups[GROUPS_CHAIN]; g; g = g->hh.next)
+        want(s, g->name);
+}
+
+static void remove_service(struct consul_source *s, struct service *v)
+{
+    const struct group *g = group_find(s, v->name);
+    bool vanished = s->lead.heard && !consul_services_find(&s->lead.list, v->name);
+
+    if (!list_empty(&v->place_link))
+        catalog_unwatch(v->catalog, v->name, false, clock_now_ns());
+    else if (!g || !g->wanted)
+        catalog_unwatch(v->catalog, v->name, vanished, clock_now_ns());
+    service_end(s, v);
+}
+
+void consul_source_review(struct consul_source *s)
+{
+    struct service *v, *tmp;
+
+    for (v = s->services; v; v = v->hh.next)
+        v->wanted = false;
+    groups_unmark(s);
+    want_all(s);
     HASH_ITER(hh, s->services, v, tmp)
     {
         if (!v->wanted)
-            service_remove(s, v, s->lead.heard && !consul_services_find(list, v->name));
+            remove_service(s, v);
     }
+    groups_settle(s);
     share_slots(s);
     source_touch(s);
 }
@@ -172,6 +212,17 @@ void source_poll_service(struct consul_source *s, const char *name)
     HASH_FIND_STR(s->services, name, v);
     if (v && v->query.options.polled)
         query_kick(&v->query);
+    list_each(l, &s->place_list)
+    {
+        v = CONTAINER_OF(l, struct service, place_link);
+        if (v->query.options.polled && strcmp(v->of, name) == 0)
+            query_kick(&v->query);
+    }
+}
+
+void consul_source_look_again(struct consul_source *s)
+{
+    groups_judge(s);
 }
 
 static void check_changed(void *arg, const char *service)
@@ -269,8 +320,9 @@ static char *make_suffix(const struct discovery_options *o)
 }
 
 struct consul_source *consul_source_new(struct event_base *base, const struct discovery_options *o,
-                                        struct catalog *c, struct keeper *keeper,
-                                        consul_source_touched_fn *touched, void *arg, struct err *e)
+                                        struct catalog *c, struct catalog *places,
+                                        struct keeper *keeper, consul_source_touched_fn *touched,
+                                        void *arg, struct err *e)
 {
     struct consul_http *http = consul_http_new(base, o, e);
     struct consul_source *s;
@@ -282,10 +334,13 @@ struct consul_source *consul_source_new(struct event_base *base, const struct di
         abort();
     s->http = http;
     s->catalog = c;
+    s->places = places;
     s->touched = touched;
     s->arg = arg;
     s->suffix = make_suffix(o);
     s->address = strdup(o->address);
+    s->datacenter = o->datacenter && *o->datacenter ? strdup(o->datacenter) : NULL;
+    s->stale = o->stale;
     s->zone_key = o->prefer_meta && *o->prefer_meta ? strdup(o->prefer_meta) : NULL;
     s->wait_ms = o->wait_ms;
     s->slots = SLOTS_MAX;
@@ -297,6 +352,7 @@ struct consul_source *consul_source_new(struct event_base *base, const struct di
     s->sweep = evtimer_new(base, on_sweep, s);
     if (!s->sweep || !s->address)
         abort();
+    groups_start(s, base);
     lead_start(s, o->wait_ms);
     return s;
 }
@@ -317,6 +373,7 @@ void consul_source_free(struct consul_source *s)
         service_free(CONTAINER_OF(l, struct service, link));
     consul_checks_free(s->critical);
     consul_checks_free(s->warning);
+    groups_release(s);
     lead_release(&s->lead);
     event_free(s->sweep);
     consul_http_free(s->http);
@@ -325,6 +382,7 @@ void consul_source_free(struct consul_source *s)
     free(s->suffix);
     free(s->zone_key);
     free(s->address);
+    free(s->datacenter);
     free(s);
 }
 
@@ -367,9 +425,13 @@ bool consul_source_watch_status(const struct consul_source *s, const char *servi
 {
     struct arena *a = arena_new();
     const char *key = consul_key(a, service);
+    const struct group *g = group_find(s, key);
     const struct service *v;
 
-    HASH_FIND_STR(s->services, key, v);
+    if (g && g->wanted)
+        v = g->places[g->failover.active].service;
+    else
+        HASH_FIND_STR(s->services, key, v);
     arena_free(a);
     if (!v)
         return false;

@@ -17,15 +17,28 @@ struct keeper;
 /* The catalog may have changed. */
 typedef void consul_source_touched_fn(void *arg);
 
-/* `keeper` is borrowed; NULL = nothing is kept for a later run. */
+/* `c` is what readers see; `places` keeps what the places of groups have. Both outlive the source.
+ * `keeper` is borrowed; NULL = nothing is kept for a later run. */
 struct consul_source *consul_source_new(struct event_base *base, const struct discovery_options *o,
-                                        struct catalog *c, struct keeper *keeper,
-                                        consul_source_touched_fn *touched, void *arg,
-                                        struct err *e) MUST_CHECK;
+                                        struct catalog *c, struct catalog *places,
+                                        struct keeper *keeper, consul_source_touched_fn *touched,
+                                        void *arg, struct err *e) MUST_CHECK;
 void consul_source_free(struct consul_source *s);
 
 /* Replaces the services that are wanted whatever the scope. Copied. */
 void consul_source_use(struct consul_source *s, const char *const *services, size_t n);
+/* Who made a group; of two with one name, the first counts. */
+enum group_origin {
+    GROUPS_CONFIGURED, /* followed when a service of its name is wanted */
+    GROUPS_CHAIN,      /* followed in any case */
+    GROUP_ORIGINS
+};
+/* Replaces the groups of this origin; copied. One that is defined as before keeps its state. */
+void consul_source_set_groups(struct consul_source *s, enum group_origin origin,
+                              const struct discovery_group *groups, size_t n);
+/* Addresses of instances changed. */
+void consul_source_look_again(struct consul_source *s);
+
 /* The static services of the catalog changed: watches what is no longer hidden. */
 void consul_source_review(struct consul_source *s);
 
@@ -35,3 +48,7 @@ void consul_source_status(const struct consul_source *s, struct discovery_status
 /* Index and failing of one watch; false when there is none. */
 bool consul_source_watch_status(const struct consul_source *s, const char *service,
                                 struct discovery_watch_status *ret);
+bool consul_source_group_status(const struct consul_source *s, const char *service,
+                                struct discovery_group_status *ret);
+bool consul_source_place_status(const struct consul_source *s, const char *service, size_t i,
+                                struct discovery_place_status *ret);

@@ -8,6 +8,7 @@
 #include "consul_json.h"
 #include "consul_scope.h"
 #include "consul_source.h"
+#include "failover.h"
 #include "query.h"
 
 #include <uthash.h>
@@ -23,33 +24,69 @@ struct lead {
     bool doubted; /* the first answer was that of an agent without a leader, or the like */
 };
 
-/* The query for the instances of one service. */
+/* The query for the instances of one service, or of one place of a group. */
 struct service {
     struct query query;
     UT_hash_handle hh;
-    struct list link;         /* in source.ending */
-    char *name;               /* owned; lower case */
+    struct list link;        /* in source.ending */
+    struct list place_link;  /* in source.places; in no list when it is no place */
+    struct catalog *catalog; /* borrowed: where its instances go */
+    char *name;              /* owned; lower case, or the place_key() */
+    char *label;             /* owned; for the log */
+    char *of;                /* owned; lower-case service that is asked for; "" = unknown */
+    bool remote;             /* an error may be that of the place only */
+    bool only_passing;
+    bool refused;             /* Consul will never answer this */
+    bool agent_away;          /* the last error was that nothing listens at the agent's address */
     struct arena *read_arena; /* owned */
     struct consul_health read;
     bool wanted; /* mark of the review in progress */
     bool logged; /* as failing */
     unsigned skipped_logged;
+    char error[200]; /* of the last answer, when it was bad */
+};
+
+struct group_place {
+    struct discovery_place conf; /* strings owned by the group's arena */
+    const char *key, *label;     /* the same */
+    struct service *service;     /* borrowed; NULL while the group is not wanted */
+};
+
+/* One service that readers see, made of places. */
+struct group {
+    UT_hash_handle hh;
+    struct arena *arena; /* owned: all strings and `places` */
+    const char *name;    /* lower case */
+    struct group_place *places;
+    size_t n;
+    struct failover_options options;
+    struct failover failover;
+    struct instance_set *shown; /* ref: the set of the place that readers see now, or NULL */
+    char why[256];              /* the active place is active */
+    bool wanted;                /* mark of the review in progress, and its result */
 };
 
 struct consul_source {
-    struct catalog *catalog; /* borrowed */
+    struct catalog *catalog; /* borrowed; what readers see */
+    struct catalog *places;  /* borrowed; what the places of groups have, by key */
     consul_source_touched_fn *touched;
     void *arg;
     struct consul_http *http; /* owned */
     struct query_pool pool;
     struct consul_scope scope;
     char *suffix, *zone_key, *address; /* owned */
+    char *datacenter;                  /* owned; the usual one, or NULL */
+    bool stale;
     uint64_t wait_ms;
     struct lead lead;
     struct consul_checks_watch *critical, *warning; /* owned; NULL while no service is polled */
     struct service *services;                       /* owned; by name */
-    struct list ending; /* owned; struct service whose last request runs out */
-    char **named;       /* owned; lower case */
+    struct list ending;                  /* owned; struct service whose last request runs out */
+    struct list place_list;              /* those of `services` that are places */
+    struct group *groups[GROUP_ORIGINS]; /* owned; by name */
+    struct group *old_groups;            /* owned; replaced, until the next review */
+    struct event *fail_back;             /* owned; a place may be good for long enough now */
+    char **named;                        /* owned; lower case */
     size_t nnamed;
     struct event *sweep; /* owned */
     uint64_t swept_ns;
@@ -81,6 +118,21 @@ void lead_release(struct lead *l);
 
 /* consul_service.c. The caller kicks the query of a new service. */
 struct service *service_add(struct consul_source *s, const char *name);
-/* `vanished`: Consul dropped it. */
-void service_remove(struct consul_source *s, struct service *v, bool vanished);
+struct service *service_add_place(struct consul_source *s, const struct group_place *p);
+/* No more queries for it; what is known of it stays where it is. */
+void service_end(struct consul_source *s, struct service *v);
 void service_free(struct service *v);
+
+/* consul_group.c */
+/* The group that readers see under this lower-case name, or NULL. */
+struct group *group_find(const struct consul_source *s, const char *name);
+/* Begins and ends a review: between the two, those that are wanted are named. */
+void groups_unmark(struct consul_source *s);
+void group_want(struct consul_source *s, struct group *g);
+void groups_settle(struct consul_source *s);
+/* Something about a place changed: its instances, or whether it answers. */
+void groups_note(struct consul_source *s, const struct service *place);
+/* All of them, for a change of addresses or of time. */
+void groups_judge(struct consul_source *s);
+void groups_start(struct consul_source *s, struct event_base *base);
+void groups_release(struct consul_source *s);

@@ -15,7 +15,8 @@
 enum { WAIT_MIN_MS = 1000, WAIT_MAX_MS = 600000 };
 
 struct discovery {
-    struct catalog *catalog;      /* owned */
+    struct catalog *catalog;      /* owned; what readers see */
+    struct catalog *places;       /* owned; what the places of groups have */
     struct consul_source *consul; /* owned, or NULL */
     struct keeper *keeper;        /* owned, or NULL */
     struct resolver *resolver;    /* owned */
@@ -23,6 +24,7 @@ struct discovery {
     struct event *expire;         /* owned; what is kept is kept no longer */
     uint64_t told_version;
     uint64_t updates;
+    bool asked; /* it is known what is wanted; before that, "all heard" says nothing */
     bool ready, heard_told;
     discovery_changed_fn *changed;
     void *arg;
@@ -39,9 +41,14 @@ static bool lookup(void *arg, const char *host, uint16_t port, struct sockaddr_s
 static void arm_expiry(struct discovery *d)
 {
     uint64_t now = clock_now_ns(), next = catalog_expire(d->catalog, now);
-    uint64_t left_ms = next > now ? (next - now) / NS_PER_MS + 1 : 1;
-    struct timeval tv = {(time_t)(left_ms / 1000), (suseconds_t)(left_ms % 1000) * 1000};
+    uint64_t places_next = catalog_expire(d->places, now), left_ms;
+    struct timeval tv;
 
+    if (places_next && (next == 0 || places_next < next))
+        next = places_next;
+    left_ms = next > now ? (next - now) / NS_PER_MS + 1 : 1;
+    tv.tv_sec = (time_t)(left_ms / 1000);
+    tv.tv_usec = (suseconds_t)(left_ms % 1000) * 1000;
     if (next != 0)
         evtimer_add(d->expire, &tv);
     else
@@ -52,7 +59,7 @@ static void arm_expiry(struct discovery *d)
 static void review(struct discovery *d)
 {
     arm_expiry(d);
-    if (!d->ready)
+    if (!d->ready && d->asked)
         d->ready = !d->consul || consul_source_heard(d->consul);
     if (d->told_version == catalog_version(d->catalog) && d->heard_told == d->ready)
         return;
@@ -92,6 +99,9 @@ static void on_addresses(void *arg)
     struct discovery *d = arg;
 
     catalog_resolve(d->catalog, clock_now_ns());
+    catalog_resolve(d->places, clock_now_ns());
+    if (d->consul)
+        consul_source_look_again(d->consul);
     review(d);
 }
 
@@ -120,7 +130,7 @@ static int add_consul(struct discovery *d, struct event_base *base,
         copy.wait_ms = WAIT_MAX_MS;
     if (o->state_dir)
         add_keeper(d, base, o);
-    d->consul = consul_source_new(base, &copy, d->catalog, d->keeper, on_touched, d, e);
+    d->consul = consul_source_new(base, &copy, d->catalog, d->places, d->keeper, on_touched, d, e);
     return d->consul ? 0 : -1;
 }
 
@@ -134,11 +144,13 @@ struct discovery *discovery_new(struct event_base *base, const struct discovery_
     d->changed = changed;
     d->arg = arg;
     d->catalog = catalog_new(o->keep_ms, lookup, d);
+    d->places = catalog_new(o->keep_ms, lookup, d);
     d->tell = event_new(base, -1, 0, on_tell, d);
     d->expire = evtimer_new(base, on_expire, d);
     d->resolver = resolver_new(base, on_addresses, d);
     if (!d->tell || !d->expire)
         abort();
+    d->asked = o->scope != DISCOVER_USED;
     if (o->consul && add_consul(d, base, o, e) != 0) {
         discovery_free(d);
         return NULL;
@@ -154,6 +166,7 @@ void discovery_free(struct discovery *d)
     keeper_free(d->keeper);
     resolver_free(d->resolver);
     catalog_free(d->catalog);
+    catalog_free(d->places);
     event_free(d->tell);
     event_free(d->expire);
     free(d);
@@ -166,6 +179,7 @@ void discovery_keep(struct discovery *d)
 
 void discovery_use(struct discovery *d, const char *const *services, size_t n)
 {
+    d->asked = true;
     if (d->consul)
         consul_source_use(d->consul, services, n);
     review(d);
@@ -176,6 +190,13 @@ void discovery_set_static(struct discovery *d, const struct discovery_static *se
     catalog_set_static(d->catalog, services, n, clock_now_ns());
     if (d->consul)
         consul_source_review(d->consul);
+    review(d);
+}
+
+void discovery_set_groups(struct discovery *d, const struct discovery_group *groups, size_t n)
+{
+    if (d->consul)
+        consul_source_set_groups(d->consul, GROUPS_CONFIGURED, groups, n);
     review(d);
 }
 
@@ -222,7 +243,7 @@ void discovery_status(const struct discovery *d, struct discovery_status *ret)
         consul_source_status(d->consul, ret);
     status_of_keeper(d->keeper, &ret->kept);
     ret->updates = d->updates;
-    ret->skipped_instances = catalog_skipped(d->catalog);
+    ret->skipped_instances = catalog_skipped(d->catalog) + catalog_skipped(d->places);
 }
 
 bool discovery_watch_status(const struct discovery *d, const char *service,
@@ -234,4 +255,16 @@ bool discovery_watch_status(const struct discovery *d, const char *service,
     if (d->consul)
         (void)consul_source_watch_status(d->consul, service, ret);
     return true;
+}
+
+bool discovery_group_status(const struct discovery *d, const char *service,
+                            struct discovery_group_status *ret)
+{
+    return d->consul && consul_source_group_status(d->consul, service, ret);
+}
+
+bool discovery_place_status(const struct discovery *d, const char *service, size_t i,
+                            struct discovery_place_status *ret)
+{
+    return d->consul && consul_source_place_status(d->consul, service, i, ret);
 }

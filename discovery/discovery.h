@@ -55,6 +55,26 @@ struct discovery_static {
     size_t ninstances;
 };
 
+/* Where instances of a service may come from. NULL stands for the default everywhere. */
+struct discovery_place {
+    const char *service;    /* needed, unless there is a `query` */
+    const char *datacenter; /* NULL = the usual one (discovery_options) */
+    const char *filter;     /* Consul's filter expression, evaluated there */
+    const char *ns, *partition, *peer;
+    const char *query; /* name or id of a prepared query, in place of a service */
+    bool only_passing; /* instances with a warning take no new requests */
+};
+
+/* A service whose instances come from the first of several places that has enough of them. Readers
+ * see one service of this name, with the instances of the place in use. */
+struct discovery_group {
+    const char *name;
+    const struct discovery_place *places; /* the preferred one first */
+    size_t n;
+    unsigned min_healthy;  /* per cent of a place's instances; at least one in any case */
+    uint64_t fail_back_ms; /* a better place must be good for so long before it is used again */
+};
+
 /* Called on the control thread, in a later loop turn, once for any number of changes: read the
  * catalog again. */
 typedef void discovery_changed_fn(void *arg);
@@ -72,6 +92,11 @@ void discovery_use(struct discovery *d, const char *const *services, size_t n);
 /* Replaces the static services. A static service hides one of the same name in Consul. Host names
  * are resolved without blocking, and again every 30 s. */
 void discovery_set_static(struct discovery *d, const struct discovery_static *services, size_t n);
+
+/* Replaces the groups. One is followed while discovery_use() or the scope asks for a service of its
+ * name, which is then not looked up in the usual place. Nothing in it is kept. A static service
+ * hides a group of the same name. */
+void discovery_set_groups(struct discovery *d, const struct discovery_group *groups, size_t n);
 
 /* The catalog: the present set of every service that is watched or static. The sets are borrowed
  * until the next loop turn; take a reference to keep one. */
@@ -120,3 +145,29 @@ struct discovery_watch_status {
 /* False when the service is neither watched nor static. */
 bool discovery_watch_status(const struct discovery *d, const char *service,
                             struct discovery_watch_status *ret);
+
+struct discovery_place_status {
+    char label[128]; /* for people: "local", "dc2", "web-backup in dc2" */
+    unsigned usable, total;
+    bool heard; /* Consul said at least once what is there */
+    bool failing;
+    char error[200];      /* why, when failing */
+    uint64_t index;       /* last X-Consul-Index; 0 for a prepared query */
+    uint64_t answered_ns; /* monotonic; 0 = never */
+    uint64_t changed_ns;
+};
+
+struct discovery_group_status {
+    size_t nplaces;
+    size_t active;     /* which place is in use */
+    bool decided;      /* false: not enough was heard yet to say */
+    uint64_t since_ns; /* when it became the active one */
+    uint64_t moves;    /* fail overs and fail backs */
+    char why[256];     /* "preferred", "dc1: 0 of 3 healthy" */
+};
+/* False when the service is no group that is followed. */
+bool discovery_group_status(const struct discovery *d, const char *service,
+                            struct discovery_group_status *ret);
+/* Place i of nplaces. */
+bool discovery_place_status(const struct discovery *d, const char *service, size_t i,
+                            struct discovery_place_status *ret);

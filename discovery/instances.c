@@ -58,6 +58,7 @@ static void copy_strings(struct arena *a, struct instance *to, const struct inst
     to->address = arena_strdup(a, from->address);
     to->check = arena_strdup(a, from->check);
     to->zone = arena_strdup(a, from->zone);
+    to->datacenter = arena_strdup(a, from->datacenter);
     for (unsigned i = 0; i < from->ntags; i++)
         tags[i] = arena_strdup(a, from->tags[i]);
     for (unsigned i = 0; i < from->nmeta; i++) {
@@ -68,7 +69,8 @@ static void copy_strings(struct arena *a, struct instance *to, const struct inst
     to->meta = meta;
 }
 
-struct instance_set *instance_set_copy(const struct instance_set *s, struct instance **ret_items)
+static struct instance_set *copy_as(const struct instance_set *s, const char *service,
+                                    struct instance **ret_items)
 {
     struct arena *a = arena_new();
     struct instance *items = ARENA_ARRAY(a, struct instance, s->n);
@@ -78,7 +80,19 @@ struct instance_set *instance_set_copy(const struct instance_set *s, struct inst
         copy_strings(a, &items[i], &s->items[i]);
     }
     *ret_items = items;
-    return instance_set_new(a, s->service, items, s->n);
+    return instance_set_new(a, service, items, s->n);
+}
+
+struct instance_set *instance_set_copy(const struct instance_set *s, struct instance **ret_items)
+{
+    return copy_as(s, s->service, ret_items);
+}
+
+struct instance_set *instance_set_named(const struct instance_set *s, const char *service)
+{
+    struct instance *items;
+
+    return copy_as(s, service, &items);
 }
 
 struct instance_set *instance_set_gone(const struct instance_set *s)
@@ -113,7 +127,8 @@ static bool same_instance(const struct instance *a, const struct instance *b)
     return instance_compare(a, b) == 0 && a->health == b->health && a->weight == b->weight &&
            a->create_index == b->create_index && a->sockaddr_len == b->sockaddr_len &&
            memcmp(&a->sockaddr, &b->sockaddr, a->sockaddr_len) == 0 &&
-           strcmp(a->check, b->check) == 0 && strcmp(a->zone, b->zone) == 0 && same_lists(a, b);
+           strcmp(a->check, b->check) == 0 && strcmp(a->zone, b->zone) == 0 &&
+           strcmp(a->datacenter, b->datacenter) == 0 && same_lists(a, b);
 }
 
 bool instances_same(const struct instance *a, const struct instance *b, unsigned n)

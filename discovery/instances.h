@@ -17,6 +17,9 @@ struct instance_set *instance_set_new(struct arena *a, const char *service,
 /* A deep copy whose items may still be written (through ret_items) until it is published. */
 struct instance_set *instance_set_copy(const struct instance_set *s, struct instance **ret_items);
 
+/* A deep copy under another name. */
+struct instance_set *instance_set_named(const struct instance_set *s, const char *service);
+
 /* The same instances as they are left when Consul no longer lists them: critical, weight 0. */
 struct instance_set *instance_set_gone(const struct instance_set *s);
 

@@ -22,18 +22,24 @@ void query_pool_init(struct query_pool *p, struct event_base *base, struct consu
     list_init(&p->waiting);
 }
 
+const char *query_suffix(const struct query *q)
+{
+    return q->suffix ? q->suffix : q->pool->suffix;
+}
+
 static void start(struct query *q)
 {
     struct query_pool *p = q->pool;
     const struct watch_request *r = &q->next;
+    const char *suffix = query_suffix(q);
     char *path;
     int n;
 
     if (r->index)
-        n = asprintf(&path, "%s?%sindex=%" PRIu64 "&wait=%" PRIu64 "ms", q->path, p->suffix,
-                     r->index, r->wait_ms);
+        n = asprintf(&path, "%s?%sindex=%" PRIu64 "&wait=%" PRIu64 "ms", q->path, suffix, r->index,
+                     r->wait_ms);
     else
-        n = asprintf(&path, "%s?%s", q->path, p->suffix);
+        n = asprintf(&path, "%s?%s", q->path, suffix);
     if (n < 0)
         abort();
     q->blocking = r->index != 0;
@@ -167,7 +173,7 @@ static void on_answer(void *arg, const struct consul_answer *a)
     struct query *q = arg;
     struct query_pool *p = q->pool;
     struct watch_answer wa = {.result = classify(a),
-                              .has_index = a->has_index,
+                              .has_index = a->has_index && !q->options.no_index,
                               .index = a->index,
                               .leader_known = a->leader_known,
                               .last_contact_ms = a->last_contact_ms};
@@ -219,6 +225,7 @@ void query_release(struct query *q)
         keeper_leave(q->pool->keeper, q->key);
     free(q->key);
     free(q->path);
+    free(q->suffix);
 }
 
 static void replay(struct query *q, struct str body, int64_t heard_ms)
@@ -245,7 +252,7 @@ void query_keep(struct query *q)
 
     if (!q->pool->keeper)
         return;
-    if (asprintf(&q->key, "%s?%s", q->path, q->pool->suffix) < 0)
+    if (asprintf(&q->key, "%s?%s", q->path, query_suffix(q)) < 0)
         abort();
     keeper_use(q->pool->keeper, q->key);
     if (!q->pool->heard && keeper_recall(q->pool->keeper, q->key, &body, &heard_ms))

@@ -59,6 +59,7 @@ struct query {
     struct query_pool *pool; /* borrowed */
     void *owner;             /* borrowed; for the ops */
     char *path;              /* owned; encoded, without "?" */
+    char *suffix;            /* owned; in place of the pool's, or NULL */
     struct watch watch;
     struct watch_options options;
     struct watch_request next;
@@ -82,6 +83,8 @@ void query_pool_init(struct query_pool *p, struct event_base *base, struct consu
 /* Copies the path. The first request starts with query_kick(). */
 void query_init(struct query *q, const struct query_ops *ops, struct query_pool *pool, void *owner,
                 const char *path);
+/* What the query asks for besides its path: "stale&dc=x&". */
+const char *query_suffix(const struct query *q);
 /* Drops a request in flight. */
 void query_release(struct query *q);
 

@@ -14,6 +14,7 @@ static void fill(struct arena *a, const struct discovery_address *from, struct i
                           (unsigned)from->port);
     to->address = arena_strdup(a, from->host);
     to->zone = arena_strdup(a, from->zone ? from->zone : "");
+    to->datacenter = "";
     to->port = from->port;
     to->weight = from->weight;
     to->health = HEALTH_PASSING;

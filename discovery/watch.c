@@ -15,7 +15,8 @@ enum {
     WILD = 160,
     POLL_MS = 30000, /* polled watches: backstop for lost wakes */
     NO_INDEX_POLL_MS = 15000,
-    RETRY_FIRST_MS = 50, /* first retry: 50 to 150 ms */
+    PREPARED_POLL_MS = 5000, /* a prepared query, where polling is the only way */
+    RETRY_FIRST_MS = 50,     /* first retry: 50 to 150 ms */
     RETRY_SPREAD_MS = 100,
     RETRY_BASE_MS = 500,
     RETRY_MAX_MS = 30000,
@@ -145,7 +146,7 @@ static void take_good(struct watch *w, const struct watch_options *o, const stru
 
     ret->next = watch_now(w, o, now_ns, rng);
     if (!a->has_index)
-        ret->next.delay_ms = jittered(rng, NO_INDEX_POLL_MS);
+        ret->next.delay_ms = jittered(rng, o->no_index ? PREPARED_POLL_MS : NO_INDEX_POLL_MS);
     else if (o->polled && !ret->reset)
         ret->next.delay_ms = jittered(rng, POLL_MS);
 }

@@ -39,8 +39,9 @@ struct watch_answer {
 
 struct watch_options {
     uint64_t wait_ms;
-    bool lead;   /* the watch whose recovery wakes the others: never backs off for long */
-    bool polled; /* has no connection of its own: asks without blocking when woken, or rarely */
+    bool lead;     /* the watch whose recovery wakes the others: never backs off for long */
+    bool polled;   /* has no connection of its own: asks without blocking when woken, or rarely */
+    bool no_index; /* cannot block: what it says as an index means nothing */
 };
 
 struct watch {

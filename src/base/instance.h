@@ -30,6 +30,7 @@ struct instance {
     const char *check; /* name of the check that made it worse than passing, or "" */
     uint32_t weight;   /* Consul weight for its present health; 0 = takes no new requests */
     const char *zone;  /* value of the preferred node meta key, or "" */
+    const char *datacenter; /* of its node, or "" for static instances */
     const char *const *tags;
     unsigned ntags;
     const struct instance_meta *meta; /* service meta */

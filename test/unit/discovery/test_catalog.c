@@ -55,6 +55,7 @@ static bool put_at(const char *service, const char *ids, const char *address, bo
                                      .port = 80,
                                      .check = "",
                                      .zone = "",
+                                     .datacenter = "",
                                      .weight = 1};
     return catalog_put(c, service, a, items, n, 0, complete, now);
 }
@@ -232,6 +233,7 @@ static void doubtful_answer_does_not_change_what_is_known(void **state)
                               .port = 80,
                               .check = "old",
                               .zone = "",
+                              .datacenter = "",
                               .health = HEALTH_CRITICAL};
     catalog_watch(c, "web");
     put("web", "a", true, t0);
