@@ -133,7 +133,7 @@ static void test_files_of_the_gateway(void **state)
         {"token of a webhook", "consul: {}",
          "webhooks: [{url: \"http://x/\", token_file: /etc/hostname}]", "names a file"},
         {"keys of an issuer", "consul: {}",
-         "issuers: {a: {issuer: a, audiences: [b], algorithms: [HS256], keys: {secret_file: "
+         "issuers: {a: {issuer: a, audience: [b], algorithms: [HS256], keys: {secret_file: "
          "/etc/hostname}}}",
          "names a file"},
         {"API keys", "consul: {}", "api_keys: {a: {file: /etc/hostname}}", "names a file"},
