@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "control_config.h"
 #include "control_credentials.h"
 #include "control_discovery.h"
 #include "control_fleet.h"
@@ -34,7 +35,8 @@ enum { LOGOUT_MS = 2000 }; /* how long the end waits for Consul */
 struct control {
     const char *dir;
     struct event_base *base;
-    struct config *config; /* ref: the one in force */
+    struct control_config *documents; /* what `config` is made of */
+    struct config *config;            /* ref: the one in force */
     struct registry *registry;
     struct builder *builder;
     struct discovery *discovery;
@@ -70,7 +72,10 @@ static unsigned workers_of(const struct config *c)
 
 static void publish(struct control *c)
 {
-    struct snapshot *s = builder_build(c->builder, c->config, c->discovery, clock_now_ns());
+    struct snapshot *s;
+
+    builder_await_routes(c->builder, control_config_awaited(c->documents) != NULL);
+    s = builder_build(c->builder, c->config, c->discovery, clock_now_ns());
 
     snapshot_unref(&c->snapshot);
     c->snapshot = s;
@@ -131,6 +136,11 @@ static void on_credentials_changed(void *arg)
     publish_and_open(arg);
 }
 
+static void on_documents_changed(void *arg)
+{
+    publish_and_open(arg);
+}
+
 static void on_first_look(evutil_socket_t fd, short events, void *arg)
 {
     struct control *c = arg;
@@ -159,6 +169,16 @@ static struct snapshot *give_snapshot(void *arg)
 static struct config *give_config(void *arg)
 {
     return ((struct control *)arg)->config;
+}
+
+static json_t *give_documents(void *arg)
+{
+    return control_config_document(((struct control *)arg)->documents);
+}
+
+static const char *give_awaited(void *arg)
+{
+    return control_config_awaited(((struct control *)arg)->documents);
 }
 
 static void give_workers(void *arg, struct admin_workers *ret)
@@ -360,22 +380,26 @@ static int apply(struct control *c, struct config *next, struct err *e)
     return 0;
 }
 
+static int apply_documents(void *arg, struct config *next, struct err *e)
+{
+    return apply(arg, next, e);
+}
+
 static void reload(struct control *c)
 {
     struct err e;
-    struct config *next;
     char state[64];
+    bool done;
 
     snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%llu",
              (unsigned long long)(clock_now_ns() / 1000));
     notify(state);
     proxy_reopen_log(c->proxy);
     consul_access_reload();
-    next = config_load(c->dir, &e);
-    if (next && apply(c, next, &e) < 0)
-        config_unref(&next);
+    done = control_config_reload(c->documents, &e) == 0;
     c->sources.last_reload_wall_ms = clock_wall_ms();
-    if (next) {
+    if (done) {
+        publish_and_open(c);
         c->sources.reloads++;
         c->sources.last_reload_error[0] = '\0';
         log_info("control", "configuration reloaded from %s", c->dir);
@@ -424,6 +448,7 @@ static void begin_drain(struct control *c)
     c->draining = true;
     notify("STOPPING=1\nSTATUS=draining");
     log_info("control", "draining");
+    control_config_stop(c->documents);
     if (c->fleet)
         fleet_leave(c->fleet);
     c->drain_close_ns = clock_now_ns() + c->config->drain_delay_ms * NS_PER_MS;
@@ -530,6 +555,8 @@ static int start(struct control *c, struct err *e)
         .started_wall_ms = clock_wall_ms(),
         .version = FRONTDESK_VERSION,
         .arg = c,
+        .consul_config_document = give_documents,
+        .awaited = give_awaited,
         .webhooks_document = give_webhooks,
         .webhooks_counters = count_webhooks,
     };
@@ -548,6 +575,8 @@ static int start(struct control *c, struct err *e)
     if (start_workers(c, e) < 0 || open_admin(c, c->config, e) < 0)
         return -1;
     start_timers(c);
+    control_config_start(c->documents, c->base, c->config);
+    publish(c);
     if (!is_complete(c))
         return 0;
     if (proxy_listen(c->proxy, c->config, e) < 0)
@@ -574,6 +603,7 @@ static void stop(struct control *c)
     fleet_free(c->fleet);
     fleet_free(c->left_fleet);
     webhooks_free(c->webhooks);
+    control_config_free(c->documents);
     control_issuers_free(c->issuers);
     control_credentials_free(c->credentials);
     discovery_free(c->coming);
@@ -599,13 +629,16 @@ static void stop(struct control *c)
 int control_run(const char *dir)
 {
     struct control c = {.dir = dir};
+    struct control_config_options documents = {dir, apply_documents, on_documents_changed, &c};
     struct err e = {""};
     int status = 0;
 
     signal(SIGPIPE, SIG_IGN);
-    c.config = config_load(dir, &e);
+    c.documents = control_config_new(&documents);
+    c.config = control_config_first(c.documents, &e);
     if (!c.config) {
         fprintf(stderr, "frontdesk: %s\n", e.text);
+        control_config_free(c.documents);
         return 1;
     }
     log_set_level((enum log_level)log_level_parse(c.config->log_level));

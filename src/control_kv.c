@@ -19,6 +19,7 @@ struct kv_watch {
     struct consul_get *get;   /* owned */
     struct event *timer;      /* owned */
     char *path;               /* owned; encoded */
+    bool folder;              /* the prefix ends in a slash */
     bool stale;
     struct watch_options options;
     struct watch watch;
@@ -125,7 +126,8 @@ static void on_answer(void *arg, const struct consul_answer *a)
     } else if (in.result == WATCH_GOOD && a->status == 404) {
         w->confirming = true;
         w->empty = in;
-        ask(w, "/", CONFIRM_MS);
+        /* A path with two slashes in a row is answered with a redirection. */
+        ask(w, w->folder ? "" : "/", CONFIRM_MS);
     } else {
         take(w, &in, a, body);
     }
@@ -142,6 +144,7 @@ struct kv_watch *kv_watch_new(struct event_base *base, struct consul_http *http,
     w->path = consul_http_encode(o->prefix);
     if (!w->timer)
         abort();
+    w->folder = o->prefix[0] && o->prefix[strlen(o->prefix) - 1] == '/';
     w->stale = o->stale;
     w->options = (struct watch_options){.wait_ms = o->wait_ms, .lead = true};
     w->fn = fn;

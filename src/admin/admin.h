@@ -64,6 +64,10 @@ struct admin_sources {
     uint64_t reloads, reloads_failed;
     char last_reload_error[512]; /* "" = the last one was good */
     int64_t last_reload_wall_ms; /* 0 = never */
+    /* The part of the configuration that is in Consul; and what of it is still awaited, so that the
+     * gateway is not ready, or NULL. Both may be NULL. */
+    json_t *(*consul_config_document)(void *arg);
+    const char *(*awaited)(void *arg);
     void *arg;
     /* Forgets stored answers; how many. */
     size_t (*purge)(void *arg, const struct cache_purge_order *o);

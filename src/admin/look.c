@@ -21,6 +21,8 @@ const char *look_unready(const struct look *l)
         return "draining: the gateway is shutting down";
     if (!l->snapshot)
         return "no snapshot: the configuration is not in force yet";
+    if (l->sources->awaited && l->sources->awaited(l->sources->arg))
+        return l->sources->awaited(l->sources->arg);
     if (!discovery_ready(l->sources->discovery))
         return "catalog unknown: not every service was heard of yet";
     return NULL;

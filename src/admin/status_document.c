@@ -31,6 +31,11 @@ static json_t *reload_part(const struct admin_sources *s)
                      "last_error", error[0] ? json_text(error) : json_null());
 }
 
+static json_t *consul_config_part(const struct admin_sources *s)
+{
+    return s->consul_config_document ? s->consul_config_document(s->arg) : json_null();
+}
+
 static json_t *breaker_part(const struct service_row *rows, size_t n)
 {
     json_t *part = json_object();
@@ -149,6 +154,7 @@ json_t *status_document_of(const struct look *l, const struct service_row *rows,
         "issuers", issuers_part(l), "credentials", credentials_part(l), "certificates",
         certificates_part(l), "tls", handshakes_part(l));
 
+    json_object_set_new(doc, "consul_config", consul_config_part(s));
     json_object_update(doc, attention);
     json_decref(attention);
     return doc;

@@ -30,6 +30,7 @@ struct builder {
     struct limits *limits;              /* owned */
     struct issuer_set *issuers;         /* ref; NULL = none were given */
     struct credential_set *credentials; /* the same */
+    bool awaiting;                      /* there are routes that are not known yet */
     unsigned builds;
     struct arena *problem_arena; /* owned: `problems` */
     struct route_problem *problems;
@@ -326,6 +327,11 @@ void builder_use_credentials(struct builder *b, struct credential_set *set)
     b->credentials = set;
 }
 
+void builder_await_routes(struct builder *b, bool awaiting)
+{
+    b->awaiting = awaiting;
+}
+
 static uint32_t *slots_of(size_t n)
 {
     uint32_t *slots = calloc(n ? n : 1, sizeof *slots);
@@ -363,7 +369,7 @@ struct snapshot *builder_build(struct builder *b, struct config *c, const struct
 
     s->refs = 1;
     s->version = b->last ? b->last->version + 1 : 1;
-    s->complete = discovery_ready(d);
+    s->complete = discovery_ready(d) && !b->awaiting;
     s->config = config_ref(c);
     s->routes = routes_changed ? compile_routes(b, c) : route_table_ref(b->last->routes);
     s->limits = config_changed ? apply_limits(b, c, now_ns) : limit_set_ref(b->last->limits);

@@ -16,6 +16,8 @@ void builder_free(struct builder *b);
 void builder_use_issuers(struct builder *b, struct issuer_set *set);
 /* The same of the stores of API keys and the files of passwords. */
 void builder_use_credentials(struct builder *b, struct credential_set *set);
+/* While the configuration is not known in full, no route does not mean that there is none. */
+void builder_await_routes(struct builder *b, bool awaiting);
 
 /* The next snapshot: the caller's reference. Never NULL; the builder keeps one of its own, so the
  * newest snapshot is never freed while the builder lives. */

@@ -29,6 +29,7 @@ function gatewayTroubles(status) {
   const refused = refusedRoutes(status);
   if (refused) list.push(`This gateway is saturated and refuses routes of ${refused} importance`);
   if (status.reload.last_error) list.push("The last configuration was refused");
+  if (status.consul_config && status.consul_config.refused) list.push("The configuration in Consul is not in force");
   const certificates = (status.certificates || []).filter((c) => c.problem);
   if (certificates.length) list.push(`A certificate needs attention: ${certificates[0].names[0] || certificates[0].file}`);
   return list;
@@ -92,6 +93,11 @@ export function drawProblems(status) {
     list.push("Consul: " + status.consul.last_error);
   if (status.reload.last_error)
     list.push(`The configuration of ${words.clock(Date.parse(status.reload.last))} was refused: ${status.reload.last_error}`);
+  const shared = status.consul_config;
+  if (shared && shared.last_error)
+    list.push(`Configuration in Consul, ${shared.prefix}: ${shared.last_error}`);
+  else if (shared && shared.source === "disk")
+    list.push(`Configuration in Consul, ${shared.prefix}: not heard yet, as on disk of ${words.clock(Date.parse(shared.saved))}`);
   const refused = refusedRoutes(status);
   if (refused)
     list.push(`Saturated since ${words.clock(Date.parse(status.overload.since))}: refuses routes of ${refused} importance`);

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Configuration in Consul's KV store: whole or not at all, the offending key named, and what was
+last good held whatever happens to Consul."""
+import base64
+import json
+import os
+
+from lib import Scenario
+from lib.wait import holds, wait_for
+
+PREFIX = "frontdesk-config/"
+BIG = 500 * 1024
+
+
+def route(path, service="web", **more):
+    return dict(path=path, service=service, **more)
+
+
+def document(*routes, **sections):
+    return json.dumps(dict(sections, routes=list(routes))).encode()
+
+
+class ConfigKv(Scenario):
+    def setUp(self):
+        self.web = self.origin("web")
+
+    def put(self, consul, **documents):
+        """One transaction: names with _ for -; None deletes."""
+        operations = []
+        for name, value in documents.items():
+            key = PREFIX + name.replace("_", "-").replace("mark", ".pushed")
+            operation = {"Verb": "delete", "Key": key} if value is None else {
+                "Verb": "set", "Key": key, "Value": base64.b64encode(value).decode()}
+            operations.append({"KV": operation})
+        consul.put("/v1/txn", operations)
+
+    def shared(self, consul, ready=True, config=None, **options):
+        """A gateway with a static service, /local of its own, and the prefix."""
+        whole = {"consul": {"config_prefix": PREFIX},
+                 "services": {"web": {"instances": ["127.0.0.1:%d" % self.web.port]}},
+                 "routes": [route("/local")]}
+        for key, value in (config or {}).items():
+            whole[key] = dict(whole[key], **value) if isinstance(value, dict) and key in whole else value
+        return self.gateway(whole, consul=consul, ready=ready, **options)
+
+    @staticmethod
+    def end(gateway):
+        """As stop() does, but its files stay."""
+        gateway.terminate()
+        gateway.process.wait(30)
+
+    def restart(self, gateway):
+        self.end(gateway)
+        gateway.start(ready=False)
+
+    def wait_config(self, gateway, timeout=10, **wanted):
+        """Until these fields of consul_config have these values."""
+        def ask():
+            now = gateway.status()["consul_config"]
+            if any(now[key] != value for key, value in wanted.items()):
+                raise AssertionError(now)
+            return now
+        return wait_for(ask, timeout, "consul_config with %s" % wanted)
+
+    def wait_error(self, gateway, *words, timeout=10):
+        def ask():
+            now = gateway.status()["consul_config"]
+            if not all(word in (now["last_error"] or "") for word in words):
+                raise AssertionError(now)
+            return now
+        return wait_for(ask, timeout, "last_error with %s" % (words,))
+
+    def test_two_gateways_follow_one_prefix(self):
+        consul = self.consul
+        self.put(consul, a=document(route("/a")), b=document(route("/b"), limits={"body": "1m"}))
+        gateways = [self.shared(consul), self.shared(consul)]
+        for gateway in gateways:
+            self.assertEqual(gateway.get("/a").status, 200)
+            self.assertEqual(gateway.get("/b").status, 200)
+            self.assertEqual(gateway.get("/local").status, 200)
+            self.assertEqual(gateway.get("/c").status, 404)
+        self.put(consul, c=document(route("/c")), b=None)
+        for gateway in gateways:
+            gateway.wait_status("/c", 200)
+            gateway.wait_status("/b", 404)
+            now = self.wait_config(gateway, documents=2, source="consul", refused=False)
+            self.assertEqual(now["prefix"], PREFIX)
+        self.assertEqual(*[g.status()["consul_config"]["index"] for g in gateways])
+
+    def test_a_source_is_named_after_its_key(self):
+        self.put(self.consul, orders=document(route("/a")))
+        gateway = self.shared(self.consul)
+        sources = [r["source"] for r in gateway.routes()["routes"] if r["path"] == "/a"]
+        self.assertEqual(sources, ["consul:%sorders:1" % PREFIX])
+
+    def test_a_bad_document_changes_nothing(self):
+        consul = self.consul
+        self.put(consul, a=document(route("/a")))
+        gateway = self.shared(consul)
+        rows = [
+            (b"routes:\n- path: /x\n  service: web\n  timeuot: 1s\n", "consul:%sbad:4" % PREFIX, "timeuot"),
+            (b"\nlisteners: []\n", "consul:%sbad:2" % PREFIX, "belongs to one gateway"),
+            (b"services: {web: {timeout: 1s}}", "given twice", "frontdesk.yaml"),
+            (b"\x7fELF\x00\x01\x02", "consul:%sbad:1" % PREFIX, "not valid YAML"),
+            (b"via: \xff\xfe\n", "consul:%sbad:1" % PREFIX, "not valid YAML"),
+            (b"basic: {users: {htpasswd: /etc/passwd}}", "names a file of the gateway", "consul:"),
+            (b"routes: [{path: /x, service: web, cors: nobody}]", "consul:%sbad:1" % PREFIX, "nobody"),
+        ]
+        for text, *words in rows:
+            self.put(consul, bad=text, good=document(route("/good")))
+            self.wait_error(gateway, *words)
+            self.assertTrue(gateway.status()["consul_config"]["refused"])
+            self.assertEqual(gateway.get("/a").status, 200)
+            self.assertEqual(gateway.get("/good").status, 404)
+            self.assertEqual(gateway.get("/x").status, 404)
+            self.put(consul, bad=None, good=None)
+            self.wait_config(gateway, refused=False, last_error=None, documents=1)
+        self.assertTrue(gateway.status()["ready"])
+        self.put(consul, good=document(route("/good")))
+        gateway.wait_status("/good", 200)
+
+    def test_a_bad_document_at_the_first_start_is_not_ready(self):
+        consul = self.consul
+        self.put(consul, bad=b"nonsense: 1\n")
+        gateway = self.shared(consul, ready=False)
+        gateway.wait_status("/local", 200)
+        self.wait_error(gateway, "consul:%sbad:1" % PREFIX)
+        self.assertEqual(gateway.admin_get("/readyz").status, 503)
+        self.assertIn("refused", gateway.status()["unready_reason"])
+        self.assertEqual(gateway.get("/a").reason, "catalog_unknown")
+        self.put(consul, bad=document(route("/a")))
+        gateway.wait_status("/a", 200)
+        wait_for(lambda: gateway.admin_get("/readyz").status == 200, what="ready")
+        self.assertEqual(gateway.get("/b").reason, "no_route")
+
+    def test_a_reload_keeps_the_documents(self):
+        consul = self.consul
+        self.put(consul, a=document(route("/a", cors="staff")))
+        gateway = self.shared(consul, ready=False)
+        self.wait_error(gateway, "staff")
+        # What is missing comes from a file: what was refused is tried again.
+        gateway.configure({"consul": {"config_prefix": PREFIX},
+                           "cors": {"staff": {"allow_origins": ["https://shop.example"]}},
+                           "services": {"web": {"instances": ["127.0.0.1:%d" % self.web.port]}},
+                           "routes": [route("/more")]})
+        gateway.reload()
+        gateway.wait_status("/more", 200)
+        gateway.wait_status("/a", 200)
+        self.wait_config(gateway, refused=False, documents=1, source="consul")
+        gateway.write_file("conf.d/half.yaml", "routes: [{path: /half")
+        self.put(consul, b=document(route("/b")))
+        gateway.wait_status("/b", 200)
+        self.assertEqual(gateway.get("/half").status, 404)
+
+    def test_the_prefix_comes_and_goes_with_a_reload(self):
+        self.put(self.consul, a=document(route("/a")))
+        gateway = self.shared(self.consul)
+        self.assertEqual(gateway.get("/a").status, 200)
+        static = {"services": {"web": {"instances": ["127.0.0.1:%d" % self.web.port]}},
+                  "routes": [route("/local")]}
+        gateway.configure(static)
+        gateway.reload()
+        gateway.wait_status("/a", 404)
+        self.assertIsNone(gateway.status()["consul_config"])
+        gateway.configure(dict(static, consul={"config_prefix": PREFIX}))
+        gateway.reload()
+        gateway.wait_status("/a", 200)
+
+    def test_keys_that_vanish_are_held(self):
+        consul = self.consul
+        self.put(consul, a=document(route("/a")))
+        gateway = self.shared(consul)
+        consul.call("DELETE", "/v1/kv/%s?recurse" % PREFIX)
+        self.wait_error(gateway, "all keys are gone")
+        self.assertEqual(gateway.get("/a").status, 200)
+        self.assertTrue(gateway.status()["ready"])
+        gateway.reload()
+        self.assertEqual(gateway.get("/a").status, 200)
+        # On purpose.
+        self.put(consul, mark=b"{}")
+        gateway.wait_status("/a", 404)
+        self.wait_config(gateway, refused=False, documents=0, last_error=None)
+        self.assertEqual(gateway.get("/local").status, 200)
+
+    def test_an_empty_prefix_is_no_trouble(self):
+        gateway = self.shared(self.consul)
+        self.wait_config(gateway, documents=0, source="consul", last_error=None)
+        self.put(self.consul, a=document(route("/a")))
+        gateway.wait_status("/a", 200)
+
+    def test_a_token_that_loses_its_rights(self):
+        consul = self.own_consul(acl=True)
+        self.put(consul, a=document(route("/a")))
+        rules = 'node_prefix "" { policy = "read" } service_prefix "" { policy = "read" } '
+        reader = consul.new_token(rules + 'key_prefix "%s" { policy = "read" }' % PREFIX)
+        nobody = consul.new_token(rules)
+        gateway = self.shared(consul, ready=False, config={"consul": {"config_prefix": PREFIX}})
+        gateway.write_file("consul.token", nobody)
+        gateway.wait_status("/local", 200)
+        self.restart(gateway)
+        self.wait_error(gateway, "cannot be read", "403")
+        self.assertEqual(gateway.admin_get("/readyz").status, 503)
+        gateway.write_file("consul.token", reader)
+        gateway.wait_status("/a", 200, timeout=30)
+        self.wait_config(gateway, last_error=None, connected=True)
+        gateway.write_file("consul.token", nobody)
+        self.put(consul, unrelated=document(route("/b")))
+        self.assertEqual(gateway.get("/a").status, 200)
+        holds(lambda: gateway.get("/a").status == 200, 1)
+
+    def test_consul_is_away_when_the_gateway_starts(self):
+        consul = self.own_consul()
+        self.put(consul, a=document(route("/a")))
+        gateway = self.shared(consul, config={"state_dir": "/nonexistent"})
+        state = gateway.dir + "/state"
+        os.mkdir(state)
+        static = {"consul": {"config_prefix": PREFIX}, "state_dir": state,
+                  "services": {"web": {"instances": ["127.0.0.1:%d" % self.web.port]}},
+                  "routes": [route("/local")]}
+        gateway.configure(static)
+        gateway.reload()
+        wait_for(lambda: os.path.exists(state + "/config.state"), what="config.state")
+        self.assertEqual(os.stat(state + "/config.state").st_mode & 0o777, 0o600)
+        consul.stop()
+        self.restart(gateway)
+        gateway.wait_status("/a", 200)
+        now = self.wait_config(gateway, source="disk", documents=1, connected=False)
+        self.assertIsNotNone(now["saved"])
+        self.assertIsNone(gateway.status()["unready_reason"] if gateway.status()["ready"] else None)
+        # It comes back, with another configuration.
+        consul.start()
+        self.put(consul, b=document(route("/b")))
+        gateway.wait_status("/b", 200, timeout=30)
+        self.wait_config(gateway, source="consul", documents=2, last_error=None)
+        # A damaged file is refused with a reason, and the gateway starts without it.
+        self.end(gateway)
+        consul.stop()
+        with open(state + "/config.state", "r+b") as file:
+            file.seek(-3, 2)
+            file.write(b"xxx")
+        gateway.start(ready=False)
+        gateway.wait_status("/local", 200)
+        self.assertEqual(gateway.admin_get("/readyz").status, 503)
+        self.assertEqual(gateway.get("/a").reason, "catalog_unknown")
+        self.assertIn("config.state is not used", gateway.log())
+
+    def test_consul_is_restarted(self):
+        consul = self.own_consul()
+        self.put(consul, a=document(route("/a")))
+        gateway = self.shared(consul)
+        load = self.load(gateway, "/a")
+        consul.restart()
+        self.put(consul, b=document(route("/b")))
+        gateway.wait_status("/b", 200, timeout=30)
+        consul.restart(wipe=True)
+        self.wait_error(gateway, "all keys are gone", timeout=30)
+        self.put(consul, c=document(route("/c")), a=document(route("/a")))
+        gateway.wait_status("/c", 200, timeout=30)
+        load.stop()
+        self.assertEqual(load.failed, 0, load.summary())
+
+    def test_a_transaction_is_one_change(self):
+        consul = self.consul
+        self.put(consul, a=document(route("/a")))
+        gateway = self.shared(consul)
+        before = gateway.status()["snapshot"]["version"]
+        self.put(consul, **{"k%02d" % i: document(route("/k%d" % i)) for i in range(60)})
+        gateway.wait_status("/k59", 200)
+        self.wait_config(gateway, documents=61)
+        for i in range(60):
+            self.assertEqual(gateway.get("/k%d" % i).status, 200)
+        self.assertLessEqual(gateway.status()["snapshot"]["version"] - before, 4)
+
+    def test_a_thousand_documents_and_big_ones(self):
+        consul = self.consul
+        for first in range(0, 1000, 50):
+            self.put(consul, **{"k%04d" % i: document(route("/k%d" % i)) for i in range(first, first + 50)})
+        padding = b"# " + b"x" * BIG + b"\n"
+        consul.kv_put(PREFIX + "big", padding + b"routes: [{path: /big, service: web}]\n")
+        gateway = self.shared(consul, timeout=30)
+        gateway.wait_status("/k999", 200)
+        gateway.wait_status("/big", 200)
+        self.wait_config(gateway, documents=1001)
+        self.put(consul, last=document(route("/last")))
+        gateway.wait_status("/last", 200)
