@@ -244,60 +244,55 @@ static bool read_instance(const json_t *entry, const char *zone_key, struct aren
 
 /* An answer in which nothing looks like an instance is not Consul's, and so no word that there are
  * none. */
-static bool is_foreign(const json_t *root)
+static bool is_foreign(const json_t *array)
 {
-    for (size_t k = 0; k < json_array_size(root); k++) {
-        const json_t *entry = json_array_get(root, k);
+    for (size_t k = 0; k < json_array_size(array); k++) {
+        const json_t *entry = json_array_get(array, k);
 
         if (json_is_object(json_object_get(entry, "Node")) &&
             json_is_object(json_object_get(entry, "Service")))
             return false;
     }
-    return json_array_size(root) > 0;
+    return json_array_size(array) > 0;
 }
 
-static void read_instances(const json_t *array, const char *zone_key, struct arena *a,
-                           struct consul_health *ret)
+static int read_instances(const json_t *array, const char *zone_key, struct arena *a,
+                          struct consul_health *ret, struct err *e)
 {
+    if (is_foreign(array))
+        return err_set(e, "the answer is JSON, but not instances");
     memset(ret, 0, sizeof *ret);
     ret->items = ARENA_ARRAY(a, struct instance, json_array_size(array));
     for (size_t k = 0; k < json_array_size(array); k++)
         if (read_instance(json_array_get(array, k), zone_key, a, ret, &ret->items[ret->n]))
             ret->n++;
     ret->n = instances_sort(ret->items, ret->n);
+    return 0;
 }
 
 int consul_json_health(struct str body, const char *zone_key, struct arena *a,
                        struct consul_health *ret, struct err *e)
 {
     json_t *root = parse(body, true, e);
+    int result = root ? read_instances(root, zone_key, a, ret, e) : -1;
 
-    if (!root)
-        return -1;
-    if (is_foreign(root)) {
-        json_decref(root);
-        return err_set(e, "the answer is JSON, but not instances");
-    }
-    read_instances(root, zone_key, a, ret);
     json_decref(root);
-    return 0;
+    return result;
 }
 
 int consul_json_prepared(struct str body, const char *zone_key, struct arena *a,
                          struct consul_health *ret, struct err *e)
 {
     json_t *root = parse(body, false, e), *nodes = json_object_get(root, "Nodes");
+    int result = -1;
 
-    if (!root)
-        return -1;
     /* Consul writes null for a list without anything in it. */
-    if (nodes && !json_is_array(nodes) && !json_is_null(nodes)) {
-        json_decref(root);
-        return err_set(e, "the answer of the prepared query has no list of Nodes");
-    }
-    read_instances(nodes, zone_key, a, ret);
+    if (json_is_array(nodes) || json_is_null(nodes))
+        result = read_instances(nodes, zone_key, a, ret, e);
+    else if (root)
+        err_set(e, "the answer is JSON, but not that of a prepared query");
     json_decref(root);
-    return 0;
+    return result;
 }
 
 int consul_check_compare(const struct consul_check *a, const struct consul_check *b)
