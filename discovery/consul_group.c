@@ -154,9 +154,11 @@ void group_want(struct consul_source *s, struct group *g)
     }
 }
 
-static bool is_absent(const struct service *v)
+/* It fails while the agent answers in general: there may never be an answer. */
+static bool is_absent(const struct consul_source *s, const struct service *v)
 {
-    return v->remote && v->query.watch.failures > 0 && !v->agent_away;
+    return v->query.watch.failures > 0 && !v->agent_away && (s->lead.heard || s->lead.doubted) &&
+           s->lead.query.watch.failures == 0;
 }
 
 static struct failover_fact fact_of(const struct consul_source *s, const struct group_place *p)
@@ -168,9 +170,9 @@ static struct failover_fact fact_of(const struct consul_source *s, const struct 
     for (unsigned i = 0; set && i < set->n; i++)
         fact.usable += instance_usable(&set->items[i]);
     (void)catalog_status(s->places, p->key, &status);
-    fact.state = status.answered_ns      ? PLACE_HEARD
-                 : is_absent(p->service) ? PLACE_ABSENT
-                                         : PLACE_SILENT;
+    fact.state = status.answered_ns         ? PLACE_HEARD
+                 : is_absent(s, p->service) ? PLACE_ABSENT
+                                            : PLACE_SILENT;
     return fact;
 }
 

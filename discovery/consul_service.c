@@ -90,8 +90,8 @@ static void service_after(struct query *q, const struct query_outcome *o)
     struct service *v = CONTAINER_OF(q, struct service, query);
     struct consul_source *s = q->owner;
 
-    /* An answer of another datacenter says nothing about the agent. */
-    if (!v->remote || o->result == WATCH_LIMITED || o->answer->status == 0)
+    /* What went wrong in another datacenter, or with a filter, says nothing about the agent. */
+    if (!v->special || o->result == WATCH_LIMITED || o->answer->status == 0)
         source_note(s, o, false);
     if (o->result == WATCH_GOOD) {
         note_good(v);
@@ -170,7 +170,7 @@ struct service *service_add_place(struct consul_source *s, const struct group_pl
 
     v->label = place_label(&p->conf, "");
     v->of = copy(p->conf.query ? "" : p->conf.service);
-    v->remote = place_is_remote(&p->conf);
+    v->special = place_is_special(&p->conf);
     v->only_passing = p->conf.only_passing;
     v->query.suffix = place_suffix(&p->conf, s->stale, s->datacenter);
     v->query.options.no_index = p->conf.query != NULL;

@@ -34,7 +34,7 @@ struct service {
     char *name;              /* owned; lower case, or the place_key() */
     char *label;             /* owned; for the log */
     char *of;                /* owned; lower-case service that is asked for; "" = unknown */
-    bool remote;             /* an error may be that of the place only */
+    bool special;            /* an error may be that of the place only */
     bool only_passing;
     bool refused;             /* Consul will never answer this */
     bool agent_away;          /* the last error was that nothing listens at the agent's address */

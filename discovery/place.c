@@ -123,7 +123,8 @@ char *place_label(const struct discovery_place *p, const char *name)
     return label;
 }
 
-bool place_is_remote(const struct discovery_place *p)
+bool place_is_special(const struct discovery_place *p)
 {
-    return given(p->datacenter) || given(p->peer) || p->query;
+    return given(p->datacenter) || given(p->filter) || given(p->ns) || given(p->partition) ||
+           given(p->peer) || p->query;
 }

@@ -13,6 +13,5 @@ char *place_suffix(const struct discovery_place *p, bool stale, const char *data
 /* For people who read of the group `name`: "local", "dc2", "web-backup in dc2". */
 char *place_label(const struct discovery_place *p, const char *name) MUST_CHECK;
 
-/* The agent does not answer for it from what it has itself: an error may concern the place only,
- * and no check of the agent's own datacenter tells of changes. */
-bool place_is_remote(const struct discovery_place *p);
+/* More is asked than for an ordinary service, so an error may concern the place only. */
+bool place_is_special(const struct discovery_place *p);

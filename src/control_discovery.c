@@ -48,6 +48,39 @@ static void set_static(struct discovery *d, const struct config *c)
     free(services);
 }
 
+static void set_groups(struct discovery *d, const struct config *c)
+{
+    struct discovery_group *groups = calloc(c->nservices + 1, sizeof *groups);
+    struct arena *a = arena_new();
+    size_t n = 0;
+
+    if (!groups)
+        abort();
+    for (size_t i = 0; i < c->nservices; i++) {
+        const struct places_conf *p = &c->services[i].places;
+        struct discovery_place *places = ARENA_ARRAY(a, struct discovery_place, p->n);
+
+        for (size_t k = 0; k < p->n; k++) {
+            const struct place_conf *at = &p->items[k];
+
+            places[k] = (struct discovery_place){.service = at->service,
+                                                 .datacenter = at->datacenter,
+                                                 .filter = at->filter,
+                                                 .ns = at->ns,
+                                                 .partition = at->partition,
+                                                 .peer = at->peer,
+                                                 .query = at->query,
+                                                 .only_passing = at->only_passing};
+        }
+        if (p->n > 0)
+            groups[n++] = (struct discovery_group){c->services[i].name, places, p->n,
+                                                   p->min_healthy, p->fail_back_ms};
+    }
+    discovery_set_groups(d, groups, n);
+    arena_free(a);
+    free(groups);
+}
+
 struct names {
     const char **list; /* NULL while they are counted */
     size_t n;
@@ -88,6 +121,7 @@ static void set_used(struct discovery *d, const struct config *c)
 void control_discovery_configure(struct discovery *d, const struct config *c)
 {
     set_static(d, c);
+    set_groups(d, c);
     set_used(d, c);
 }
 

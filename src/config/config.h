@@ -20,6 +20,7 @@
 #include "config/edge_conf.h"
 #include "config/http2_conf.h"
 #include "config/issuers_conf.h"
+#include "config/places_conf.h"
 #include "config/policies_conf.h"
 #include "config/rate_limits_conf.h"
 #include "config/tls_conf.h"
@@ -181,6 +182,7 @@ struct service_conf {
     const char *name;
     struct static_instance *instances; /* the file source: the service needs no Consul */
     size_t ninstances;
+    struct places_conf places; /* empty: the usual place of Consul */
     struct balance_conf balance;
     struct retries_conf retries;
     struct hedge_conf hedge;

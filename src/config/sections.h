@@ -50,6 +50,13 @@ int grpc_statuses_read(struct reader *r, const struct node *n, void *at) MUST_CH
 /* Adds one code, as number or name, to a set of bits. */
 int grpc_status_add(struct reader *r, const struct node *n, const char *text,
                     uint32_t *set) MUST_CHECK;
+/* Where in Consul a service is (places.c); `at` is a struct service_conf, n of the check its entry.
+ */
+extern const struct section place_section; /* into a struct place_conf */
+extern const struct section place_failover_section;
+int service_datacenters_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+int service_places_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+int places_check(struct reader *r, const struct node *n, struct service_conf *s) MUST_CHECK;
 extern const struct section overload_section; /* into a struct overload_conf */
 
 /* A list of addresses and networks; `at` is a struct cidr_list. */

@@ -327,6 +327,25 @@ static const struct field service_fields[] = {
      .read = instances_read,
      .kind = "list of `host:port` or maps",
      .help = "Fixed instances: the service is not looked up in Consul. Not in `defaults`."},
+    {.key = "datacenters",
+     .type = FIELD_CUSTOM,
+     .shown = "where `consul` asks",
+     .read = service_datacenters_read,
+     .kind = "list of names",
+     .help = "Datacenters of Consul in order of preference; `local` = where `consul` asks. The "
+             "first with enough healthy instances is used. Not in `defaults`."},
+    {.key = "places",
+     .type = FIELD_CUSTOM,
+     .section = &place_section,
+     .shown = "none",
+     .read = service_places_read,
+     .kind = "list of maps",
+     .help = "The long form of `datacenters`: other services, filters and prepared queries too. "
+             "Not in `defaults`."},
+    {.key = "failover",
+     .type = FIELD_SECTION,
+     .section = &place_failover_section,
+     .help = "When another one of these places is used."},
     {.key = "balance",
      .type = FIELD_SECTION,
      .offset = offsetof(struct service_conf, balance),
@@ -458,7 +477,7 @@ int service_read(struct reader *r, const struct node *n, struct service_conf *s)
     fallback = node_get(n, "fallback");
     if (fallback && fallback_check_self(r, fallback, s->fallback, s->name) < 0)
         return -1;
-    if (upstream_check(r, n, s) < 0)
+    if (upstream_check(r, n, s) < 0 || places_check(r, n, s) < 0)
         return -1;
     return instances_check(r, n, s);
 }

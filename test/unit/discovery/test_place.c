@@ -16,7 +16,7 @@ static const struct {
     const char *name;
     struct discovery_place place;
     const char *key, *path, *suffix, *label;
-    bool remote;
+    bool special;
 } rows[] = {
     {"plain",
      {.service = "Web"},
@@ -52,7 +52,7 @@ static const struct {
      "/v1/health/service/web",
      "stale&dc=dc1&filter=Service.Meta.v%20%3D%3D%202&",
      "local where Service.Meta.v == 2",
-     false},
+     true},
     {"peer",
      {.service = "web", .peer = "east"},
      "?service=web&peer=east&",
@@ -93,7 +93,7 @@ static void places_are_asked_for_known_and_shown(void **state)
         check(rows[i].name, place_path(p), rows[i].path);
         check(rows[i].name, place_suffix(p, true, "dc1"), rows[i].suffix);
         check(rows[i].name, place_label(p, "web"), rows[i].label);
-        assert_int_equal(place_is_remote(p), rows[i].remote);
+        assert_int_equal(place_is_special(p), rows[i].special);
     }
 }
 
