@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "catalog.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "instances.h"
 #include "static_source.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
 struct entry {
-    char *name;               /* owned; lower case */
-    struct instance_set *set; /* ref; what readers see */
-    struct instance_set
-        *told; /* ref; Consul's last word, or NULL; differs from `set` when hidden */
+    char *name;                /* owned; lower case */
+    struct instance_set *set;  /* ref; what readers see */
+    struct instance_set *told; /* ref; what is believed of Consul's word, or NULL; differs from
+                                  `set` when hidden */
+    struct belief belief;
+    struct removal_ring removed;
     bool is_static, watched;
     bool gone; /* `told` shows instances that Consul no longer lists */
     uint64_t gone_until_ns;
@@ -23,6 +27,9 @@ struct catalog {
     struct entry **entries; /* owned; sorted by name */
     size_t n, room;
     uint64_t keep_ms, version;
+    struct belief_world world;
+    struct removals removals;
+    uint64_t holds;
     catalog_lookup_fn *lookup;
     void *lookup_arg;
 };
@@ -36,11 +43,19 @@ struct catalog *catalog_new(uint64_t keep_ms, catalog_lookup_fn *lookup, void *a
     c->keep_ms = keep_ms;
     c->lookup = lookup;
     c->lookup_arg = arg;
+    guard_all_init(&c->world.all);
     return c;
+}
+
+void catalog_protect(struct catalog *c, const struct belief_options *o)
+{
+    c->world.options = *o;
 }
 
 static void free_entry(struct entry *en)
 {
+    belief_release(&en->belief);
+    removal_ring_release(&en->removed);
     instance_set_unref(&en->set);
     instance_set_unref(&en->told);
     free(en->name);
@@ -54,6 +69,7 @@ void catalog_free(struct catalog *c)
     for (size_t i = 0; i < c->n; i++)
         free_entry(c->entries[i]);
     free(c->entries);
+    removals_release(&c->removals);
     free(c);
 }
 
@@ -110,6 +126,7 @@ static struct entry *find_or_add(struct catalog *c, const char *name)
     for (char *p = en->name; *p; p++)
         *p = ascii_lower(*p);
     en->set = empty_set(en->name);
+    belief_init(&en->belief, &c->world);
     memmove(c->entries + i + 1, c->entries + i, (c->n - i) * sizeof(struct entry *));
     c->entries[i] = en;
     c->n++;
@@ -117,12 +134,19 @@ static struct entry *find_or_add(struct catalog *c, const char *name)
     return en;
 }
 
-static void drop(struct catalog *c, const struct entry *en)
+/* What is shown as gone is on no node any more. */
+static void count_nodes(struct catalog *c, struct entry *en, int by)
+{
+    if (en->told && !en->gone)
+        removals_count_nodes(&c->removals, en->told, by);
+}
+
+static void drop(struct catalog *c, struct entry *en)
 {
     bool found;
     size_t i = position(c, en->name, &found);
 
-    free_entry(c->entries[i]);
+    free_entry(en);
     c->n--;
     memmove(c->entries + i, c->entries + i + 1, (c->n - i) * sizeof(struct entry *));
     c->version++;
@@ -141,11 +165,15 @@ static void publish(struct catalog *c, struct entry *en, struct instance_set *s,
     c->version++;
 }
 
-/* Takes the reference over. */
-static void tell(struct catalog *c, struct entry *en, struct instance_set *s, uint64_t now_ns)
+/* Takes the reference over. `gone`: it shows what Consul no longer lists. */
+static void tell(struct catalog *c, struct entry *en, struct instance_set *s, bool gone,
+                 uint64_t now_ns)
 {
+    count_nodes(c, en, -1);
     instance_set_unref(&en->told);
     en->told = s;
+    en->gone = gone;
+    count_nodes(c, en, 1);
     if (!en->is_static)
         publish(c, en, instance_set_ref(s), now_ns);
 }
@@ -163,15 +191,13 @@ static void begin_gone(struct catalog *c, struct entry *en, uint64_t now_ns)
 {
     if (en->gone || !en->told || en->told->n == 0)
         return;
-    en->gone = true;
     en->gone_until_ns = now_ns + c->keep_ms * NS_PER_MS;
-    tell(c, en, instance_set_gone(en->told), now_ns);
+    tell(c, en, instance_set_gone(en->told), true, now_ns);
 }
 
 static void end_gone(struct catalog *c, struct entry *en, uint64_t now_ns)
 {
-    en->gone = false;
-    tell(c, en, empty_set(en->name), now_ns);
+    tell(c, en, empty_set(en->name), false, now_ns);
     if (!en->watched && !en->is_static)
         drop(c, en);
 }
@@ -189,51 +215,151 @@ void catalog_unwatch(struct catalog *c, const char *service, bool vanished, uint
         return;
     en->watched = false;
     en->skipped = 0;
+    belief_release(&en->belief);
+    belief_init(&en->belief, &c->world);
     if (vanished && c->keep_ms > 0)
         begin_gone(c, en, now_ns);
     if (en->gone && vanished)
         return;
+    count_nodes(c, en, -1);
     en->gone = false;
     instance_set_unref(&en->told);
     if (!en->is_static)
         drop(c, en);
 }
 
-/* Adds to what Consul told before. True when that is the same as taking the answer. */
-static bool tell_more(struct catalog *c, struct entry *en, struct arena *a,
-                      const struct instance *items, unsigned n, uint64_t now_ns)
+static const struct instance *find_instance(const struct instance_set *s, const struct instance *i)
 {
-    unsigned nall;
-    struct instance *all = instances_add(a, en->told, items, n, &nall);
-    bool same = nall == n && instances_same(all, items, n);
+    unsigned low = 0, high = s->n;
 
-    tell(c, en, instance_set_new(a, en->name, all, nall), now_ns);
-    return same;
+    while (low < high) {
+        unsigned mid = low + (high - low) / 2;
+        int order = instance_compare(&s->items[mid], i);
+
+        if (order == 0)
+            return &s->items[mid];
+        if (order < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return NULL;
 }
 
-bool catalog_put(struct catalog *c, const char *service, struct arena *a, struct instance *items,
-                 unsigned n, unsigned skipped, bool complete, uint64_t now_ns)
+/* False: it is as much in rotation as before. */
+static bool left_rotation(const struct instance *was, const struct instance *is,
+                          enum removal_why *ret_why)
+{
+    if (!is) {
+        *ret_why = REMOVAL_DEREGISTERED;
+        return true;
+    }
+    if (!instance_usable(was) || instance_usable(is) || is->sockaddr_len == 0)
+        return false;
+    *ret_why = is->health == HEALTH_CRITICAL      ? REMOVAL_CRITICAL
+               : is->health == HEALTH_MAINTENANCE ? REMOVAL_MAINTENANCE
+                                                  : REMOVAL_DRAINED;
+    return true;
+}
+
+static void note_removals(struct catalog *c, struct entry *en, const struct instance_set *after,
+                          bool accepted, uint64_t now_ns)
+{
+    for (unsigned i = 0; i < en->told->n; i++) {
+        const struct instance *was = &en->told->items[i], *is = find_instance(after, was);
+        uint64_t since = is ? 0 : belief_missing_since(&en->belief, was);
+        struct removal_facts f = {.held_ms = since ? (now_ns - since) / NS_PER_MS : 0,
+                                  .accepted = accepted};
+
+        if (left_rotation(was, is, &f.why))
+            removals_add(&c->removals, &en->removed, en->name, is ? is : was, &f, now_ns);
+    }
+}
+
+static void note_hold(struct catalog *c, const struct entry *en, uint64_t now_ns)
+{
+    const struct belief *b = &en->belief;
+
+    c->holds++;
+    if (removals_may_log(&c->removals, now_ns))
+        log_write(b->why < BELIEF_CONFIRMING ? LOG_INFO : LOG_WARN, "discovery",
+                  "service=%s: Consul lists %u instance%s, %u that it no longer lists %s kept: %s",
+                  en->name, b->said->n, b->said->n == 1 ? "" : "s", b->held,
+                  b->held == 1 ? "is" : "are", belief_why_text(b->why));
+}
+
+/* Weighs what Consul has said, and shows what is believed of it. */
+static void judge(struct catalog *c, struct entry *en, uint64_t now_ns)
+{
+    struct belief *b = &en->belief;
+    bool had = en->told && !en->gone, accepted = b->accepted;
+    unsigned held = b->held;
+    struct instance_set *s = belief_judge(b, had ? en->told : NULL, now_ns);
+
+    if (had)
+        note_removals(c, en, s, accepted, now_ns);
+    if (held == 0 && b->held > 0)
+        note_hold(c, en, now_ns);
+    belief_tidy(b, now_ns);
+    if (s->n > 0 || c->keep_ms == 0) {
+        tell(c, en, s, false, now_ns);
+        return;
+    }
+    begin_gone(c, en, now_ns);
+    if (en->gone)
+        instance_set_unref(&s);
+    else
+        tell(c, en, s, false, now_ns);
+}
+
+bool catalog_put(struct catalog *c, const char *service, const struct catalog_answer *a,
+                 uint64_t now_ns)
 {
     struct entry *en = find(c, service);
 
     if (!en || !en->watched) {
-        arena_free(a);
+        arena_free(a->arena);
         return true;
     }
     en->answered_ns = now_ns;
-    en->skipped = skipped;
-    resolve_items(c, items, n);
-    if (!complete && en->told && !en->gone)
-        return tell_more(c, en, a, items, n, now_ns);
-    if (n == 0 && c->keep_ms > 0)
-        begin_gone(c, en, now_ns);
-    if (n == 0 && en->gone) {
-        arena_free(a);
-        return true;
+    en->skipped = a->skipped;
+    resolve_items(c, a->items, a->n);
+    belief_hear(&en->belief, instance_set_new(a->arena, en->name, a->items, a->n), a->complete,
+                a->asked_ns, now_ns);
+    judge(c, en, now_ns);
+    return !en->belief.unheeded;
+}
+
+unsigned catalog_accept(struct catalog *c, const char *service, uint64_t now_ns)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < c->n; i++) {
+        struct entry *en = c->entries[i];
+
+        if (en->belief.held == 0 || (service && strcasecmp(en->name, service) != 0))
+            continue;
+        n += en->belief.held;
+        belief_accept(&en->belief);
+        judge(c, en, now_ns);
     }
-    en->gone = false;
-    tell(c, en, instance_set_new(a, en->name, items, n), now_ns);
-    return true;
+    return n;
+}
+
+void catalog_set_rights(struct catalog *c, const char *service, bool given, uint64_t now_ns)
+{
+    struct entry *en = find(c, service);
+
+    if (!en || en->belief.held == 0)
+        return;
+    belief_set_rights(&en->belief, given ? RIGHTS_GIVEN : RIGHTS_MISSING);
+    judge(c, en, now_ns);
+}
+
+void catalog_agent_back(struct catalog *c, const char *node, uint64_t until_ns)
+{
+    snprintf(c->world.agent_node, sizeof c->world.agent_node, "%s", node);
+    c->world.agent_until_ns = until_ns;
 }
 
 void catalog_show(struct catalog *c, const char *service, struct instance_set *s, uint64_t now_ns)
@@ -245,8 +371,7 @@ void catalog_show(struct catalog *c, const char *service, struct instance_set *s
         return;
     }
     en->answered_ns = now_ns;
-    en->gone = false;
-    tell(c, en, s, now_ns);
+    tell(c, en, s, false, now_ns);
 }
 
 void catalog_refused(struct catalog *c, const char *service, uint64_t now_ns)
@@ -320,33 +445,58 @@ static struct instance_set *resolve_again(const struct catalog *c, const struct 
     return copy;
 }
 
+static void resolve_told(struct catalog *c, struct entry *en, uint64_t now_ns)
+{
+    bool as_said = en->belief.said == en->told;
+    struct instance_set *s = resolve_again(c, en->told);
+
+    if (s)
+        tell(c, en, s, en->gone, now_ns);
+    if (!en->belief.said)
+        return;
+    if (as_said && s)
+        belief_resolved(&en->belief, instance_set_ref(s));
+    else if (!as_said && (s = resolve_again(c, en->belief.said)))
+        belief_resolved(&en->belief, s);
+}
+
 void catalog_resolve(struct catalog *c, uint64_t now_ns)
 {
     for (size_t i = 0; i < c->n; i++) {
         struct entry *en = c->entries[i];
-        struct instance_set *s = en->told ? resolve_again(c, en->told) : NULL;
+        struct instance_set *s;
 
-        if (s)
-            tell(c, en, s, now_ns);
+        if (en->told)
+            resolve_told(c, en, now_ns);
         s = en->is_static ? resolve_again(c, en->set) : NULL;
         if (s)
             publish(c, en, s, now_ns);
     }
 }
 
+static void earliest(uint64_t *at, uint64_t ns)
+{
+    if (ns != 0 && (*at == 0 || ns < *at))
+        *at = ns;
+}
+
 uint64_t catalog_expire(struct catalog *c, uint64_t now_ns)
 {
-    uint64_t next = 0;
+    uint64_t next = removals_flush(&c->removals, now_ns);
 
     for (size_t i = c->n; i-- > 0;) {
         struct entry *en = c->entries[i];
+        uint64_t again = en->belief.judge_again_ns;
 
+        if (again != 0 && again <= now_ns)
+            judge(c, en, now_ns);
+        earliest(&next, en->belief.judge_again_ns);
         if (!en->gone)
             continue;
         if (en->gone_until_ns <= now_ns)
             end_gone(c, en, now_ns);
-        else if (next == 0 || en->gone_until_ns < next)
-            next = en->gone_until_ns;
+        else
+            earliest(&next, en->gone_until_ns);
     }
     return next;
 }
@@ -385,16 +535,56 @@ bool catalog_status(const struct catalog *c, const char *service,
     ret->is_static = en->is_static;
     ret->gone = en->gone && !en->is_static;
     ret->skipped = en->skipped;
+    ret->held = en->belief.held;
+    ret->held_why = belief_why_text(en->belief.why);
+    ret->held_since_ns = en->belief.held_since_ns;
+    ret->believed_ns =
+        en->belief.read_again_ns ? en->belief.read_again_ns : en->belief.judge_again_ns;
+    ret->damped = en->belief.damped;
     return true;
 }
 
-uint64_t catalog_skipped(const struct catalog *c)
+bool catalog_asks_rights(const struct catalog *c, const char *service)
 {
-    uint64_t sum = 0;
+    const struct entry *en = find(c, service);
 
-    for (size_t i = 0; i < c->n; i++)
-        sum += c->entries[i]->skipped;
-    return sum;
+    return en && en->belief.why >= BELIEF_RESTARTED && en->belief.rights != RIGHTS_GIVEN;
+}
+
+void catalog_totals(const struct catalog *c, struct discovery_status *ret)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        const struct entry *en = c->entries[i];
+
+        ret->skipped_instances += en->skipped;
+        ret->held_instances += en->belief.held;
+        ret->held_services += en->belief.held > 0;
+        ret->damped_instances += en->belief.damped;
+    }
+    ret->holds += c->holds;
+    for (int i = 0; i < REMOVAL_WHYS; i++)
+        ret->removals[i] += c->removals.total[i];
+}
+
+unsigned catalog_removals(const struct catalog *c, const char *service,
+                          struct discovery_removal *ret, unsigned max)
+{
+    const struct entry *en = find(c, service);
+    const struct removal *x;
+    unsigned n = 0;
+
+    while (en && n < max && (x = removal_ring_at(&en->removed, n)))
+        ret[n++] =
+            (struct discovery_removal){.at_ns = x->at_ns,
+                                       .why = removal_why_word(removals_why(&c->removals, x)),
+                                       .node = x->node,
+                                       .id = x->id,
+                                       .address = x->address,
+                                       .port = x->port,
+                                       .check = x->check,
+                                       .held_ms = x->held_ms,
+                                       .accepted = x->accepted};
+    return n;
 }
 
 bool catalog_all_heard(const struct catalog *c)

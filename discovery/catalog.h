@@ -10,7 +10,9 @@
  * No sockets and no clock in here: time and look-ups are arguments. Names are lower case. */
 #include "base/instance.h"
 #include "base/macros.h"
+#include "belief.h"
 #include "discovery.h"
+#include "removals.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,12 +31,32 @@ void catalog_watch(struct catalog *c, const char *service);
 /* The watch ended. `vanished`: Consul dropped it, so keep it for a while; else it leaves at once.
  */
 void catalog_unwatch(struct catalog *c, const char *service, bool vanished, uint64_t now_ns);
-/* What Consul said. `items` and their strings are in `a`, which is taken over, sorted, not
- * resolved. `complete`: it is the whole truth. Otherwise, a view of the past or a part of it, it
- * may only add instances. False when something in it was left out for that reason. Nothing happens
- * for a service that is not watched. */
-bool catalog_put(struct catalog *c, const char *service, struct arena *a, struct instance *items,
-                 unsigned n, unsigned skipped, bool complete, uint64_t now_ns);
+struct catalog_answer {
+    struct arena *arena;    /* taken over; holds the items and their strings */
+    struct instance *items; /* sorted, not resolved */
+    unsigned n, skipped;
+    bool complete;     /* it is the whole truth; otherwise, a view of the past or a part of it, it
+                          may only add instances */
+    uint64_t asked_ns; /* begin of the request, when it did not block; else 0 */
+};
+/* What Consul said. False when not all of it was believed (see belief.h): then it should be asked
+ * again, at discovery_watch_status.believed_ns when that is set. Nothing happens for a service that
+ * is not watched. */
+bool catalog_put(struct catalog *c, const char *service, const struct catalog_answer *a,
+                 uint64_t now_ns);
+
+/* What is believed, and how soon. Default: every complete answer, at once. */
+void catalog_protect(struct catalog *c, const struct belief_options *o);
+/* An agent on this node was restarted and is back: what it says about its own instances is not
+ * believed until then. */
+void catalog_agent_back(struct catalog *c, const char *node, uint64_t until_ns);
+/* True while a loss is held for which the rights of the token are yet to be confirmed: look into
+ * them, and tell. */
+bool catalog_asks_rights(const struct catalog *c, const char *service);
+void catalog_set_rights(struct catalog *c, const char *service, bool given, uint64_t now_ns);
+/* An operator says that what Consul lists is true; NULL = of all services. Returns how many
+ * instances were held. */
+unsigned catalog_accept(struct catalog *c, const char *service, uint64_t now_ns);
 
 /* What readers see of a watched service, decided elsewhere (a group shows one of its places). Takes
  * the reference over. */
@@ -52,7 +74,8 @@ bool catalog_is_static(const struct catalog *c, const char *service);
 /* Looks every host name up again. */
 void catalog_resolve(struct catalog *c, uint64_t now_ns);
 
-/* Drops what was kept long enough. Returns when to call again, or 0. */
+/* Drops what was kept long enough, believes what is due, writes the log lines that wait. Returns
+ * when to call again, or 0. */
 uint64_t catalog_expire(struct catalog *c, uint64_t now_ns);
 
 /* Grows with every change that a reader could see. */
@@ -61,9 +84,14 @@ size_t catalog_count(const struct catalog *c);
 struct instance_set *catalog_at(const struct catalog *c, size_t i);
 /* Any case. */
 struct instance_set *catalog_find(const struct catalog *c, const char *service);
-/* Fills what the catalog knows: answered, changed, static, gone, skipped. */
+/* Fills what the catalog knows: all but index and failing. */
 bool catalog_status(const struct catalog *c, const char *service,
                     struct discovery_watch_status *ret);
-uint64_t catalog_skipped(const struct catalog *c);
+/* Adds up what is counted here: skipped, held, damped, holds, removals. */
+void catalog_totals(const struct catalog *c, struct discovery_status *ret);
+/* The newest removals of a service, newest first; their strings are borrowed until the next call
+ * that changes something. Returns how many. */
+unsigned catalog_removals(const struct catalog *c, const char *service,
+                          struct discovery_removal *ret, unsigned max);
 /* True when every watched service was heard, or is hidden by a static one. */
 bool catalog_all_heard(const struct catalog *c);

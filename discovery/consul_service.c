@@ -38,23 +38,37 @@ static void log_skipped(struct service *v)
     v->skipped_logged = v->read.skipped;
 }
 
+/* Not all of the answer is believed. */
+static void note_doubt(struct service *v)
+{
+    struct discovery_watch_status status = {0};
+
+    if (catalog_status(v->catalog, v->name, &status))
+        v->query.read_again_ns = status.believed_ns;
+}
+
 static bool service_apply(struct query *q, bool complete, bool empty_ok)
 {
     struct service *v = CONTAINER_OF(q, struct service, query);
     struct consul_source *s = q->owner;
     struct consul_health *h = &v->read;
-    struct arena *a = v->read_arena;
+    const struct catalog_answer answer = {
+        .arena = v->read_arena,
+        .items = h->items,
+        .n = h->n,
+        .skipped = h->skipped,
+        .complete = complete && (h->n > 0 || empty_ok),
+        .asked_ns = q->asked_ns,
+    };
     bool whole;
 
     v->read_arena = NULL;
     log_skipped(v);
     if (v->only_passing)
         leave_out_warnings(h);
-    whole = catalog_put(v->catalog, v->name, a, h->items, h->n, h->skipped,
-                        complete && (h->n > 0 || empty_ok), clock_now_ns());
+    whole = catalog_put(v->catalog, v->name, &answer, clock_now_ns());
     if (!whole)
-        log_debug("discovery", "service=%s: an answer with less than is known is not believed yet",
-                  v->label);
+        note_doubt(v);
     source_touch(s);
     return whole;
 }

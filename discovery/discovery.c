@@ -134,6 +134,16 @@ static int add_consul(struct discovery *d, struct event_base *base,
     return d->consul ? 0 : -1;
 }
 
+static void protect(struct catalog *c, const struct discovery_safety *s)
+{
+    const struct belief_options o = {
+        .guard = {s->confirm_ms, s->shrink_percent, s->services_percent},
+        .damping_ms = s->damping_ms,
+    };
+
+    catalog_protect(c, &o);
+}
+
 struct discovery *discovery_new(struct event_base *base, const struct discovery_options *o,
                                 discovery_changed_fn *changed, void *arg, struct err *e)
 {
@@ -145,6 +155,8 @@ struct discovery *discovery_new(struct event_base *base, const struct discovery_
     d->arg = arg;
     d->catalog = catalog_new(o->keep_ms, lookup, d);
     d->places = catalog_new(o->keep_ms, lookup, d);
+    protect(d->catalog, &o->safety);
+    protect(d->places, &o->safety);
     d->tell = event_new(base, -1, 0, on_tell, d);
     d->expire = evtimer_new(base, on_expire, d);
     d->resolver = resolver_new(base, on_addresses, d);
@@ -243,7 +255,8 @@ void discovery_status(const struct discovery *d, struct discovery_status *ret)
         consul_source_status(d->consul, ret);
     status_of_keeper(d->keeper, &ret->kept);
     ret->updates = d->updates;
-    ret->skipped_instances = catalog_skipped(d->catalog) + catalog_skipped(d->places);
+    catalog_totals(d->catalog, ret);
+    catalog_totals(d->places, ret);
 }
 
 bool discovery_watch_status(const struct discovery *d, const char *service,
@@ -267,4 +280,25 @@ bool discovery_place_status(const struct discovery *d, const char *service, size
                             struct discovery_place_status *ret)
 {
     return d->consul && consul_source_place_status(d->consul, service, i, ret);
+}
+
+_Static_assert((int)DISCOVERY_REMOVALS == (int)REMOVAL_WHYS, "one word for each");
+
+const char *discovery_removal_word(unsigned i)
+{
+    return removal_why_word((enum removal_why)i);
+}
+
+unsigned discovery_removals(const struct discovery *d, const char *service,
+                            struct discovery_removal *ret, unsigned max)
+{
+    return catalog_removals(d->catalog, service, ret, max);
+}
+
+unsigned discovery_accept(struct discovery *d, const char *service)
+{
+    unsigned n = catalog_accept(d->catalog, service, clock_now_ns());
+
+    review(d);
+    return n;
 }

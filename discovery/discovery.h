@@ -40,6 +40,13 @@ those named by discovery_use() */
     const char *state_dir;    /* what is believed is kept there for a later run; NULL = nowhere */
     bool recall;              /* begin with what an earlier run has kept there */
     struct consul_access_options access;
+    struct discovery_safety {
+        uint64_t confirm_ms;       /* a large loss is believed so long after; 0 = at once */
+        unsigned shrink_percent;   /* of a service's instances: a large loss is more than that, */
+        unsigned services_percent; /* or instances of more than so many of the services */
+        uint64_t damping_ms;       /* an instance that flaps must be well for so long */
+        uint64_t agent_hold_ms;    /* a restarted agent is not believed about its own node */
+    } safety;
 };
 
 struct discovery_address {
@@ -108,6 +115,10 @@ struct instance_set *discovery_find(const struct discovery *d, const char *servi
  * does not exist). Before that, "no instance" may only mean "not heard yet". */
 bool discovery_ready(const struct discovery *d);
 
+/* Why an instance left: words of removals.h, in their order. */
+enum { DISCOVERY_REMOVALS = 5 };
+const char *discovery_removal_word(unsigned i);
+
 struct discovery_status {
     bool consul, connected; /* connected: the last answer of any watch was good */
     bool leader_known;
@@ -128,6 +139,10 @@ struct discovery_status {
         const char *refused; /* borrowed; why the file was not used at the start, or NULL */
         const char *error;   /* borrowed; of the last write, or NULL */
     } kept;
+    uint64_t held_instances, held_services; /* kept although Consul no longer lists them */
+    uint64_t damped_instances;
+    uint64_t holds;                        /* ever begun */
+    uint64_t removals[DISCOVERY_REMOVALS]; /* by reason, since start */
 };
 void discovery_status(const struct discovery *d, struct discovery_status *ret);
 
@@ -141,6 +156,11 @@ struct discovery_watch_status {
     int64_t recalled_ms; /* the set is that of an earlier run, confirmed by Consul at this wall
                             time; 0 = it is of this one */
     unsigned skipped;    /* instances left out of the last answer: bad address or port */
+    unsigned held; /* instances kept although Consul does not list them, or kept as they were */
+    const char *held_why;   /* a sentence; "" = nothing is held */
+    uint64_t held_since_ns; /* 0 = nothing is held */
+    uint64_t believed_ns;   /* when what is held may be believed at the earliest; 0 = not known */
+    unsigned damped;        /* kept out although they pass, because they flap */
 };
 /* False when the service is neither watched nor static. */
 bool discovery_watch_status(const struct discovery *d, const char *service,
@@ -171,3 +191,20 @@ bool discovery_group_status(const struct discovery *d, const char *service,
 /* Place i of nplaces. */
 bool discovery_place_status(const struct discovery *d, const char *service, size_t i,
                             struct discovery_place_status *ret);
+
+struct discovery_removal {
+    uint64_t at_ns;
+    const char *why;                         /* discovery_removal_word() */
+    const char *node, *id, *address, *check; /* borrowed until the next loop turn; check: or "" */
+    uint16_t port;
+    uint64_t held_ms; /* it was kept for so long before that was believed */
+    bool accepted;    /* because an operator said so */
+};
+enum { DISCOVERY_REMOVALS_KEPT = 16 };
+/* The newest instances that left the service, newest first. Returns how many. */
+unsigned discovery_removals(const struct discovery *d, const char *service,
+                            struct discovery_removal *ret, unsigned max);
+
+/* An operator says that what Consul lists is true, of a service or (NULL) of all: what is held is
+ * let go at once. Returns how many instances were held. */
+unsigned discovery_accept(struct discovery *d, const char *service);

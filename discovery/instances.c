@@ -48,11 +48,12 @@ struct instance_set *instance_set_new(struct arena *a, const char *service,
     return s;
 }
 
-static void copy_strings(struct arena *a, struct instance *to, const struct instance *from)
+void instance_copy(struct arena *a, struct instance *to, const struct instance *from)
 {
     const char **tags = ARENA_ARRAY(a, const char *, from->ntags);
     struct instance_meta *meta = ARENA_ARRAY(a, struct instance_meta, from->nmeta);
 
+    *to = *from;
     to->node = arena_strdup(a, from->node);
     to->id = arena_strdup(a, from->id);
     to->address = arena_strdup(a, from->address);
@@ -75,10 +76,8 @@ static struct instance_set *copy_as(const struct instance_set *s, const char *se
     struct arena *a = arena_new();
     struct instance *items = ARENA_ARRAY(a, struct instance, s->n);
 
-    for (unsigned i = 0; i < s->n; i++) {
-        items[i] = s->items[i];
-        copy_strings(a, &items[i], &s->items[i]);
-    }
+    for (unsigned i = 0; i < s->n; i++)
+        instance_copy(a, &items[i], &s->items[i]);
     *ret_items = items;
     return instance_set_new(a, service, items, s->n);
 }
@@ -104,6 +103,7 @@ struct instance_set *instance_set_gone(const struct instance_set *s)
         items[i].health = HEALTH_CRITICAL;
         items[i].check = "gone from the catalog";
         items[i].weight = 0;
+        items[i].doubt = DOUBT_NONE;
     }
     return gone;
 }
@@ -125,7 +125,8 @@ static bool same_lists(const struct instance *a, const struct instance *b)
 static bool same_instance(const struct instance *a, const struct instance *b)
 {
     return instance_compare(a, b) == 0 && a->health == b->health && a->weight == b->weight &&
-           a->create_index == b->create_index && a->sockaddr_len == b->sockaddr_len &&
+           a->create_index == b->create_index && a->doubt == b->doubt &&
+           a->sockaddr_len == b->sockaddr_len &&
            memcmp(&a->sockaddr, &b->sockaddr, a->sockaddr_len) == 0 &&
            strcmp(a->check, b->check) == 0 && strcmp(a->zone, b->zone) == 0 &&
            strcmp(a->datacenter, b->datacenter) == 0 && same_lists(a, b);
@@ -142,27 +143,4 @@ bool instances_same(const struct instance *a, const struct instance *b, unsigned
 bool instance_set_same(const struct instance_set *a, const struct instance_set *b)
 {
     return a->n == b->n && instances_same(a->items, b->items, a->n);
-}
-
-struct instance *instances_add(struct arena *a, const struct instance_set *s,
-                               const struct instance *items, unsigned n, unsigned *ret_n)
-{
-    struct instance *all = ARENA_ARRAY(a, struct instance, s->n + n);
-    unsigned i = 0, j = 0, k = 0;
-
-    while (i < s->n || j < n) {
-        int order = i == s->n ? 1 : j == n ? -1 : instance_compare(&s->items[i], &items[j]);
-
-        if (order <= 0) {
-            all[k] = s->items[i];
-            copy_strings(a, &all[k], &s->items[i]);
-        } else {
-            all[k] = items[j];
-        }
-        k++;
-        i += order <= 0;
-        j += order >= 0;
-    }
-    *ret_n = k;
-    return all;
 }

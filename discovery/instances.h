@@ -20,13 +20,12 @@ struct instance_set *instance_set_copy(const struct instance_set *s, struct inst
 /* A deep copy under another name. */
 struct instance_set *instance_set_named(const struct instance_set *s, const char *service);
 
+/* A deep copy of one. */
+void instance_copy(struct arena *a, struct instance *to, const struct instance *from);
+
 /* The same instances as they are left when Consul no longer lists them: critical, weight 0. */
 struct instance_set *instance_set_gone(const struct instance_set *s);
 
 /* True when nothing that a reader could see differs. */
 bool instances_same(const struct instance *a, const struct instance *b, unsigned n);
 bool instance_set_same(const struct instance_set *a, const struct instance_set *b);
-
-/* What `s` has, as it is there, and what is new in the sorted items; sorted, in `a`. */
-struct instance *instances_add(struct arena *a, const struct instance_set *s,
-                               const struct instance *items, unsigned n, unsigned *ret_n);

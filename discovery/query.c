@@ -43,6 +43,7 @@ static void start(struct query *q)
     if (n < 0)
         abort();
     q->blocking = r->index != 0;
+    q->asked_ns = q->blocking ? 0 : clock_now_ns();
     q->syncing = !q->blocking;
     p->syncing += q->syncing;
     p->requests++;
@@ -154,8 +155,9 @@ static void plan_next(struct query *q, const struct consul_answer *a, const stru
     watch_take(&q->watch, &q->options, wa, now, &p->rng, &reply);
     p->index_resets += reply.reset;
     believed = wa->result == WATCH_GOOD && (reply.publish ? reply.complete : !q->watch.unsure);
+    q->read_again_ns = 0;
     if (reply.publish && !q->ops->apply(q, reply.complete, reply.complete && !a->filtered)) {
-        watch_hold(&q->watch, &q->options, now, &p->rng, &reply);
+        watch_hold(&q->watch, &q->options, q->read_again_ns, now, &p->rng, &reply);
         believed = false;
     }
     if (believed)

@@ -46,7 +46,7 @@ struct query_ops {
     int (*read)(struct query *q, struct str body, struct err *e);
     /* Applies what was read. Unless it is `complete`, what is known may only be added to; unless
      * `empty_ok`, the same goes for an answer without anything in it. False: not all of it was
-     * applied. */
+     * applied; query.read_again_ns may say when it is worth while to ask again. */
     bool (*apply)(struct query *q, bool complete, bool empty_ok);
     /* The last call for an answer; the next request is scheduled already. May not free q. */
     void (*after)(struct query *q, const struct query_outcome *o);
@@ -69,6 +69,8 @@ struct query {
     bool syncing;           /* the request in flight counts against the limit */
     bool blocking;          /* the request in flight blocks */
     bool again;             /* kicked while a request was in flight */
+    uint64_t asked_ns;      /* begin of the request that is answered, if it did not block; else 0 */
+    uint64_t read_again_ns; /* set by apply(): ask then, without blocking */
     bool ending;
     char *key;           /* owned; what it is kept as, NULL = it is not */
     int64_t recalled_ms; /* what is applied was kept from an earlier run, and Consul last confirmed

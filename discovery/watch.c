@@ -100,15 +100,32 @@ static bool settling(const struct watch *w, uint64_t now_ns)
     return w->reset_ns != 0 && now_ns - w->reset_ns < SETTLE_MS * NS_PER_MS;
 }
 
+static uint64_t shorter(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t left_ms(uint64_t until_ns, uint64_t now_ns)
+{
+    return until_ns > now_ns ? (until_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS : 0;
+}
+
+static bool again_due(const struct watch *w, uint64_t now_ns)
+{
+    return w->again_ns != 0 && w->again_ns <= now_ns;
+}
+
 struct watch_request watch_now(const struct watch *w, const struct watch_options *o,
                                uint64_t now_ns, struct rng *rng)
 {
     struct watch_request r = {.delay_ms = bucket_delay_ms(w, now_ns)};
 
-    if (w->resync || o->polled || w->index == 0)
+    if (w->resync || o->polled || w->index == 0 || again_due(w, now_ns))
         return r;
     r.index = w->index;
     r.wait_ms = jittered(rng, o->wait_ms);
+    if (w->again_ns != 0)
+        r.wait_ms = shorter(r.wait_ms, left_ms(w->again_ns, now_ns));
     if ((settling(w, now_ns) || (w->held && w->unsure)) && r.wait_ms > SETTLE_MS)
         r.wait_ms = SETTLE_MS;
     return r;
@@ -137,6 +154,7 @@ static void take_good(struct watch *w, const struct watch_options *o, const stru
     w->has_hash = true;
     w->body_hash = a->body_hash;
     w->held = false;
+    w->again_ns = 0;
     w->resync = !a->has_index || ret->reset;
     w->index = w->resync ? 0 : index;
     w->believed_past = ret->reset ? 0 : w->believed;
@@ -151,16 +169,19 @@ static void take_good(struct watch *w, const struct watch_options *o, const stru
         ret->next.delay_ms = jittered(rng, POLL_MS);
 }
 
-void watch_hold(struct watch *w, const struct watch_options *o, uint64_t now_ns, struct rng *rng,
-                struct watch_reply *ret)
+void watch_hold(struct watch *w, const struct watch_options *o, uint64_t again_ns, uint64_t now_ns,
+                struct rng *rng, struct watch_reply *ret)
 {
     w->has_hash = false;
     w->believed = w->believed_past;
     w->held = true;
+    w->again_ns = again_ns;
     if (!w->resync && !o->polled)
         ret->next = watch_now(w, o, now_ns, rng);
     else if (o->polled && (w->unsure || settling(w, now_ns)))
         ret->next.delay_ms = SETTLE_MS;
+    if ((w->resync || o->polled) && again_ns != 0)
+        ret->next.delay_ms = shorter(ret->next.delay_ms, left_ms(again_ns, now_ns) + 1);
 }
 
 static uint64_t retry_ms(const struct watch *w, const struct watch_options *o,

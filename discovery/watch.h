@@ -52,6 +52,7 @@ struct watch {
     uint64_t believed_past; /* the one before */
     bool unsure;            /* the last answer came without a leader, or from one that lags */
     bool held;              /* the last body was not applied in full */
+    uint64_t again_ns;      /* held: a request that does not block is due then; 0 = none */
     bool resync;            /* the next request must not block */
     unsigned failures;      /* in a row */
     uint64_t reset_ns;      /* when the index last went backwards; 0 = never */
@@ -87,10 +88,12 @@ void watch_recall(struct watch *w, uint64_t body_hash);
 void watch_take(struct watch *w, const struct watch_options *o, const struct watch_answer *a,
                 uint64_t now_ns, struct rng *rng, struct watch_reply *ret);
 
-/* The caller could not apply all of a published body that is not complete: the next equal one will
- * be published again, and is asked for soon when it may be believed soon. Adapts ret->next. */
-void watch_hold(struct watch *w, const struct watch_options *o, uint64_t now_ns, struct rng *rng,
-                struct watch_reply *ret);
+/* The caller could not apply all of a published body: the next equal one will be published again,
+ * and is asked for soon when it may be believed soon. `again_ns`: the caller wants to read again
+ * then, without blocking (a wait that ends by time may answer with what was true when it began);
+ * until then changes are waited for as usual. 0 = no such wish. Adapts ret->next. */
+void watch_hold(struct watch *w, const struct watch_options *o, uint64_t again_ns, uint64_t now_ns,
+                struct rng *rng, struct watch_reply *ret);
 
 /* The request to send now, outside the usual order: the first one, or after a wake. Its delay
  * respects the token bucket. */

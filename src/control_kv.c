@@ -100,7 +100,7 @@ static void take(struct kv_watch *w, const struct watch_answer *in, const struct
     if (in->result != WATCH_GOOD)
         tell_failure(w, a);
     else if (!w->fn(w->arg, reply.publish ? KV_CHANGED : KV_SAME, body, reply.complete, NULL))
-        watch_hold(&w->watch, &w->options, now, &w->rng, &reply);
+        watch_hold(&w->watch, &w->options, 0, now, &w->rng, &reply);
     w->next = reply.next;
     schedule(w);
 }

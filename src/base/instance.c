@@ -9,6 +9,13 @@ const char *health_name(enum health h)
     return names[h];
 }
 
+const char *doubt_name(enum doubt d)
+{
+    static const char *const names[] = {"none", "held", "damped"};
+
+    return names[d];
+}
+
 struct instance_set *instance_set_ref(struct instance_set *s)
 {
     atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);

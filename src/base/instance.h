@@ -15,6 +15,14 @@
 enum health { HEALTH_PASSING, HEALTH_WARNING, HEALTH_CRITICAL, HEALTH_MAINTENANCE };
 const char *health_name(enum health h); /* "passing" ... */
 
+/* Why an instance is shown otherwise than Consul tells it. */
+enum doubt {
+    DOUBT_NONE,
+    DOUBT_HELD,  /* kept as it was: what Consul says about it is not believed yet */
+    DOUBT_DAMPED /* kept out: its checks come and go */
+};
+const char *doubt_name(enum doubt d); /* "none" "held" "damped" */
+
 struct instance_meta {
     const char *key, *value; /* owned by the set */
 };
@@ -36,6 +44,7 @@ struct instance {
     const struct instance_meta *meta; /* service meta */
     unsigned nmeta;
     uint64_t create_index; /* Consul CreateIndex; orders conflicting tags */
+    enum doubt doubt;
 };
 
 /* All known instances of a service, healthy or not, sorted by node, id, port. */

@@ -57,7 +57,7 @@ static bool put_at(const char *service, const char *ids, const char *address, bo
                                      .zone = "",
                                      .datacenter = "",
                                      .weight = 1};
-    return catalog_put(c, service, a, items, n, 0, complete, now);
+    return catalog_put(c, service, &(struct catalog_answer){a, items, n, 0, complete, 0}, now);
 }
 
 static bool put(const char *service, const char *ids, bool complete, uint64_t now)
@@ -154,7 +154,7 @@ static void emptied_service_is_kept_then_empty(void **state)
     put("web", "", true, t0);
     check_ids("web", "ab");
     assert_true(is_gone("web"));
-    assert_int_equal(catalog_expire(c, t0 + 1), t0 + 5 * NS_PER_S);
+    assert_int_equal(catalog_expire(c, t0 + NS_PER_S), t0 + 5 * NS_PER_S);
     /* Told again, it is not kept longer. */
     put("web", "", true, t0 + 4 * NS_PER_S);
     assert_int_equal(catalog_expire(c, t0 + 4 * NS_PER_S), t0 + 5 * NS_PER_S);
@@ -237,7 +237,7 @@ static void doubtful_answer_does_not_change_what_is_known(void **state)
                               .health = HEALTH_CRITICAL};
     catalog_watch(c, "web");
     put("web", "a", true, t0);
-    assert_false(catalog_put(c, "web", a, sick, 1, 0, false, t0));
+    assert_false(catalog_put(c, "web", &(struct catalog_answer){a, sick, 1, 0, false, 0}, t0));
     assert_int_equal(catalog_find(c, "web")->items[0].health, HEALTH_PASSING);
 }
 

@@ -200,7 +200,7 @@ static void index_backwards_starts_over(void **state)
     assert_true(reply.reset);
     assert_false(reply.complete);
     assert_int_equal(reply.next.index, 0);
-    watch_hold(&w, &o, t0 + NS_PER_S, &rng, &reply);
+    watch_hold(&w, &o, 0, t0 + NS_PER_S, &rng, &reply);
     assert_int_equal(reply.next.index, 0);
 
     /* The resync: still not believed, but asked again within two seconds. */
@@ -208,7 +208,7 @@ static void index_backwards_starts_over(void **state)
     assert_false(reply.reset);
     assert_true(reply.publish);
     assert_false(reply.complete);
-    watch_hold(&w, &o, t0 + NS_PER_S + 10 * MS, &rng, &reply);
+    watch_hold(&w, &o, 0, t0 + NS_PER_S + 10 * MS, &rng, &reply);
     assert_int_equal(reply.next.index, 13);
     assert_in_range(reply.next.wait_ms, 1, 2000);
 
@@ -227,7 +227,7 @@ static void same_index_other_body_is_not_complete(void **state)
 
         assert_true(good(50, 2, now)->publish);
         assert_false(reply.complete);
-        watch_hold(&w, &o, now, &rng, &reply);
+        watch_hold(&w, &o, 0, now, &rng, &reply);
         assert_in_range(reply.next.wait_ms, 54000, 66000);
     }
     assert_true(good(51, 2, t0 + 300 * NS_PER_S)->publish);
@@ -243,7 +243,7 @@ static void answer_without_leader_is_not_complete(void **state)
     watch_take(&w, &o, &a, t0 + NS_PER_S, &rng, &reply);
     assert_true(reply.publish);
     assert_false(reply.complete);
-    watch_hold(&w, &o, t0 + NS_PER_S, &rng, &reply);
+    watch_hold(&w, &o, 0, t0 + NS_PER_S, &rng, &reply);
     assert_in_range(reply.next.wait_ms, 1, 2000);
     /* The same answer once there is a leader again. */
     assert_true(good(60, 2, t0 + 3 * NS_PER_S)->publish);
