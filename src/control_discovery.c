@@ -9,6 +9,14 @@ static bool same_text(const char *a, const char *b)
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+static bool same_safety(const struct consul_conf *x, const struct consul_conf *y)
+{
+    return x->shrink_confirm_ms == y->shrink_confirm_ms && x->shrink_percent == y->shrink_percent &&
+           x->shrink_services_percent == y->shrink_services_percent &&
+           x->flap_damping_ms == y->flap_damping_ms &&
+           x->agent_restart_hold_ms == y->agent_restart_hold_ms;
+}
+
 bool control_discovery_same(const struct config *a, const struct config *b)
 {
     const struct consul_conf *x = &a->consul, *y = &b->consul;
@@ -20,7 +28,8 @@ bool control_discovery_same(const struct config *a, const struct config *b)
            x->expose == y->expose && same_text(x->tag_prefix, y->tag_prefix) &&
            same_text(x->fabio_prefix, y->fabio_prefix) && x->stale == y->stale &&
            x->wait_ms == y->wait_ms && x->keep_routes_ms == y->keep_routes_ms &&
-           same_text(a->prefer_meta, b->prefer_meta) && same_text(a->state_dir, b->state_dir);
+           same_safety(x, y) && same_text(a->prefer_meta, b->prefer_meta) &&
+           same_text(a->state_dir, b->state_dir);
 }
 
 static void set_static(struct discovery *d, const struct config *c)
@@ -145,6 +154,9 @@ struct discovery_options control_discovery_options(const struct config *c)
         .fabio_prefix = c->consul.fabio_prefix,
         .prefer_meta = c->prefer_meta,
         .keep_ms = c->consul.keep_routes_ms,
+        .safety = {c->consul.shrink_confirm_ms, c->consul.shrink_percent,
+                   c->consul.shrink_services_percent, c->consul.flap_damping_ms,
+                   c->consul.agent_restart_hold_ms},
     };
 }
 

@@ -100,6 +100,20 @@ static const struct field consul_fields[] = {
     DURATION("keep_routes", consul_conf, keep_routes_ms, 0, 24 * HOURS, "1m",
              "How long the routes of a service that left the catalog answer 503 before they are "
              "gone (404)."),
+    DURATION("shrink_confirm", consul_conf, shrink_confirm_ms, 0, 10 * MINUTES, "2s",
+             "When much is missing from the catalog at once, it is kept until a second look this "
+             "long after says the same; 0 = Consul is believed at once."),
+    PERCENT("shrink_percent", consul_conf, shrink_percent, 1, "50",
+            "Much is: all instances of a service, or more than this share of them and more than "
+            "three,"),
+    PERCENT("shrink_services_percent", consul_conf, shrink_services_percent, 1, "20",
+            "or instances of more than this share of all services and of more than three."),
+    DURATION("flap_damping", consul_conf, flap_damping_ms, 0, 10 * MINUTES, "3s",
+             "An instance that turned critical more than three times within a minute must be well "
+             "for so long before it gets requests again; 0 = not."),
+    DURATION("agent_restart_hold", consul_conf, agent_restart_hold_ms, 0, 10 * MINUTES, "15s",
+             "After the agent was away, what it says about instances on its own node is not "
+             "believed for so long when it is bad; 0 = it is."),
     STRING("config_prefix", consul_conf, config_prefix, NULL, config_prefix_problem,
            "Keys of Consul's KV store below which more configuration is found, for many gateways "
            "at once; unset = none."),

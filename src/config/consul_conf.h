@@ -14,11 +14,15 @@ struct consul_conf {
     const char *datacenter; /* NULL = the agent's */
     const char *ca_file, *cert_file, *key_file; /* NULL = system / none */
     enum expose_mode expose;
-    const char *tag_prefix;    /* "frontdesk." */
-    const char *fabio_prefix;  /* "urlprefix-"; "" = off */
-    bool stale;                /* ask with ?stale */
-    uint64_t wait_ms;          /* of a blocking query */
-    uint64_t keep_routes_ms;   /* how long the routes of a vanished service answer 503 */
+    const char *tag_prefix;     /* "frontdesk." */
+    const char *fabio_prefix;   /* "urlprefix-"; "" = off */
+    bool stale;                 /* ask with ?stale */
+    uint64_t wait_ms;           /* of a blocking query */
+    uint64_t keep_routes_ms;    /* how long the routes of a vanished service answer 503 */
+    uint64_t shrink_confirm_ms; /* how long a large loss is doubted at least; 0 = never */
+    unsigned shrink_percent, shrink_services_percent;
+    uint64_t flap_damping_ms; /* 0 = none */
+    uint64_t agent_restart_hold_ms;
     const char *config_prefix; /* "frontdesk/config/", always with the slash; NULL = none */
     const char *config_files;  /* folder that documents may name files in; NULL = none */
 };
