@@ -7,9 +7,11 @@
 #include "control_config.h"
 #include "control_credentials.h"
 #include "control_discovery.h"
+#include "control_drain.h"
 #include "control_fleet.h"
 #include "control_issuers.h"
 #include "control_journal.h"
+#include "control_registration.h"
 #include "control_state.h"
 #include "discovery/consul_access.h"
 #include "discovery/discovery.h"
@@ -28,7 +30,7 @@
 #include <unistd.h>
 
 /* How long the listeners wait for a first look at the catalog, unless Consul fails before. */
-enum { FIRST_LOOK_MS = 5000, FIRST_LOOK_POLL_MS = 50, DRAIN_POLL_MS = 20, WATCHDOG_POLL_MS = 2000 };
+enum { FIRST_LOOK_MS = 5000, FIRST_LOOK_POLL_MS = 50, WATCHDOG_POLL_MS = 2000 };
 enum { REGISTRY_TICK_MS = 200 };
 enum { LOGOUT_MS = 2000 }; /* how long the end waits for Consul */
 
@@ -45,6 +47,8 @@ struct control {
     struct proxy *proxy;
     struct fleet *fleet;      /* NULL = off */
     struct fleet *left_fleet; /* of the configuration before; it is leaving */
+    struct control_registration *registration;
+    struct control_drain *drain;
     struct webhooks *webhooks;
     struct control_issuers *issuers;
     struct control_credentials *credentials;
@@ -52,11 +56,10 @@ struct control {
     struct admin_sources sources;
     struct snapshot *snapshot; /* ref: the newest */
     struct event *signals[4];
-    struct event *first_look, *drain_timer, *watchdog, *registry_tick;
+    struct event *first_look, *watchdog, *registry_tick;
     struct control_journal *journal;
     unsigned nworkers;
-    bool listening, draining, failed;
-    uint64_t drain_close_ns, drain_end_ns;
+    bool listening, failed;
 };
 
 /* As many as the CPUs that this process may use, unless the configuration says. */
@@ -89,13 +92,39 @@ static bool is_complete(const struct control *c)
     return c->snapshot->complete && control_credentials_heard(c->credentials);
 }
 
+/* What the gateway's own check in Consul says. */
+static enum registration_health report(void *arg, char *text, size_t room)
+{
+    struct control *c = arg;
+
+    snprintf(text, room, "frontdesk %s: %s", FRONTDESK_VERSION,
+             control_drain_begun(c->drain) ? "draining"
+             : c->listening                ? "serving"
+                                           : "starting");
+    return c->listening ? REGISTRATION_PASSING : REGISTRATION_CRITICAL;
+}
+
+static const char *gateway_name(const struct control *c)
+{
+    return c->fleet ? fleet_name(c->fleet) : NULL;
+}
+
+static void note_serving(struct control *c)
+{
+    c->listening = true;
+    notify("READY=1\nSTATUS=serving");
+    log_info("control", "ready: %zu routes, %u services", route_table_count(c->snapshot->routes),
+             c->snapshot->nslots);
+    control_registration_use(c->registration, c->config, gateway_name(c));
+}
+
 /* Listeners open when the catalog was heard once, so that a gateway that starts beside others does
  * not answer 404 where they answer 200; a Consul that is away delays them for a moment only. */
 static void open_listeners(struct control *c)
 {
     struct err e;
 
-    if (c->listening || c->draining)
+    if (c->listening || control_drain_begun(c->drain))
         return;
     if (proxy_listen(c->proxy, c->config, &e) < 0) {
         log_error("control", "%s", e.text);
@@ -103,10 +132,7 @@ static void open_listeners(struct control *c)
         event_base_loopbreak(c->base);
         return;
     }
-    c->listening = true;
-    notify("READY=1\nSTATUS=serving");
-    log_info("control", "ready: %zu routes, %u services", route_table_count(c->snapshot->routes),
-             c->snapshot->nslots);
+    note_serving(c);
 }
 
 static void publish_and_open(struct control *c)
@@ -189,7 +215,7 @@ static void give_workers(void *arg, struct admin_workers *ret)
     proxy_counters(c->proxy, &n);
     *ret = (struct admin_workers){
         .workers = c->nworkers,
-        .draining = c->draining,
+        .draining = control_drain_begun(c->drain),
         .accepted = n.accepted,
         .connections = n.connections,
         .refused_connections = n.refused_connections,
@@ -317,6 +343,11 @@ static void count_webhooks(void *arg, struct admin_webhooks *ret)
     *ret = (struct admin_webhooks){n.delivered, n.failed, n.dropped};
 }
 
+static bool give_registration(void *arg, struct registration_status *ret)
+{
+    return control_registration_status(((struct control *)arg)->registration, ret);
+}
+
 static void on_transitions(void *arg)
 {
     struct control *c = arg;
@@ -363,6 +394,8 @@ static int apply(struct control *c, struct config *next, struct err *e)
     apply_admin(c, next, admin);
     if (!same_fleet)
         use_fleet(c, fleet);
+    if (c->listening)
+        control_registration_use(c->registration, next, gateway_name(c));
     webhooks_configure(c->webhooks, next);
     control_issuers_use(c->issuers, issuers);
     control_credentials_use(c->credentials, credentials, next);
@@ -412,48 +445,33 @@ static void reload(struct control *c)
     notify("READY=1");
 }
 
-static void on_drain_timer(evutil_socket_t fd, short events, void *arg)
+/* Nobody is waiting for an answer any more. */
+static void leave(void *arg)
 {
-    struct control *c = arg;
-    struct proxy_counters n;
-    uint64_t now = clock_now_ns();
-
-    (void)fd;
-    (void)events;
-    if (now < c->drain_close_ns)
-        return;
-    if (c->drain_close_ns) {
-        c->drain_close_ns = 0;
-        proxy_drain(c->proxy);
-        return;
-    }
-    proxy_counters(c->proxy, &n);
-    if (n.connections == 0 || now >= c->drain_end_ns) {
-        if (n.connections > 0)
-            log_warn("control", "drain timeout: cutting off %llu connections",
-                     (unsigned long long)n.connections);
-        event_base_loopbreak(c->base);
-    }
+    control_registration_leave(((struct control *)arg)->registration);
 }
 
-/* A second signal while draining ends the wait. */
+static bool has_left(void *arg)
+{
+    return control_registration_gone(((struct control *)arg)->registration);
+}
+
+static void end(void *arg)
+{
+    event_base_loopbreak(((struct control *)arg)->base);
+}
+
 static void begin_drain(struct control *c)
 {
-    struct timeval poll = {0, DRAIN_POLL_MS * 1000};
-
-    if (c->draining) {
-        event_base_loopbreak(c->base);
-        return;
+    if (!control_drain_begun(c->drain)) {
+        notify("STOPPING=1\nSTATUS=draining");
+        log_info("control", "draining");
+        control_config_stop(c->documents);
+        if (c->fleet)
+            fleet_leave(c->fleet);
+        control_registration_drain(c->registration);
     }
-    c->draining = true;
-    notify("STOPPING=1\nSTATUS=draining");
-    log_info("control", "draining");
-    control_config_stop(c->documents);
-    if (c->fleet)
-        fleet_leave(c->fleet);
-    c->drain_close_ns = clock_now_ns() + c->config->drain_delay_ms * NS_PER_MS;
-    c->drain_end_ns = c->drain_close_ns + c->config->drain_timeout_ms * NS_PER_MS;
-    event_add(c->drain_timer, &poll);
+    control_drain_begin(c->drain, c->config->drain_delay_ms, c->config->drain_timeout_ms);
 }
 
 static void on_signal(evutil_socket_t sig, short events, void *arg)
@@ -488,6 +506,7 @@ static void on_registry_tick(evutil_socket_t fd, short events, void *arg)
     (void)fd;
     (void)events;
     registry_tick(c->registry, clock_now_ns());
+    control_registration_rename(c->registration, gateway_name(c));
     proxy_look_at_files(c->proxy, clock_now_ns());
 }
 
@@ -509,7 +528,6 @@ static void start_timers(struct control *c)
     event_add(c->first_look, &first);
     c->registry_tick = event_new(c->base, -1, EV_PERSIST, on_registry_tick, c);
     event_add(c->registry_tick, &tick);
-    c->drain_timer = event_new(c->base, -1, EV_PERSIST, on_drain_timer, c);
     if (watchdog_ms == 0 || watchdog_ms > WATCHDOG_POLL_MS)
         watchdog_ms = WATCHDOG_POLL_MS;
     beat = (struct timeval){(time_t)(watchdog_ms / 1000), (suseconds_t)(watchdog_ms % 1000 * 1000)};
@@ -542,6 +560,9 @@ static int start(struct control *c, struct err *e)
         return -1;
     discovery_keep(c->discovery);
     c->proxy = proxy_new(c->nworkers);
+    c->registration = control_registration_new(c->base, FRONTDESK_VERSION, report, c);
+    c->drain =
+        control_drain_new(c->base, c->proxy, &(struct control_drain_ops){leave, has_left, end, c});
     c->sources = (struct admin_sources){
         .proxy = c->proxy,
         .registry = c->registry,
@@ -559,6 +580,7 @@ static int start(struct control *c, struct err *e)
         .awaited = give_awaited,
         .webhooks_document = give_webhooks,
         .webhooks_counters = count_webhooks,
+        .registration = give_registration,
     };
     c->webhooks =
         webhooks_new(c->base, c->config, registry_journal(c->registry), FRONTDESK_VERSION);
@@ -581,9 +603,7 @@ static int start(struct control *c, struct err *e)
         return 0;
     if (proxy_listen(c->proxy, c->config, e) < 0)
         return -1;
-    c->listening = true;
-    notify("READY=1\nSTATUS=serving");
-    log_info("control", "ready: %zu routes", route_table_count(c->snapshot->routes));
+    note_serving(c);
     return 0;
 }
 
@@ -600,6 +620,8 @@ static void stop(struct control *c)
     if (c->proxy)
         proxy_stop(c->proxy);
     proxy_free(c->proxy);
+    control_drain_free(c->drain);
+    control_registration_free(c->registration);
     fleet_free(c->fleet);
     fleet_free(c->left_fleet);
     webhooks_free(c->webhooks);
@@ -614,7 +636,6 @@ static void stop(struct control *c)
     for (size_t i = 0; i < ARRAY_LEN(c->signals); i++)
         free_event(&c->signals[i]);
     free_event(&c->first_look);
-    free_event(&c->drain_timer);
     free_event(&c->watchdog);
     free_event(&c->registry_tick);
     control_journal_free(&c->journal);

@@ -16,7 +16,6 @@ struct fleet *control_fleet_new(const struct fleet_options *o, const struct conf
     full.consul = &consul;
     full.conf = &c->fleet;
     full.address = c->nlisteners ? c->listeners[0].address : "";
-    full.admin = c->admin.address ? c->admin.address : "";
     return fleet_new(&full, e);
 }
 
@@ -39,6 +38,5 @@ bool control_fleet_same(const struct config *a, const struct config *b)
     return x->enabled == y->enabled && same_text(x->name, y->name) &&
            same_text(x->prefix, y->prefix) && same_text(x->address, y->address) &&
            x->session_ttl_ms == y->session_ttl_ms && control_discovery_same(a, b) &&
-           same_text(first_listener(a), first_listener(b)) &&
-           same_text(a->admin.address, b->admin.address);
+           same_text(first_listener(a), first_listener(b));
 }

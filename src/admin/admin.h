@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "config/config.h"
 #include "discovery/discovery.h"
+#include "discovery/registration.h"
 #include "proxy/proxy.h"
 #include "snapshot/builder.h"
 #include "snapshot/operate.h"
@@ -84,6 +85,8 @@ struct admin_sources {
     /* Who is told of transitions; NULL = nobody ever. */
     json_t *(*webhooks_document)(void *arg);
     void (*webhooks_counters)(void *arg, struct admin_webhooks *ret);
+    /* How this gateway shows itself in Consul: false = not at all; NULL = never. */
+    bool (*registration)(void *arg, struct registration_status *ret);
 };
 
 /* Can the files of the section be used? -1 and a message that names the key. */

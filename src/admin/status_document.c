@@ -22,6 +22,18 @@ static json_t *consul_part(const struct look *l)
         (json_int_t)d.updates);
 }
 
+static json_t *registration_part(const struct admin_sources *s)
+{
+    struct registration_status r;
+
+    if (!s->registration || !s->registration(s->arg, &r))
+        return json_null();
+    return json_pack("{s:o,s:o,s:b,s:b,s:I,s:o}", "service", json_text(r.name), "id",
+                     json_text(r.id), "registered", r.registered, "maintenance", r.in_maintenance,
+                     "registrations", (json_int_t)r.registrations, "last_error",
+                     r.last_error[0] ? json_text(r.last_error) : json_null());
+}
+
 static json_t *reload_part(const struct admin_sources *s)
 {
     const char *error = s->last_reload_error;
@@ -155,6 +167,7 @@ json_t *status_document_of(const struct look *l, const struct service_row *rows,
         certificates_part(l), "tls", handshakes_part(l));
 
     json_object_set_new(doc, "consul_config", consul_config_part(s));
+    json_object_set_new(doc, "registration", registration_part(s));
     json_object_update(doc, attention);
     json_decref(attention);
     return doc;

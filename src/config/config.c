@@ -161,6 +161,8 @@ static int fill_in(struct reader *r, const struct node *root)
     if (c->fleet.enabled && !c->consul.enabled)
         return node_error(node_get(root, "fleet"), r->err,
                           "the gateways meet in Consul: needs consul");
+    if (registration_check(r, root) < 0)
+        return -1;
     if (rate_limits_finish(r, root) < 0)
         return -1;
     if (api_keys_finish(r, root) < 0)

@@ -23,6 +23,7 @@
 #include "config/places_conf.h"
 #include "config/policies_conf.h"
 #include "config/rate_limits_conf.h"
+#include "config/registration_conf.h"
 #include "config/tls_conf.h"
 #include "config/upstream_tls_conf.h"
 
@@ -316,6 +317,7 @@ struct config {
     struct admin_conf admin;
     struct consul_conf consul;
     struct fleet_conf fleet;
+    struct registration_conf registration;
     struct webhook_conf *webhooks; /* no two with the same url */
     size_t nwebhooks;
     struct limits_conf limits;

@@ -123,6 +123,16 @@ static const struct field top_fields[] = {
      .shown = "off",
      .help = "Several gateways that show each other their breakers and force states together. The "
              "section alone switches it on: `fleet: true`."},
+    {.key = "registration",
+     .type = FIELD_SECTION,
+     .offset = offsetof(struct config, registration),
+     .section = &registration_section,
+     .read = registration_finish,
+     .read_text = registration_switch_read,
+     .kind = "map or `true`",
+     .shown = "on with `fleet`",
+     .help = "The gateway as a service of Consul's catalog. The section alone switches it on: "
+             "`registration: true`."},
     {.key = "webhooks",
      .type = FIELD_CUSTOM,
      .section = &webhook_section,

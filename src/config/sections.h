@@ -25,7 +25,12 @@ int listener_tls_check(struct reader *r, const struct node *n, struct listener_c
 void tls_guard(struct reader *r);
 /* Routes that ask for a client certificate which no listener asks for. */
 void tls_warn(const struct config *c);
-extern const struct section admin_section;  /* into a struct admin_conf */
+extern const struct section admin_section;        /* into a struct admin_conf */
+extern const struct section registration_section; /* into a struct registration_conf */
+int registration_finish(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+int registration_switch_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+/* Once consul and fleet were read; root is the whole configuration. */
+int registration_check(struct reader *r, const struct node *root) MUST_CHECK;
 extern const struct section consul_section; /* into a struct consul_conf */
 /* After its keys were read: what comes from the environment. */
 int consul_finish(struct reader *r, const struct node *n, void *at) MUST_CHECK;

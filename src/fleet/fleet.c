@@ -35,7 +35,7 @@ struct pending {
 
 struct fleet {
     struct fleet_options o; /* strings in it are owned below */
-    char *prefix, *version, *address, *admin;
+    char *prefix, *version, *address;
     struct consul_http *http;
     struct consul_get *get;    /* for one call at a time */
     enum fleet_call in_flight; /* of the member; NONE: of `pending` when busy */
@@ -175,40 +175,9 @@ static char *session_body(const struct fleet *f)
                              "LockDelay", "0s"));
 }
 
-/* Where others reach it: the host of `address` unless it is the wildcard, and its port. */
-static void split_address(const char *address, char *host, size_t room, int *port)
-{
-    const char *colon = strrchr(address, ':');
-    size_t n = colon ? (size_t)(colon - address) : strlen(address);
-
-    *port = colon ? atoi(colon + 1) : 0;
-    if (n > 1 && address[0] == '[') {
-        address++;
-        n -= 2;
-    }
-    snprintf(host, room, "%.*s", (int)n, address);
-    if (strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0)
-        host[0] = '\0';
-}
-
-static char *register_body(const struct fleet *f)
-{
-    char id[FLEET_MEMBER_NAME_MAX + 32], ttl[16], host[256];
-    int port;
-
-    split_address(f->address, host, sizeof host, &port);
-    snprintf(id, sizeof id, "frontdesk-%s", f->member.name);
-    snprintf(ttl, sizeof ttl, "%ds", FLEET_SERVICE_TTL_S);
-    return to_text(json_pack("{s:s,s:s,s:s,s:i,s:{s:s,s:s,s:s},s:{s:s,s:s,s:s,s:s}}", "Name",
-                             "frontdesk", "ID", id, "Address", host, "Port", port, "Meta",
-                             "frontdesk-gateway", f->member.name, "version", f->version, "admin",
-                             f->admin, "Check", "Name", "the gateway's own word", "TTL", ttl,
-                             "Status", "passing", "DeregisterCriticalServiceAfter", "10m"));
-}
-
 static void send_member(struct fleet *f, enum fleet_call call)
 {
-    char *name = consul_http_encode(f->member.name), *path = NULL, *body = NULL;
+    char *path = NULL, *body = NULL;
 
     switch (call) {
     case FLEET_CALL_SESSION:
@@ -221,18 +190,8 @@ static void send_member(struct fleet *f, enum fleet_call call)
         free(body);
         body = copy(f->said);
         break;
-    case FLEET_CALL_REGISTER:
-        path = copy("/v1/agent/service/register");
-        body = register_body(f);
-        break;
-    case FLEET_CALL_PASS:
-        path = format("/v1/agent/check/pass/service:frontdesk-%s", name);
-        break;
     case FLEET_CALL_RENEW:
         path = format("/v1/session/renew/%s", f->member.session);
-        break;
-    case FLEET_CALL_DEREGISTER:
-        path = format("/v1/agent/service/deregister/frontdesk-%s", name);
         break;
     case FLEET_CALL_DESTROY:
         path = format("/v1/session/destroy/%s", f->member.session);
@@ -242,7 +201,6 @@ static void send_member(struct fleet *f, enum fleet_call call)
     }
     f->in_flight = call;
     consul_write_start(f->get, "PUT", path, str_of(body), CALL_MS);
-    free(name);
     free(path);
     free(body);
 }
@@ -367,7 +325,6 @@ struct fleet *fleet_new(const struct fleet_options *o, struct err *e)
     f->prefix = copy(o->conf->prefix);
     f->version = copy(o->version);
     f->address = copy(o->conf->address ? o->conf->address : o->address);
-    f->admin = copy(o->admin);
     f->http = http;
     f->get = consul_get_new(http, on_call_done, f);
     f->rng.state = clock_now_ns() ^ (uint64_t)getpid() << 32;
@@ -408,8 +365,12 @@ void fleet_free(struct fleet *f)
     free(f->prefix);
     free(f->version);
     free(f->address);
-    free(f->admin);
     free(f);
+}
+
+const char *fleet_name(const struct fleet *f)
+{
+    return f->member.name;
 }
 
 bool fleet_connected(const struct fleet *f)

@@ -25,13 +25,14 @@ struct fleet_options {
     struct registry *registry;
     const char *version;
     const char *address; /* "10.0.0.4:8080": where clients reach this gateway */
-    const char *admin;   /* its admin endpoint; "" = none */
     struct snapshot *(*snapshot)(void *arg);
     void *arg;
 };
 
 struct fleet *fleet_new(const struct fleet_options *o, struct err *e) MUST_CHECK;
-/* Begins to leave: deregisters and ends the session, as far as there is time until fleet_free(). No
+/* This gateway's name among the others, which is another one when somebody has it already. */
+const char *fleet_name(const struct fleet *f);
+/* Begins to leave: ends the session, as far as there is time until fleet_free(). No
  * word of the others is followed any more. Once. */
 void fleet_leave(struct fleet *f);
 /* Accepts NULL. What the fleet has forced here stays until its time is over. */

@@ -33,20 +33,14 @@ enum fleet_call fleet_member_next(const struct fleet_member *m, uint64_t now_ns)
     if (now_ns < m->retry_at_ns)
         return FLEET_CALL_NONE;
     if (m->leaving)
-        return m->registered ? FLEET_CALL_DEREGISTER
-               : *m->session ? FLEET_CALL_DESTROY
-                             : FLEET_CALL_NONE;
+        return *m->session ? FLEET_CALL_DESTROY : FLEET_CALL_NONE;
     if (!*m->session)
         return FLEET_CALL_SESSION;
     if (now_ns >= m->renew_at_ns)
         return FLEET_CALL_RENEW;
     if ((m->dirty || !m->holds_key) && now_ns >= m->write_at_ns)
         return FLEET_CALL_KEY;
-    if (!m->holds_key)
-        return FLEET_CALL_NONE;
-    if (!m->registered)
-        return FLEET_CALL_REGISTER;
-    return now_ns >= m->pass_at_ns ? FLEET_CALL_PASS : FLEET_CALL_NONE;
+    return FLEET_CALL_NONE;
 }
 
 static void back_off(struct fleet_member *m, uint64_t now_ns, struct rng *rng)
@@ -95,7 +89,6 @@ static const char *key_is_taken(struct fleet_member *m, uint64_t now_ns)
         return "another gateway holds the key of this name; waiting until its session ends";
     m->suffix = m->suffix == 0 ? 2 : m->suffix < FLEET_SUFFIX_MAX ? m->suffix + 1 : 2;
     snprintf(m->name, sizeof m->name, "%s-%u", m->base, m->suffix % 10);
-    m->registered = false;
     /* The next name gets one try, not another wait. */
     m->refused_since_ns = now_ns - 2 * m->session_ttl_ms * NS_PER_MS;
     m->write_at_ns = now_ns;
@@ -122,18 +115,8 @@ static const char *succeeded(struct fleet_member *m, enum fleet_call call, struc
         return took_session(m, body, now_ns);
     case FLEET_CALL_KEY:
         return wrote_key(m, body, now_ns);
-    case FLEET_CALL_REGISTER:
-        m->registered = true;
-        m->pass_at_ns = now_ns;
-        return NULL;
-    case FLEET_CALL_PASS:
-        m->pass_at_ns = now_ns + FLEET_PASS_EVERY_MS * NS_PER_MS;
-        return NULL;
     case FLEET_CALL_RENEW:
         m->renew_at_ns = now_ns + m->session_ttl_ms / 2 * NS_PER_MS;
-        return NULL;
-    case FLEET_CALL_DEREGISTER:
-        m->registered = false;
         return NULL;
     case FLEET_CALL_DESTROY:
         lose_session(m);
@@ -150,10 +133,6 @@ static const char *denied(enum fleet_call call)
     case FLEET_CALL_KEY:
         return "the token may not write the fleet's keys: it needs key_prefix write and session "
                "write";
-    case FLEET_CALL_REGISTER:
-    case FLEET_CALL_PASS:
-    case FLEET_CALL_DEREGISTER:
-        return "the token may not register the service frontdesk: it needs service write";
     default:
         return "the token may not make a session: it needs session write for this node";
     }
@@ -167,8 +146,6 @@ const char *fleet_member_done(struct fleet_member *m, enum fleet_call call, int 
         return succeeded(m, call, body, now_ns);
     }
     /* While leaving there is no second try: the session ends by itself. */
-    if (call == FLEET_CALL_DEREGISTER)
-        m->registered = false;
     if (call == FLEET_CALL_DESTROY)
         lose_session(m);
     back_off(m, now_ns, rng);
@@ -185,11 +162,6 @@ const char *fleet_member_done(struct fleet_member *m, enum fleet_call call, int 
     if (call == FLEET_CALL_KEY) {
         lose_session(m);
         return "Consul does not take the key";
-    }
-    if (call == FLEET_CALL_PASS) {
-        m->registered = false;
-        m->retry_at_ns = 0;
-        return "Consul does not know this gateway any more; registering again";
     }
     return "Consul refuses a call of the fleet";
 }

@@ -201,13 +201,23 @@ static void read_instance(struct tags_set *s, const struct instance *i)
     }
 }
 
+/* A gateway that registers itself is no service behind a gateway, whatever it is called: a route to
+ * it would lead in circles. */
+static bool is_gateway(const struct instance *i)
+{
+    for (unsigned k = 0; k < i->nmeta; k++)
+        if (strcmp(i->meta[k].key, "frontdesk-gateway") == 0)
+            return true;
+    return false;
+}
+
 void tags_parse(const struct instance_set *set, const struct consul_conf *consul, struct arena *a,
                 struct tag_routes *ret)
 {
     struct tags_set s = {.instances = set, .consul = consul, .arena = a, .out = ret};
 
     *ret = (struct tag_routes){0};
-    if (consul->expose == EXPOSE_NONE || set->n == 0)
+    if (consul->expose == EXPOSE_NONE || set->n == 0 || is_gateway(&set->items[0]))
         return;
     ret->inputs = ARENA_ARRAY(a, struct route_input, TAGS_MAX_ROUTES);
     ret->problems = ARENA_ARRAY(a, struct tag_problem, TAGS_MAX_PROBLEMS);

@@ -41,8 +41,6 @@ static void join(void)
 {
     assert_null(step(FLEET_CALL_SESSION, 200, SESSION));
     assert_null(step(FLEET_CALL_KEY, 200, "true\n"));
-    assert_null(step(FLEET_CALL_REGISTER, 200, ""));
-    assert_null(step(FLEET_CALL_PASS, 200, ""));
     assert_int_equal(fleet_member_next(&m, now), FLEET_CALL_NONE);
 }
 
@@ -51,7 +49,7 @@ static void test_joins_in_order(void **state)
     (void)state;
     join();
     assert_string_equal(m.session, "adf4238a-882b-9ddc-4a9d-5b6758e4159e");
-    assert_true(m.holds_key && m.registered);
+    assert_true(m.holds_key);
     assert_int_equal(m.writes, 1);
 }
 
@@ -71,9 +69,9 @@ static void test_writes_only_changes_and_at_most_once_a_second(void **state)
     assert_int_equal(m.writes, 3);
 }
 
-static void test_passes_and_renews_in_time(void **state)
+static void test_renews_in_time(void **state)
 {
-    unsigned passes = 0, renewals = 0;
+    unsigned renewals = 0;
     uint64_t end;
 
     (void)state;
@@ -81,12 +79,10 @@ static void test_passes_and_renews_in_time(void **state)
     for (end = now + MS(60000); now < end; now += MS(200)) {
         enum fleet_call c = fleet_member_next(&m, now);
 
-        passes += c == FLEET_CALL_PASS;
         renewals += c == FLEET_CALL_RENEW;
         if (c != FLEET_CALL_NONE)
             assert_null(fleet_member_done(&m, c, 200, STR(""), now, &rng));
     }
-    assert_in_range(passes, 5, 6);
     assert_in_range(renewals, 11, 12);
     assert_int_equal(m.writes, 1);
 }
@@ -99,25 +95,7 @@ static void test_lost_session_is_made_again(void **state)
     assert_non_null(step(FLEET_CALL_RENEW, 404, "Session id not found"));
     assert_null(step(FLEET_CALL_SESSION, 200, SESSION));
     assert_null(step(FLEET_CALL_KEY, 200, "true"));
-    assert_true(m.registered);
-}
-
-static void test_lost_registration_is_made_again(void **state)
-{
-    (void)state;
-    join();
-    now += MS(4000);
-    fleet_member_changed(&m);
-    assert_null(step(FLEET_CALL_KEY, 200, "true"));
-    now += MS(1000);
-    assert_null(step(FLEET_CALL_RENEW, 200, ""));
-    now += MS(4999);
-    assert_int_equal(fleet_member_next(&m, now), FLEET_CALL_NONE);
-    now += MS(1);
-    assert_null(step(FLEET_CALL_RENEW, 200, ""));
-    assert_non_null(step(FLEET_CALL_PASS, 500, "unknown check"));
-    assert_null(step(FLEET_CALL_REGISTER, 200, ""));
-    assert_null(step(FLEET_CALL_PASS, 200, ""));
+    assert_true(m.holds_key);
 }
 
 /* An agent that is away is asked less and less often, but never given up. */
@@ -162,7 +140,6 @@ static void test_name_that_is_taken(void **state)
     assert_non_null(step(FLEET_CALL_KEY, 200, "false"));
     assert_string_equal(m.name, "gw-3");
     assert_null(step(FLEET_CALL_KEY, 200, "true"));
-    assert_null(step(FLEET_CALL_REGISTER, 200, ""));
 }
 
 static void test_old_key_of_this_gateway_runs_out(void **state)
@@ -204,7 +181,6 @@ static void test_leaves(void **state)
     (void)state;
     join();
     fleet_member_leave(&m);
-    assert_null(step(FLEET_CALL_DEREGISTER, 200, ""));
     assert_null(step(FLEET_CALL_DESTROY, 200, "true"));
     now += MS(100000);
     assert_int_equal(fleet_member_next(&m, now), FLEET_CALL_NONE);
@@ -215,8 +191,6 @@ static void test_leaving_does_not_insist(void **state)
     (void)state;
     join();
     fleet_member_leave(&m);
-    assert_non_null(step(FLEET_CALL_DEREGISTER, 0, ""));
-    now += MS(60000);
     assert_non_null(step(FLEET_CALL_DESTROY, 0, ""));
     now += MS(60000);
     assert_int_equal(fleet_member_next(&m, now), FLEET_CALL_NONE);
@@ -229,9 +203,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_joins_in_order),
         CASE(test_writes_only_changes_and_at_most_once_a_second),
-        CASE(test_passes_and_renews_in_time),
+        CASE(test_renews_in_time),
         CASE(test_lost_session_is_made_again),
-        CASE(test_lost_registration_is_made_again),
         CASE(test_backs_off),
         CASE(test_name_that_is_taken),
         CASE(test_old_key_of_this_gateway_runs_out),
