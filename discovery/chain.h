@@ -57,8 +57,8 @@ struct chain_destination {
     bool says_retries;          /* the rest counts */
     unsigned retries;           /* further tries; 0 = not said */
     bool says_retry_on;         /* one of the next is there */
-    bool on_connect_failure, on_reset, on_5xx;
-    uint16_t statuses[CHAIN_MAX_STATUSES]; /* 0 ends */
+    bool on_connect_failure, on_reset, on_gateway_error, on_5xx; /* 502 to 504; any 5xx */
+    uint16_t statuses[CHAIN_MAX_STATUSES];                       /* 0 ends */
 };
 
 struct chain_route {

@@ -171,13 +171,13 @@ static void read_retry_on(struct chain_reader *r, const char *word, struct chain
 {
     static const struct {
         const char *word;
-        bool connect, reset, status;
+        bool connect, reset, gateway, any;
     } words[] = {
-        {"connect-failure", true, false, false},
-        {"refused-stream", true, false, false},
-        {"reset", true, true, false},
-        {"gateway-error", true, true, true},
-        {"5xx", true, true, true},
+        {"connect-failure", true, false, false, false},
+        {"refused-stream", true, false, false, false},
+        {"reset", true, true, false, false},
+        {"gateway-error", true, true, true, false},
+        {"5xx", true, true, true, true},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
@@ -185,7 +185,8 @@ static void read_retry_on(struct chain_reader *r, const char *word, struct chain
             continue;
         to->on_connect_failure |= words[i].connect;
         to->on_reset |= words[i].reset;
-        to->on_5xx |= words[i].status;
+        to->on_gateway_error |= words[i].gateway;
+        to->on_5xx |= words[i].any;
         to->says_retry_on = true;
         return;
     }

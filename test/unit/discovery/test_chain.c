@@ -138,7 +138,8 @@ static void newer_consul(void **state)
     assert_true(router->routes[0].path.fold);
     assert_int_equal(router->routes[0].headers[0].op, CHAIN_CONTAINS);
     assert_true(router->routes[0].headers[0].fold);
-    assert_true(router->routes[0].to.on_5xx);
+    assert_true(router->routes[0].to.on_gateway_error);
+    assert_false(router->routes[0].to.on_5xx);
     assert_true(router->routes[0].to.says_retries);
     assert_int_equal(router->routes[0].to.retries, 0);
     assert_int_equal(plain->connect_timeout_ms, 2000);
