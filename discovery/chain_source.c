@@ -113,7 +113,9 @@ static bool entry_apply(struct query *q, bool complete, bool empty_ok)
     en->chain = en->read;
     en->read = NULL;
     en->changed_ns = clock_now_ns();
+    en->heard = true;
     s->version++;
+    touch(s);
     return true;
 }
 
@@ -166,6 +168,7 @@ static struct entry *add_entry(struct chain_source *s, const char *service)
     list_init(&en->link);
     query_init(&en->query, &entry_ops, s->pool, s, path);
     en->query.options.polled = true;
+    query_keep(&en->query);
     HASH_ADD_KEYPTR(hh, s->entries, en->service, strlen(en->service), en);
     free(encoded);
     free(path);
@@ -202,6 +205,8 @@ static bool kind_apply(struct query *q, bool complete, bool empty_ok)
     k->arena = k->read_arena;
     k->read_arena = NULL;
     k->list = k->read;
+    k->heard = true;
+    touch(q->owner);
     return true;
 }
 
@@ -370,6 +375,7 @@ struct chain_source *chain_source_new(struct query_pool *p, uint64_t wait_ms, bo
         snprintf(path, sizeof path, "/v1/config/%s", k->name);
         query_init(&k->query, &kind_ops, p, s, path);
         k->query.options.wait_ms = wait_ms;
+        query_keep(&k->query);
         query_kick(&k->query);
     }
     return s;
@@ -442,16 +448,6 @@ void chain_source_at(const struct chain_source *s, size_t i, struct chain_status
                                  .error = en->error,
                                  .changed_ns = en->changed_ns,
                                  .listed = en->listed};
-}
-
-struct chain *chain_source_find(const struct chain_source *s, const char *service)
-{
-    char *name = lower_copy(service);
-    struct entry *en;
-
-    HASH_FIND_STR(s->entries, name, en);
-    free(name);
-    return en && is_held(en) ? en->chain : NULL;
 }
 
 const char *chain_source_error(const struct chain_source *s)

@@ -46,7 +46,5 @@ struct chain_status {
 /* Those that are followed and not plain, or failing; by name. Borrowed until the next turn. */
 size_t chain_source_count(const struct chain_source *s);
 void chain_source_at(const struct chain_source *s, size_t i, struct chain_status *ret);
-/* The chain in force, any case; NULL when the service has no rules. Borrowed. */
-struct chain *chain_source_find(const struct chain_source *s, const char *service);
 /* Why there may be rules that are not known of; NULL = nothing is wrong. */
 const char *chain_source_error(const struct chain_source *s);

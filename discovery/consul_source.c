@@ -440,3 +440,13 @@ bool consul_source_watch_status(const struct consul_source *s, const char *servi
     ret->recalled_ms = v->query.recalled_ms;
     return true;
 }
+
+struct query_pool *consul_source_pool(struct consul_source *s)
+{
+    return &s->pool;
+}
+
+bool consul_source_multiplexed(const struct consul_source *s)
+{
+    return s->multiplexed;
+}

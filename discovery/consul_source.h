@@ -13,6 +13,7 @@
 
 struct consul_source;
 struct keeper;
+struct query_pool;
 
 /* The catalog may have changed. */
 typedef void consul_source_touched_fn(void *arg);
@@ -52,3 +53,7 @@ bool consul_source_group_status(const struct consul_source *s, const char *servi
                                 struct discovery_group_status *ret);
 bool consul_source_place_status(const struct consul_source *s, const char *service, size_t i,
                                 struct discovery_place_status *ret);
+/* For other queries to the same agent. They end before the source is freed. */
+struct query_pool *consul_source_pool(struct consul_source *s);
+/* Many requests share few connections. */
+bool consul_source_multiplexed(const struct consul_source *s);

@@ -6,6 +6,7 @@
 #include "consul_source.h"
 #include "keeper.h"
 #include "resolve.h"
+#include "rules.h"
 
 #include <event2/event.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@ struct discovery {
     struct catalog *places;       /* owned; what the places of groups have */
     struct consul_source *consul; /* owned, or NULL */
     struct keeper *keeper;        /* owned, or NULL */
+    struct rules *rules;          /* owned, or NULL */
     struct resolver *resolver;    /* owned */
     struct event *tell;           /* owned; calls `changed` in a later loop turn */
     struct event *expire;         /* owned; what is kept is kept no longer */
@@ -55,15 +57,26 @@ static void arm_expiry(struct discovery *d)
         evtimer_del(d->expire);
 }
 
+static bool all_heard(const struct discovery *d)
+{
+    return !d->consul || (consul_source_heard(d->consul) && (!d->rules || rules_heard(d->rules)));
+}
+
 /* Whatever happened: tell the owner, once, if it can be seen. */
 static void review(struct discovery *d)
 {
+    uint64_t version = catalog_version(d->catalog);
+
     arm_expiry(d);
+    if (d->rules) {
+        version += rules_version(d->rules);
+        rules_catalog_changed(d->rules);
+    }
     if (!d->ready && d->asked)
-        d->ready = !d->consul || consul_source_heard(d->consul);
-    if (d->told_version == catalog_version(d->catalog) && d->heard_told == d->ready)
+        d->ready = all_heard(d);
+    if (d->told_version == version && d->heard_told == d->ready)
         return;
-    d->told_version = catalog_version(d->catalog);
+    d->told_version = version;
     d->heard_told = d->ready;
     event_active(d->tell, EV_TIMEOUT, 0);
 }
@@ -92,6 +105,11 @@ static void on_touched(void *arg)
     /* While the source is being made there is nothing to review yet. */
     if (d->consul)
         review(d);
+}
+
+static void on_rules(void *arg)
+{
+    review(arg);
 }
 
 static void on_addresses(void *arg)
@@ -131,6 +149,8 @@ static int add_consul(struct discovery *d, struct event_base *base,
     if (o->state_dir)
         add_keeper(d, base, o);
     d->consul = consul_source_new(base, &copy, d->catalog, d->places, d->keeper, on_touched, d, e);
+    if (d->consul && o->traffic_rules)
+        d->rules = rules_new(d->consul, d->catalog, copy.wait_ms, on_rules, d);
     return d->consul ? 0 : -1;
 }
 
@@ -174,6 +194,7 @@ void discovery_free(struct discovery *d)
 {
     if (!d)
         return;
+    rules_free(d->rules);
     consul_source_free(d->consul);
     keeper_free(d->keeper);
     resolver_free(d->resolver);
@@ -192,7 +213,9 @@ void discovery_keep(struct discovery *d)
 void discovery_use(struct discovery *d, const char *const *services, size_t n)
 {
     d->asked = true;
-    if (d->consul)
+    if (d->rules)
+        rules_use(d->rules, services, n);
+    else if (d->consul)
         consul_source_use(d->consul, services, n);
     review(d);
 }
@@ -301,4 +324,38 @@ unsigned discovery_accept(struct discovery *d, const char *service)
 
     review(d);
     return n;
+}
+
+void discovery_without_rules(struct discovery *d, const char *const *services, size_t n)
+{
+    if (d->rules)
+        rules_leave_out(d->rules, services, n);
+}
+
+struct chain *discovery_rules(const struct discovery *d, const char *service)
+{
+    return d->rules ? rules_find(d->rules, service) : NULL;
+}
+
+bool discovery_is_target(const struct discovery *d, const char *service)
+{
+    return d->rules && rules_is_target(d->rules, service);
+}
+
+size_t discovery_rules_count(const struct discovery *d)
+{
+    return d->rules ? chain_source_count(rules_source(d->rules)) : 0;
+}
+
+void discovery_rules_at(const struct discovery *d, size_t i, struct discovery_rules_status *ret)
+{
+    struct chain_status s;
+
+    chain_source_at(rules_source(d->rules), i, &s);
+    *ret = (struct discovery_rules_status){s.service, s.chain, s.error, s.changed_ns};
+}
+
+const char *discovery_rules_error(const struct discovery *d)
+{
+    return d->rules ? chain_source_error(rules_source(d->rules)) : NULL;
 }

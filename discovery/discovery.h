@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct chain;
 struct event_base;
 struct discovery;
 
@@ -39,6 +40,7 @@ those named by discovery_use() */
     uint64_t keep_ms;         /* a service that left the catalog is kept, empty, for so long */
     const char *state_dir;    /* what is believed is kept there for a later run; NULL = nowhere */
     bool recall;              /* begin with what an earlier run has kept there */
+    bool traffic_rules;       /* obey the routers, splitters and resolvers of Consul */
     struct consul_access_options access;
     struct discovery_safety {
         uint64_t confirm_ms;       /* a large loss is believed so long after; 0 = at once */
@@ -208,3 +210,25 @@ unsigned discovery_removals(const struct discovery *d, const char *service,
 /* An operator says that what Consul lists is true, of a service or (NULL) of all: what is held is
  * let go at once. Returns how many instances were held. */
 unsigned discovery_accept(struct discovery *d, const char *service);
+
+/* Consul's own traffic rules (chain.h). */
+
+/* Services that have none, whatever Consul says; replaces the former list. Copied. */
+void discovery_without_rules(struct discovery *d, const char *const *services, size_t n);
+/* The rules in force for a service; NULL = none. Borrowed until the next loop turn. */
+struct chain *discovery_rules(const struct discovery *d, const char *service);
+/* A set of instances that is in the catalog as the target of rules alone (a subset, or a service of
+ * another datacenter): its tags bring no routes. */
+bool discovery_is_target(const struct discovery *d, const char *service);
+
+struct discovery_rules_status {
+    const char *service;
+    struct chain *chain; /* NULL = none was understood yet; borrowed until the next loop turn */
+    const char *error;   /* why Consul's newest ones are not in force; "" = they are */
+    uint64_t changed_ns; /* monotonic; 0 = never */
+};
+/* Services with rules, or with some that cannot be read; by name. */
+size_t discovery_rules_count(const struct discovery *d);
+void discovery_rules_at(const struct discovery *d, size_t i, struct discovery_rules_status *ret);
+/* Why there may be rules that are not known of; NULL = nothing is wrong. */
+const char *discovery_rules_error(const struct discovery *d);
