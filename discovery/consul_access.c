@@ -20,7 +20,7 @@ static const char *text(const char *z)
     return z ? z : "";
 }
 
-/* Everything that makes one access another one. Holds secrets. */
+/* Everything that makes one access another one, but the rights. Holds secrets. */
 static char *make_key(const struct discovery_options *o)
 {
     const struct consul_access_options *x = &o->access;
@@ -38,9 +38,7 @@ static char *make_key(const struct discovery_options *o)
     for (size_t i = 0; i < x->nmore; i++)
         fprintf(f, "%s\n", x->more[i]);
     for (size_t i = 0; i < x->nlogin_meta; i++)
-        fprintf(f, "%s=%s\n", x->login_meta[i].key, x->login_meta[i].value);
-    for (size_t i = 0; i < x->nrights; i++)
-        fprintf(f, "%s:%s:%s\n", x->rights[i].resource, x->rights[i].access, x->rights[i].segment);
+        fprintf(f, "%s=%s\n", x->login_meta[2 * i], x->login_meta[2 * i + 1]);
     if (fclose(f) != 0)
         abort();
     return key;
@@ -54,23 +52,17 @@ static const char *keep(struct consul_access *a, const char *z)
 static void copy_settings(struct consul_access *a, const struct discovery_options *o)
 {
     struct consul_access_options *x = &a->o;
-    struct consul_meta *meta = ARENA_ARRAY(a->arena, struct consul_meta, o->access.nlogin_meta);
+    size_t nmeta = 2 * o->access.nlogin_meta;
+    const char **meta = ARENA_ARRAY(a->arena, const char *, nmeta);
 
     *x = o->access;
     x->more = NULL;
     x->ca_path = keep(a, x->ca_path);
     x->login_method = keep(a, x->login_method);
     x->login_jwt_file = keep(a, x->login_jwt_file);
-    for (size_t i = 0; i < x->nlogin_meta; i++)
-        meta[i] = (struct consul_meta){keep(a, o->access.login_meta[i].key),
-                                       text(keep(a, o->access.login_meta[i].value))};
+    for (size_t i = 0; i < nmeta; i++)
+        meta[i] = arena_strdup(a->arena, o->access.login_meta[i]);
     x->login_meta = meta;
-    for (size_t i = 0; i < x->nrights; i++) {
-        struct consul_right *r = &x->rights[i];
-
-        *r = (struct consul_right){keep(a, r->resource), keep(a, r->access),
-                                   text(keep(a, r->segment)), text(keep(a, r->what_for))};
-    }
     a->wait_ms = o->wait_ms;
     a->ca_file = keep(a, o->ca_file);
     a->cert_file = keep(a, o->cert_file);
@@ -370,6 +362,7 @@ static void set_up(struct consul_access *a, const struct discovery_options *o)
                  "can read the token and forge the catalog");
     consul_login_init(a);
     consul_self_check_init(a);
+    consul_self_check_require(a, o->access.rights, o->access.nrights);
     a->tick = event_new(a->base, -1, EV_PERSIST, on_tick, a);
     if (!a->tick)
         abort();
@@ -422,6 +415,20 @@ void consul_access_put(struct consul_access *a)
     consul_self_check_release(a);
     if (!consul_login_end(a))
         release(a);
+}
+
+void consul_access_require(const struct discovery_options *o)
+{
+    char *key = make_key(o);
+
+    list_each(l, &all)
+    {
+        struct consul_access *a = CONTAINER_OF(l, struct consul_access, link);
+
+        if (!a->ending && strcmp(a->key, key) == 0)
+            consul_self_check_require(a, o->access.rights, o->access.nrights);
+    }
+    forget_key(key);
 }
 
 void consul_access_reload(void)

@@ -23,10 +23,6 @@ struct consul_right {
     const char *what_for;          /* "API keys", for people */
 };
 
-struct consul_meta {
-    const char *key, *value;
-};
-
 enum { CONSUL_RIGHTS_MAX = 24 };
 
 /* Part of struct discovery_options. NULL or 0 = not so. */
@@ -39,8 +35,8 @@ struct consul_access_options {
     bool no_verify;
     const char *ns, *partition;
     const char *login_method, *login_jwt_file;
-    const struct consul_meta *login_meta;
-    size_t nlogin_meta;
+    const char *const *login_meta;                 /* name, value, name, value */
+    size_t nlogin_meta;                            /* of such pairs */
     struct consul_right rights[CONSUL_RIGHTS_MAX]; /* beyond reading services and nodes */
     size_t nrights;
 };
@@ -81,6 +77,11 @@ struct consul_access_status {
 
 /* Borrowed; changes in place. */
 const struct consul_access_status *consul_http_access(const struct consul_http *h);
+
+struct discovery_options;
+/* What is switched on has changed: these rights are needed now. For the accesses whose other
+ * settings are the same. */
+void consul_access_require(const struct discovery_options *o);
 
 /* SIGHUP: reads every token file again, logs in again, looks into the rights again. */
 void consul_access_reload(void);

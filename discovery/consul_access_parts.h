@@ -40,10 +40,11 @@ struct consul_login {
 
 /* What is being found out, and where it stands: see consul_self_check.c. */
 struct consul_self_check {
-    struct fetch *fetch;        /* owned */
-    struct list wishes;         /* struct consul_wish */
-    struct consul_right *asked; /* owned; services and nodes first, then features, then wishes */
+    struct fetch *fetch;                            /* owned */
+    struct list wishes;                             /* struct consul_wish */
+    struct consul_right asked[CONSUL_RIGHTS_ASKED]; /* services and nodes, features, wishes */
     size_t nasked, nfeatures;
+    struct arena *texts; /* owned; of the features */
     bool allowed[CONSUL_RIGHTS_ASKED];
     struct consul_token_facts facts;
     struct arena *arena; /* owned; of the present run */
@@ -52,8 +53,8 @@ struct consul_self_check {
     int step;
     bool running;
     uint64_t due_ns, finished_ns;
-    struct consul_missing *rows; /* owned; status.asked */
-    char said[512];              /* what was logged last */
+    struct consul_missing rows[CONSUL_RIGHTS_MAX + 2]; /* status.asked */
+    char said[512];                                    /* what was logged last */
 };
 
 struct consul_access {
@@ -125,6 +126,9 @@ void consul_login_release(struct consul_access *a);
 /* consul_self_check.c */
 void consul_self_check_init(struct consul_access *a);
 void consul_self_check_tick(struct consul_access *a, uint64_t now_ns);
+/* What is needed besides services and nodes. Copied. */
+void consul_self_check_require(struct consul_access *a, const struct consul_right *rights,
+                               size_t n);
 /* Another token or another agent: what was found out does not count any more. */
 void consul_self_check_restart(struct consul_access *a);
 /* Somebody was denied something. */

@@ -164,7 +164,7 @@ static char *login_body(const struct consul_access *a, const char *jwt)
     char *text;
 
     for (size_t i = 0; i < a->o.nlogin_meta; i++)
-        json_object_set_new(meta, a->o.login_meta[i].key, json_string(a->o.login_meta[i].value));
+        json_object_set_new(meta, a->o.login_meta[2 * i], json_string(a->o.login_meta[2 * i + 1]));
     body = json_pack("{s:s,s:s,s:o}", "AuthMethod", a->o.login_method, "BearerToken", jwt, "Meta",
                      meta);
     text = json_dumps(body, JSON_COMPACT);

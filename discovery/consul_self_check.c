@@ -2,13 +2,13 @@
 /* consul_self_check.c - looks into what the token may: is it known (SELF)? Which rights has it
  * (RIGHTS)? Where that cannot be asked, or a right is not held for every name: which services are
  * listed (LIST), and are there instances of one of them (HEALTH)? */
-#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "consul_access_parts.h"
 #include "consul_json.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 enum step { SELF, RIGHTS, LIST, HEALTH };
 enum { EVERY_MS = 60000, EVERY_BAD_MS = 5000, DEADLINE_MS = 10000, SERVICES = 0, NODES = 1 };
@@ -374,19 +374,9 @@ void consul_self_check_init(struct consul_access *a)
     struct consul_self_check *c = &a->check;
 
     list_init(&c->wishes);
-    c->asked = alloc_or_abort(CONSUL_RIGHTS_ASKED * sizeof *c->asked);
     c->asked[SERVICES] = (struct consul_right){"service", "read", "", "the list of services"};
     c->asked[NODES] = (struct consul_right){"node", "read", "", "the instances of services"};
     c->nfeatures = 2;
-    for (size_t i = 0; i < a->o.nrights; i++)
-        c->asked[c->nfeatures++] = a->o.rights[i];
-    c->rows = alloc_or_abort(c->nfeatures * sizeof *c->rows);
-}
-
-void consul_self_check_tick(struct consul_access *a, uint64_t now_ns)
-{
-    if (!a->check.running && now_ns >= a->check.due_ns && consul_access_has_token(a))
-        begin(a);
 }
 
 void consul_self_check_restart(struct consul_access *a)
@@ -400,6 +390,45 @@ void consul_self_check_restart(struct consul_access *a)
     fetch_free(c->fetch);
     c->fetch = NULL;
     stop_running(c);
+}
+
+static bool same_rights(const struct consul_self_check *c, const struct consul_right *rights,
+                        size_t n)
+{
+    char one[200], other[200];
+
+    if (c->nfeatures != n + 2)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        consul_right_rule(&c->asked[i + 2], one, sizeof one);
+        consul_right_rule(&rights[i], other, sizeof other);
+        if (strcmp(one, other) != 0)
+            return false;
+    }
+    return true;
+}
+
+void consul_self_check_require(struct consul_access *a, const struct consul_right *rights, size_t n)
+{
+    struct consul_self_check *c = &a->check;
+
+    if (same_rights(c, rights, n))
+        return;
+    consul_self_check_restart(a);
+    arena_free(c->texts);
+    c->texts = arena_new();
+    for (size_t i = 0; i < n; i++)
+        c->asked[i + 2] = (struct consul_right){
+            arena_strdup(c->texts, rights[i].resource), arena_strdup(c->texts, rights[i].access),
+            arena_strdup(c->texts, rights[i].segment), arena_strdup(c->texts, rights[i].what_for)};
+    c->nfeatures = n + 2;
+    a->status.nrights = a->status.nmissing = 0;
+}
+
+void consul_self_check_tick(struct consul_access *a, uint64_t now_ns)
+{
+    if (!a->check.running && now_ns >= a->check.due_ns && consul_access_has_token(a))
+        begin(a);
 }
 
 void consul_self_check_soon(struct consul_access *a)
@@ -420,8 +449,6 @@ void consul_self_check_release(struct consul_access *a)
         ;
     arena_free(c->arena);
     c->arena = NULL;
-    free(c->asked);
-    free(c->rows);
-    c->asked = NULL;
-    c->rows = NULL;
+    arena_free(c->texts);
+    c->texts = NULL;
 }

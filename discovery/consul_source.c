@@ -408,6 +408,11 @@ bool consul_source_heard(const struct consul_source *s)
     return (s->scope.scope == DISCOVER_USED || s->lead.heard) && catalog_all_heard(s->catalog);
 }
 
+const struct consul_access_status *consul_source_access(const struct consul_source *s)
+{
+    return consul_http_access(s->http);
+}
+
 void consul_source_status(const struct consul_source *s, struct discovery_status *ret)
 {
     *ret = s->status;

@@ -45,6 +45,7 @@ void consul_source_review(struct consul_source *s);
 
 /* True once the list of services (when the scope needs it) and every watched service was heard. */
 bool consul_source_heard(const struct consul_source *s);
+const struct consul_access_status *consul_source_access(const struct consul_source *s);
 void consul_source_status(const struct consul_source *s, struct discovery_status *ret);
 /* Index and failing of one watch; false when there is none. */
 bool consul_source_watch_status(const struct consul_source *s, const char *service,

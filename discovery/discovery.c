@@ -271,6 +271,11 @@ static void status_of_keeper(const struct keeper *keeper, struct discovery_kept 
     };
 }
 
+const struct consul_access_status *discovery_access(const struct discovery *d)
+{
+    return d && d->consul ? consul_source_access(d->consul) : NULL;
+}
+
 void discovery_status(const struct discovery *d, struct discovery_status *ret)
 {
     memset(ret, 0, sizeof *ret);

@@ -147,6 +147,8 @@ struct discovery_status {
     uint64_t removals[DISCOVERY_REMOVALS]; /* by reason, since start */
 };
 void discovery_status(const struct discovery *d, struct discovery_status *ret);
+/* Agent, token and rights; NULL without Consul. Borrowed, changes in place. */
+const struct consul_access_status *discovery_access(const struct discovery *d);
 
 struct discovery_watch_status {
     uint64_t index;       /* last X-Consul-Index */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control_discovery.h"
+#include "control_consul.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,14 +22,12 @@ bool control_discovery_same(const struct config *a, const struct config *b)
 {
     const struct consul_conf *x = &a->consul, *y = &b->consul;
 
-    return x->enabled == y->enabled && same_text(x->address, y->address) &&
-           same_text(x->token_file, y->token_file) && same_text(x->token, y->token) &&
-           same_text(x->datacenter, y->datacenter) && same_text(x->ca_file, y->ca_file) &&
-           same_text(x->cert_file, y->cert_file) && same_text(x->key_file, y->key_file) &&
-           x->expose == y->expose && same_text(x->tag_prefix, y->tag_prefix) &&
-           same_text(x->fabio_prefix, y->fabio_prefix) && x->stale == y->stale &&
-           x->wait_ms == y->wait_ms && x->keep_routes_ms == y->keep_routes_ms &&
-           same_safety(x, y) && same_text(a->prefer_meta, b->prefer_meta) &&
+    return x->enabled == y->enabled && control_consul_same(a, b) &&
+           same_text(x->datacenter, y->datacenter) && x->expose == y->expose &&
+           same_text(x->tag_prefix, y->tag_prefix) && same_text(x->fabio_prefix, y->fabio_prefix) &&
+           x->stale == y->stale && x->wait_ms == y->wait_ms &&
+           x->keep_routes_ms == y->keep_routes_ms && same_safety(x, y) &&
+           same_text(a->prefer_meta, b->prefer_meta) &&
            same_text(a->state_dir, b->state_dir);
 }
 
@@ -127,16 +126,9 @@ static void set_used(struct discovery *d, const struct config *c)
     free(names.list);
 }
 
-void control_discovery_configure(struct discovery *d, const struct config *c)
-{
-    set_static(d, c);
-    set_groups(d, c);
-    set_used(d, c);
-}
-
 struct discovery_options control_discovery_options(const struct config *c)
 {
-    return (struct discovery_options){
+    struct discovery_options o = {
         .consul = c->consul.enabled,
         .address = c->consul.address,
         .token_file = c->consul.token_file,
@@ -158,6 +150,19 @@ struct discovery_options control_discovery_options(const struct config *c)
                    c->consul.shrink_services_percent, c->consul.flap_damping_ms,
                    c->consul.agent_restart_hold_ms},
     };
+
+    control_consul_options(c, &o.access);
+    return o;
+}
+
+void control_discovery_configure(struct discovery *d, const struct config *c)
+{
+    struct discovery_options o = control_discovery_options(c);
+
+    consul_access_require(&o);
+    set_static(d, c);
+    set_groups(d, c);
+    set_used(d, c);
 }
 
 struct discovery *control_discovery_new(struct event_base *base, const struct config *c,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin/attention.h"
+#include "admin/access_part.h"
 #include "admin/certificates.h"
 #include "admin/series.h"
 #include "base/alloc.h"
@@ -262,6 +263,7 @@ json_t *attention_list(const struct look *l, const struct service_row *rows, siz
     for (size_t i = 0; i < found && i < MOST; i++)
         json_array_append_new(list, item(l, &all[i]));
     free(all);
+    access_attention(l, list);
     certificates_attention(l, list);
     return list;
 }

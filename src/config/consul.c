@@ -3,41 +3,9 @@
 #include "config/sections.h"
 #include "config/value.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static const char *const expose_words[] = {"none", "tagged", "all", NULL};
-
-static const char *consul_address_problem(const char *text)
-{
-    static const char *const schemes[] = {"http://", "https://", "unix:///"};
-    const char *rest = strstr(text, "://") ? NULL : text;
-
-    if (strchr(text, '@'))
-        return "holds user information; put a token into token_file";
-    for (size_t i = 0; i < ARRAY_LEN(schemes); i++)
-        if (strncmp(text, schemes[i], strlen(schemes[i])) == 0)
-            rest = text + strlen(schemes[i]);
-    if (!rest || rest[0] == '\0' || rest[0] == '/' || strpbrk(rest, " \t\r\n?#\""))
-        return "is not an address such as http://127.0.0.1:8500 or unix:///run/consul.sock";
-    return NULL;
-}
-
-static int consul_address_read(struct reader *r, const struct node *n, void *at)
-{
-    static const char expected[] =
-        "an address such as http://127.0.0.1:8500 or unix:///run/consul.sock";
-    const char *problem;
-
-    if (n->kind != NODE_TEXT || node_is_null(n))
-        return node_expected(n, r->err, expected);
-    /* The text is not repeated: user information in it may be a secret. */
-    problem = consul_address_problem(n->text);
-    if (problem)
-        return node_error(n, r->err, "the value %s", problem);
-    *(const char **)at = arena_strdup(r->arena, n->text);
-    return 0;
-}
 
 static const char *prefix_problem(const char *text)
 {
@@ -64,24 +32,46 @@ static const char *config_files_problem(const char *text)
 static const struct field consul_fields[] = {
     {.key = "address",
      .type = FIELD_CUSTOM,
-     .offset = FIELD_AT(consul_conf, address, const char *),
      .read = consul_address_read,
-     .kind = "address",
+     .kind = "address or list of addresses",
      .dflt = "http://127.0.0.1:8500",
-     .help = "The agent: `http://`, `https://`, `unix:///path`, or `host:port`. Else "
+     .help = "The agent: `http://`, `https://`, `unix:///path`, or `host:port`. Of several the "
+             "first one is asked, and the next ones in order when it fails. Else "
              "`CONSUL_HTTP_ADDR`."},
+    DURATION("fail_back", consul_conf, fail_back_ms, 0, 24 * HOURS, "5m",
+             "How long the first agent of several must be well before it is asked again; `0` = "
+             "only when the present one fails."),
     STRING("token_file", consul_conf, token_file, NULL, value_file_problem,
            "File with the ACL token, read again when it changes. Else `CONSUL_HTTP_TOKEN_FILE`, "
            "else `CONSUL_HTTP_TOKEN`."),
+    {.key = "login",
+     .type = FIELD_SECTION,
+     .offset = FIELD_AT(consul_conf, login, struct consul_login_conf),
+     .section = &consul_login_section,
+     .read = consul_login_finish,
+     .help = "Get a token by showing a JWT, instead of `token_file`."},
     STRING("datacenter", consul_conf, datacenter, NULL, value_name_problem,
            "Datacenter to ask about; unset = the agent's."),
     STRING("ca_file", consul_conf, ca_file, NULL, value_file_problem,
            "Authorities that sign the agent's certificate. Else `CONSUL_CACERT`; unset = the "
            "system's."),
+    STRING("ca_path", consul_conf, ca_path, NULL, value_file_problem,
+           "Folder with such authorities, named by their hashes (`openssl rehash`). Else "
+           "`CONSUL_CAPATH`."),
     STRING("cert_file", consul_conf, cert_file, NULL, value_file_problem,
            "Client certificate for the agent. Else `CONSUL_CLIENT_CERT`."),
     STRING("key_file", consul_conf, key_file, NULL, value_file_problem,
            "Its private key. Else `CONSUL_CLIENT_KEY`."),
+    STRING("server_name", consul_conf, server_name, NULL, consul_server_name_problem,
+           "Name that the agent's certificate is for, when it is not that of the address. Else "
+           "`CONSUL_TLS_SERVER_NAME`."),
+    BOOLEAN("verify", consul_conf, verify, "true",
+            "Verify the agent's certificate. `false` lets anybody in between read the token and "
+            "forge the catalog. Else `CONSUL_HTTP_SSL_VERIFY`."),
+    STRING("namespace", consul_conf, ns, NULL, value_name_problem,
+           "Namespace of Consul Enterprise. Else `CONSUL_NAMESPACE`."),
+    STRING("partition", consul_conf, partition, NULL, value_name_problem,
+           "Admin partition of Consul Enterprise. Else `CONSUL_PARTITION`."),
     {.key = "expose",
      .type = FIELD_WORD,
      .offset = FIELD_AT(consul_conf, expose, enum expose_mode),
@@ -123,63 +113,13 @@ static const struct field consul_fields[] = {
 };
 const struct section consul_section = {consul_fields, ARRAY_LEN(consul_fields)};
 
-/* A variable that is set and not empty. */
-static const char *environment(const char *name)
-{
-    const char *value = getenv(name);
-
-    return value && value[0] ? value : NULL;
-}
-
-static void from_environment(struct reader *r, const char **at, const char *name)
-{
-    const char *value = environment(name);
-
-    if (!*at && value)
-        *at = arena_strdup(r->arena, value);
-}
-
-static int consul_address_finish(struct reader *r, const struct node *n, struct consul_conf *c)
-{
-    const char *env = environment("CONSUL_HTTP_ADDR"), *ssl = environment("CONSUL_HTTP_SSL");
-    bool tls = ssl && (strcmp(ssl, "1") == 0 || strcmp(ssl, "true") == 0);
-    size_t len;
-
-    if (!node_get(n, "address") && env) {
-        if (consul_address_problem(env))
-            return node_error(n, r->err, "CONSUL_HTTP_ADDR %s", consul_address_problem(env));
-        c->address = env;
-    } else if (!node_get(n, "address") && tls) {
-        c->address = "127.0.0.1:8500";
-    }
-    len = strlen(c->address);
-    while (len > 1 && c->address[len - 1] == '/')
-        len--;
-    c->address = arena_printf(r->arena, "%s%.*s",
-                              strstr(c->address, "://") ? "" : (tls ? "https://" : "http://"),
-                              (int)len, c->address);
-    return 0;
-}
-
-/* What the file does not say comes from Consul's own environment variables. A token file beats a
- * token, as in Consul's clients. */
 int consul_finish(struct reader *r, const struct node *n, void *at)
 {
     struct consul_conf *c = at;
 
     c->enabled = true;
-    if (consul_address_finish(r, n, c) < 0)
+    if (consul_environment_finish(r, n, c) < 0)
         return -1;
-    from_environment(r, &c->token_file, "CONSUL_HTTP_TOKEN_FILE");
-    if (!c->token_file)
-        from_environment(r, &c->token, "CONSUL_HTTP_TOKEN");
-    from_environment(r, &c->ca_file, "CONSUL_CACERT");
-    from_environment(r, &c->cert_file, "CONSUL_CLIENT_CERT");
-    from_environment(r, &c->key_file, "CONSUL_CLIENT_KEY");
-    if (c->token && c->token[strcspn(c->token, "\r\n")])
-        return node_error(n, r->err, "CONSUL_HTTP_TOKEN holds a line break");
-    if (!c->cert_file != !c->key_file)
-        return node_error(n, r->err, "cert_file and key_file belong together; one is missing");
     if (!c->tag_prefix[0])
         return node_error(n, r->err, "tag_prefix must not be empty");
     if (c->config_prefix && c->config_prefix[strlen(c->config_prefix) - 1] != '/')

@@ -34,6 +34,12 @@ int registration_check(struct reader *r, const struct node *root) MUST_CHECK;
 extern const struct section consul_section; /* into a struct consul_conf */
 /* After its keys were read: what comes from the environment. */
 int consul_finish(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+/* How to get at Consul (consul_access.c). `address`; `at` is the struct consul_conf. */
+int consul_address_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+const char *consul_server_name_problem(const char *text);
+extern const struct section consul_login_section; /* into a struct consul_login_conf */
+int consul_login_finish(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+int consul_environment_finish(struct reader *r, const struct node *n, struct consul_conf *c) MUST_CHECK;
 extern const struct section service_section;
 extern const struct section route_section; /* into a draft of routes.c */
 extern const struct section hedge_section;

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control_consul.h"
+
+#include <string.h>
+
+static void need(struct consul_access_options *o, const char *resource, const char *access,
+                 const char *segment, const char *what_for)
+{
+    for (size_t i = 0; i < o->nrights; i++)
+        if (strcmp(o->rights[i].resource, resource) == 0 &&
+            strcmp(o->rights[i].access, access) == 0 && strcmp(o->rights[i].segment, segment) == 0)
+            return;
+    if (o->nrights < CONSUL_RIGHTS_MAX)
+        o->rights[o->nrights++] = (struct consul_right){resource, access, segment, what_for};
+}
+
+static void need_for_fleet(const struct config *c, struct consul_access_options *o)
+{
+    need(o, "key", "read", c->fleet.prefix, "the fleet");
+    need(o, "key", "write", c->fleet.prefix, "the fleet");
+    need(o, "session", "write", "", "the fleet");
+}
+
+static void add_rights(const struct config *c, struct consul_access_options *o)
+{
+    for (size_t i = 0; i < c->napi_keys; i++)
+        if (c->api_keys[i].kv)
+            need(o, "key", "read", c->api_keys[i].kv, "API keys");
+    if (c->consul.config_prefix)
+        need(o, "key", "read", c->consul.config_prefix, "configuration in Consul");
+    if (c->fleet.enabled)
+        need_for_fleet(c, o);
+    if (c->registration.enabled)
+        need(o, "service", "write", c->registration.name, "registration");
+}
+
+void control_consul_options(const struct config *c, struct consul_access_options *ret)
+{
+    const struct consul_conf *x = &c->consul;
+
+    *ret = (struct consul_access_options){
+        .more = x->more,
+        .nmore = x->nmore,
+        .fail_back_ms = x->fail_back_ms,
+        .ca_path = x->ca_path,
+        .server_name = x->server_name,
+        .no_verify = !x->verify,
+        .ns = x->ns,
+        .partition = x->partition,
+        .login_method = x->login.method,
+        .login_jwt_file = x->login.jwt_file,
+        .login_meta = x->login.meta,
+        .nlogin_meta = x->login.nmeta,
+    };
+    add_rights(c, ret);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool same_list(const char *const *a, size_t n, const char *const *b, size_t m)
+{
+    if (n != m)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(a[i], b[i]) != 0)
+            return false;
+    return true;
+}
+
+bool control_consul_same(const struct config *a, const struct config *b)
+{
+    const struct consul_conf *x = &a->consul, *y = &b->consul;
+
+    return same_text(x->address, y->address) && same_list(x->more, x->nmore, y->more, y->nmore) &&
+           x->fail_back_ms == y->fail_back_ms && same_text(x->token_file, y->token_file) &&
+           same_text(x->token, y->token) && same_text(x->ca_file, y->ca_file) &&
+           same_text(x->cert_file, y->cert_file) && same_text(x->key_file, y->key_file) &&
+           same_text(x->ca_path, y->ca_path) && same_text(x->server_name, y->server_name) &&
+           x->verify == y->verify && same_text(x->ns, y->ns) &&
+           same_text(x->partition, y->partition) && same_text(x->login.method, y->login.method) &&
+           same_text(x->login.jwt_file, y->login.jwt_file) &&
+           same_list(x->login.meta, 2 * x->login.nmeta, y->login.meta, 2 * y->login.nmeta);
+}
