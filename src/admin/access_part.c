@@ -35,10 +35,10 @@ static json_t *missing_of(const struct consul_access_status *s)
     json_t *list = json_array();
 
     for (unsigned i = 0; i < s->nmissing; i++)
-        json_array_append_new(list, json_pack("{s:o,s:o,s:o}", "right",
-                                              json_text(s->missing[i].right), "rule",
-                                              json_text(s->missing[i].rule), "for",
-                                              json_text(s->missing[i].what_for)));
+        json_array_append_new(list,
+                              json_pack("{s:o,s:o,s:o}", "right", json_text(s->missing[i].right),
+                                        "rule", json_text(s->missing[i].rule), "for",
+                                        json_text(s->missing[i].what_for)));
     return list;
 }
 
@@ -73,9 +73,9 @@ json_t *access_part(const struct look *l)
 
 static void add(json_t *list, enum attention level, const char *text)
 {
-    json_array_append_new(list, json_pack("{s:n,s:i,s:s,s:n,s:n,s:o}", "service", "level",
-                                          (int)level, "state", "consul", "since", "until", "text",
-                                          json_text(text)));
+    json_array_append_new(list,
+                          json_pack("{s:n,s:i,s:s,s:n,s:n,s:o}", "service", "level", (int)level,
+                                    "state", "consul", "since", "until", "text", json_text(text)));
 }
 
 static void add_missing(const struct consul_access_status *s, json_t *list)
