@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control.h"
 #include "admin/admin.h"
+dmin.h"/d
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "control_config.h"
-#include "control_credentials.h"
 #include "control_discovery.h"
-#include "control_drain.h"
 #include "control_fleet.h"
-#include "control_issuers.h"
-#include "control_journal.h"
-#include "control_registration.h"
+#include "control_parts.h"
 #include "control_state.h"
 #include "discovery/consul_access.h"
 #include "discovery/discovery.h"
@@ -33,34 +29,6 @@
 enum { FIRST_LOOK_MS = 5000, FIRST_LOOK_POLL_MS = 50, WATCHDOG_POLL_MS = 2000 };
 enum { REGISTRY_TICK_MS = 200 };
 enum { LOGOUT_MS = 2000 }; /* how long the end waits for Consul */
-
-struct control {
-    const char *dir;
-    struct event_base *base;
-    struct control_config *documents; /* what `config` is made of */
-    struct config *config;            /* ref: the one in force */
-    struct registry *registry;
-    struct builder *builder;
-    struct discovery *discovery;
-    struct discovery *coming; /* after a reload that changed `consul:`: replaces the other one as
-                                 soon as it knows as much */
-    struct proxy *proxy;
-    struct fleet *fleet;      /* NULL = off */
-    struct fleet *left_fleet; /* of the configuration before; it is leaving */
-    struct control_registration *registration;
-    struct control_drain *drain;
-    struct webhooks *webhooks;
-    struct control_issuers *issuers;
-    struct control_credentials *credentials;
-    struct admin *admin;
-    struct admin_sources sources;
-    struct snapshot *snapshot; /* ref: the newest */
-    struct event *signals[4];
-    struct event *first_look, *watchdog, *registry_tick;
-    struct control_journal *journal;
-    unsigned nworkers;
-    bool listening, failed;
-};
 
 /* As many as the CPUs that this process may use, unless the configuration says. */
 static unsigned workers_of(const struct config *c)
@@ -187,70 +155,6 @@ static void on_first_look(evutil_socket_t fd, short events, void *arg)
     open_listeners(c);
 }
 
-static struct snapshot *give_snapshot(void *arg)
-{
-    return ((struct control *)arg)->snapshot;
-}
-
-static struct config *give_config(void *arg)
-{
-    return ((struct control *)arg)->config;
-}
-
-static json_t *give_documents(void *arg)
-{
-    return control_config_document(((struct control *)arg)->documents);
-}
-
-static const char *give_awaited(void *arg)
-{
-    return control_config_awaited(((struct control *)arg)->documents);
-}
-
-static void give_workers(void *arg, struct admin_workers *ret)
-{
-    struct control *c = arg;
-    struct proxy_counters n;
-
-    proxy_counters(c->proxy, &n);
-    *ret = (struct admin_workers){
-        .workers = c->nworkers,
-        .draining = control_drain_begun(c->drain),
-        .accepted = n.accepted,
-        .connections = n.connections,
-        .refused_connections = n.refused_connections,
-        .requests = n.requests,
-        .upstream_connects = n.upstream_connects,
-        .upstream_reuses = n.upstream_reuses,
-        .accept_errors = n.accept_errors,
-        .bad_proxy_headers = n.bad_proxy_headers,
-        .h2_connections = n.h2_connections,
-        .h2_requests = n.h2_requests,
-        .h2_resets = n.h2_resets,
-        .h2_floods = n.h2_floods,
-        .unrouted = n.unrouted,
-        .bad_requests = n.bad_requests,
-        .auth_failed_open = n.auth_failed_open,
-        .access_log_dropped = n.access_log_dropped,
-        .stored_bytes = n.stored_bytes,
-        .stored_answers = n.stored_answers,
-        .stored_evicted = n.stored_evicted,
-        .tls = n.tls,
-        .coded = {n.coded[0], n.coded[1], n.coded[2], n.coded[3]},
-        .coded_in = n.coded_in,
-        .coded_out = n.coded_out,
-        .cached = {n.cached[0], n.cached[1], n.cached[2], n.cached[3]},
-    };
-    proxy_overload(c->proxy, &ret->overload);
-}
-
-static size_t purge(void *arg, const struct cache_purge_order *o)
-{
-    struct control *c = arg;
-
-    return proxy_purge(c->proxy, c->snapshot, o);
-}
-
 static bool same_text(const char *a, const char *b)
 {
     return a == b || (a && b && strcmp(a, b) == 0);
@@ -288,22 +192,6 @@ static void apply_admin(struct control *c, const struct config *next, struct adm
     }
 }
 
-static int force_fleet(void *arg, const char *service, const struct operate_request *q,
-                       struct err *e)
-{
-    return fleet_force(((struct control *)arg)->fleet, service, q, e);
-}
-
-static json_t *give_fleet(void *arg)
-{
-    return fleet_document(((struct control *)arg)->fleet);
-}
-
-static bool is_fleet_connected(void *arg)
-{
-    return fleet_connected(((struct control *)arg)->fleet);
-}
-
 /* What the old fleet has forced stays; its own key goes away with its session. */
 static void use_fleet(struct control *c, struct fleet *next)
 {
@@ -312,9 +200,7 @@ static void use_fleet(struct control *c, struct fleet *next)
     if (c->left_fleet)
         fleet_leave(c->left_fleet);
     c->fleet = next;
-    c->sources.fleet_force = next ? force_fleet : NULL;
-    c->sources.fleet_document = next ? give_fleet : NULL;
-    c->sources.fleet_connected = next ? is_fleet_connected : NULL;
+    control_sources_fleet(c);
 }
 
 static struct fleet *make_fleet(struct control *c, const struct config *config, struct err *e)
@@ -323,29 +209,11 @@ static struct fleet *make_fleet(struct control *c, const struct config *config, 
         .base = c->base,
         .registry = c->registry,
         .version = FRONTDESK_VERSION,
-        .snapshot = give_snapshot,
+        .snapshot = control_snapshot,
         .arg = c,
     };
 
     return control_fleet_new(&o, config, e);
-}
-
-static json_t *give_webhooks(void *arg)
-{
-    return webhooks_document(((struct control *)arg)->webhooks);
-}
-
-static void count_webhooks(void *arg, struct admin_webhooks *ret)
-{
-    struct webhook_counters n;
-
-    webhooks_counters(((struct control *)arg)->webhooks, &n);
-    *ret = (struct admin_webhooks){n.delivered, n.failed, n.dropped};
-}
-
-static bool give_registration(void *arg, struct registration_status *ret)
-{
-    return control_registration_status(((struct control *)arg)->registration, ret);
 }
 
 static void on_transitions(void *arg)
@@ -563,25 +431,7 @@ static int start(struct control *c, struct err *e)
     c->registration = control_registration_new(c->base, FRONTDESK_VERSION, report, c);
     c->drain =
         control_drain_new(c->base, c->proxy, &(struct control_drain_ops){leave, has_left, end, c});
-    c->sources = (struct admin_sources){
-        .proxy = c->proxy,
-        .registry = c->registry,
-        .discovery = c->discovery,
-        .builder = c->builder,
-        .snapshot = give_snapshot,
-        .config = give_config,
-        .workers = give_workers,
-        .purge = purge,
-        .started_ns = clock_now_ns(),
-        .started_wall_ms = clock_wall_ms(),
-        .version = FRONTDESK_VERSION,
-        .arg = c,
-        .consul_config_document = give_documents,
-        .awaited = give_awaited,
-        .webhooks_document = give_webhooks,
-        .webhooks_counters = count_webhooks,
-        .registration = give_registration,
-    };
+    control_sources_fill(c);
     c->webhooks =
         webhooks_new(c->base, c->config, registry_journal(c->registry), FRONTDESK_VERSION);
     c->issuers = control_issuers_new(c->base, c->builder, c->proxy, c->config, e);
