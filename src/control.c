@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control.h"
-#include "admin/admin.h"
-dmin.h"/d
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
@@ -15,7 +13,6 @@ dmin.h"/d
 #include "proxy/proxy.h"
 #include "snapshot/builder.h"
 #include "snapshot/service_tls.h"
-#include "webhook/webhook.h"
 
 #include <event2/event.h>
 #include <sched.h>
