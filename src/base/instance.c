@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/instance.h"
 #include "base/arena.h"
+#include "base/hash.h"
 
 const char *health_name(enum health h)
 {
@@ -35,4 +36,11 @@ bool instance_usable(const struct instance *i)
 {
     return i->sockaddr_len > 0 && i->weight > 0 &&
            (i->health == HEALTH_PASSING || i->health == HEALTH_WARNING);
+}
+
+uint64_t instance_key(const struct instance *i)
+{
+    uint64_t h = hash_str(str_of(i->node), i->port);
+
+    return hash_str(str_of(i->address), hash_str(str_of(i->id), h));
 }

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -47,6 +48,17 @@ struct instance {
     enum doubt doubt;
 };
 
+/* How much of a service's requests an instance gets, in place of the catalog's word; 0 = none. */
+struct instance_weight {
+    uint64_t instance; /* instance_key() */
+    uint32_t weight;
+};
+
+struct instance_weights {
+    const struct instance_weight *items;
+    size_t n;
+};
+
 /* All known instances of a service, healthy or not, sorted by node, id, port. */
 struct instance_set {
     _Atomic int refs;
@@ -55,6 +67,9 @@ struct instance_set {
     const struct instance *items;
     struct arena *arena; /* owned: holds every string and array of the set, and the set itself */
 };
+
+/* Of its identity. */
+uint64_t instance_key(const struct instance *i);
 
 /* May be called from any thread. */
 struct instance_set *instance_set_ref(struct instance_set *s);

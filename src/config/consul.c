@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+static const char *const fabio_matcher_words[] = {"prefix", "iprefix", "glob", NULL};
 static const char *const expose_words[] = {"none", "tagged", "all", NULL};
 
 static const char *prefix_problem(const char *text)
@@ -27,6 +28,22 @@ static const char *config_prefix_problem(const char *text)
 static const char *config_files_problem(const char *text)
 {
     return text[0] == '/' && strcmp(text, "/") != 0 ? NULL : "is not the absolute path of a folder";
+}
+
+static const char *fabio_kv_problem(const char *text)
+{
+    size_t n = strlen(text);
+
+    if (n == 0 || n > 200 || text[0] == '/' || text[n - 1] == '/')
+        return "must have 1 to 200 characters, without a slash at its ends";
+    return text[strcspn(text, " \t\r\n")] ? "holds a space" : NULL;
+}
+
+static const char *traefik_prefix_problem(const char *text)
+{
+    size_t n = strlen(text);
+
+    return n > 0 && text[n - 1] == '.' ? "goes without the dot at its end" : prefix_problem(text);
 }
 
 static const struct field consul_fields[] = {
@@ -83,6 +100,17 @@ static const struct field consul_fields[] = {
            "What tags with routes begin with."),
     STRING("fabio_prefix", consul_conf, fabio_prefix, "urlprefix-", prefix_problem,
            "What fabio's tags begin with; `\"\"` = not read."),
+    {.key = "fabio_matcher",
+     .type = FIELD_WORD,
+     .offset = FIELD_AT(consul_conf, fabio_matcher, enum fabio_matcher),
+     .words = fabio_matcher_words,
+     .dflt = "prefix",
+     .help = "How the paths of fabio's tags are compared, as its `proxy.matcher`."},
+    STRING("fabio_kv", consul_conf, fabio_kv, NULL, fabio_kv_problem,
+           "Key of Consul's KV store with fabio's route commands, and all keys below it, such as "
+           "`fabio/config`; unset = none are read."),
+    STRING("traefik_prefix", consul_conf, traefik_prefix, "", traefik_prefix_problem,
+           "What Traefik's tags begin with, as its `prefix`: `traefik`; `\"\"` = not read."),
     BOOLEAN("stale", consul_conf, stale, "true",
             "Let any Consul server answer, so that discovery lives on without a leader."),
     DURATION("wait", consul_conf, wait_ms, SECONDS, 10 * MINUTES, "60s",
@@ -120,6 +148,8 @@ int consul_finish(struct reader *r, const struct node *n, void *at)
     c->enabled = true;
     if (consul_environment_finish(r, n, c) < 0)
         return -1;
+    if (c->traefik_prefix[0])
+        c->traefik_prefix = arena_printf(r->arena, "%s.", c->traefik_prefix);
     if (!c->tag_prefix[0])
         return node_error(n, r->err, "tag_prefix must not be empty");
     if (c->config_prefix && c->config_prefix[strlen(c->config_prefix) - 1] != '/')

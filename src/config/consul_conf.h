@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* How fabio compares paths: its `proxy.matcher`. */
+enum fabio_matcher { FABIO_PREFIX, FABIO_IPREFIX, FABIO_GLOB };
 enum expose_mode { EXPOSE_NONE, EXPOSE_TAGGED, EXPOSE_ALL };
 
 /* A token in exchange for a JWT. */
@@ -32,6 +34,9 @@ struct consul_conf {
     enum expose_mode expose;
     const char *tag_prefix;     /* "frontdesk." */
     const char *fabio_prefix;   /* "urlprefix-"; "" = off */
+    enum fabio_matcher fabio_matcher;
+    const char *fabio_kv;       /* key with its commands; no slash at either end; NULL = none */
+    const char *traefik_prefix; /* "traefik."; "" = off */
     bool stale;                 /* ask with ?stale */
     uint64_t wait_ms;           /* of a blocking query */
     uint64_t keep_routes_ms;    /* how long the routes of a vanished service answer 503 */

@@ -3,9 +3,10 @@
 /* route_why.h - why did another route win, or none?
  *
  * Judges every route by itself, one condition after the other in the order of route_find(): host,
- * path, scheme, header fields, query, method, precedence. It shares the conditions and the precedence with
- * route_find(), but neither trie nor maps: that both agree is a test. The cost grows with the
- * number of routes, so this is for people who ask (control thread), not for requests. */
+ * path, scheme, header fields, query, method, precedence. It shares the conditions and the
+ * precedence with route_find(), but neither trie nor maps: that both agree is a test. The cost
+ * grows with the number of routes, so this is for people who ask (control thread), not for
+ * requests. */
 #include "route/route.h"
 
 enum route_loss {
@@ -25,8 +26,9 @@ enum route_loss {
     ROUTE_BEATEN_AGE,        /* the older service */
     ROUTE_BEATEN_NAME        /* the order of names, or of the files */
 };
-/* "host" "path" "scheme" "header" "query" "method" "more_specific_host" "priority" "more_specific_path"
- * "more_conditions" "configuration_first" "older_service" "name_order"; "" for ROUTE_FITS. */
+/* "host" "path" "scheme" "header" "query" "method" "more_specific_host" "priority"
+ * "more_specific_path" "more_conditions" "configuration_first" "older_service" "name_order"; "" for
+ * ROUTE_FITS. */
 const char *route_loss_name(enum route_loss l);
 
 struct route_loser {

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "route/tags.h"
 
+#include "base/hash.h"
 #include "http/chars.h"
 #include "http/uri.h"
+#include "route/route_table.h"
 #include "route/tags_set.h"
 
 #include <stdlib.h>
 
 enum { SHOWN_BYTES = 120 };
 
-const char *tags_shown(struct tags_set *s, struct str text)
+const char *tags_shown(struct arena *a, struct str text)
 {
     size_t n = text.n < SHOWN_BYTES ? text.n : SHOWN_BYTES;
-    char *shown = arena_printf(s->arena, "%.*s%s", (int)n, text.p, n < text.n ? "..." : "");
+    char *shown = arena_printf(a, "%.*s%s", (int)n, text.p, n < text.n ? "..." : "");
 
     for (char *p = shown; *p; p++)
         if (*p < ' ' || *p >= 0x7f)
@@ -20,9 +22,9 @@ const char *tags_shown(struct tags_set *s, struct str text)
     return shown;
 }
 
-void tags_problem(struct tags_set *s, struct str tag, const char *why)
+void tags_report(struct tags_set *s, enum tag_problem_kind kind, struct str tag, const char *why)
 {
-    const char *text = tags_shown(s, tag);
+    const char *text = tags_shown(s->arena, tag);
 
     for (size_t i = 0; i < s->out->nproblems; i++)
         if (strcmp(s->out->problems[i].tag, text) == 0 && strcmp(s->out->problems[i].why, why) == 0)
@@ -30,7 +32,32 @@ void tags_problem(struct tags_set *s, struct str tag, const char *why)
     if (s->out->nproblems == TAGS_MAX_PROBLEMS)
         return;
     s->out->problems[s->out->nproblems++] =
-        (struct tag_problem){arena_strdup(s->arena, s->instances->service), text, why};
+        (struct tag_problem){arena_strdup(s->arena, s->instances->service), text, why, kind};
+}
+
+void tags_problem(struct tags_set *s, struct str tag, const char *why)
+{
+    tags_report(s, TAG_LEFT_OUT, tag, why);
+}
+
+bool tags_fraction(struct str text, double *ret)
+{
+    double value = 0, place = 1;
+    bool point = false, digit = false;
+
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '.' && !point) {
+            point = true;
+            continue;
+        }
+        if (text.p[i] < '0' || text.p[i] > '9' || i == 32)
+            return false;
+        digit = true;
+        place = point ? place / 10 : place;
+        value = point ? value + (text.p[i] - '0') * place : value * 10 + (text.p[i] - '0');
+    }
+    *ret = value;
+    return digit;
 }
 
 struct route_conf *tags_route(struct tags_set *s)
@@ -57,35 +84,45 @@ static const char *methods_key(struct arena *a, const struct route_conf *conf)
     return text;
 }
 
-/* Which requests a route takes, and what it does with them: as texts that can be compared. */
-static const char *match_key(struct arena *a, const struct route_conf *c)
+static const char *addresses_key(struct arena *a, const struct cidr_list *list)
 {
-    return arena_printf(a, "%s %s %d %s", c->host, c->path, c->path_match, methods_key(a, c));
+    return arena_printf(
+        a, "%zu %016llx", list->n,
+        (unsigned long long)hash_bytes(list->items, list->n * sizeof *list->items, list->n));
 }
-static const char *action_key(struct arena *a, const struct route_conf *c)
+
+const char *tags_match_key(struct arena *a, const struct route_conf *c)
 {
-    return arena_printf(a, "%d\n%d\n%s\n%s\n%s\n%s\n%u\n%s\n%s\n%s", c->priority,
-                        (int)c->importance, or_none(c->strip), or_none(c->prepend),
-                        or_none(c->rewrite), or_none(c->set_host), c->redirect_status,
-                        or_none(c->redirect_to), or_none(c->auth), or_none(c->edge.cors_name));
+    return arena_printf(a, "%s %s %d %d %s", c->host, c->path, c->path_match, c->scheme,
+                        methods_key(a, c));
+}
+
+const char *tags_action_key(struct arena *a, const struct route_conf *c)
+{
+    return arena_printf(
+        a, "%d\n%d\n%s\n%s\n%s\n%s\n%u\n%s\n%s\n%s\n%s\n%s", c->priority, (int)c->importance,
+        or_none(c->strip), or_none(c->prepend), or_none(c->rewrite), or_none(c->set_host),
+        c->redirect_status, or_none(c->redirect_to), or_none(c->auth), or_none(c->edge.cors_name),
+        addresses_key(a, &c->edge.addresses.allow), addresses_key(a, &c->edge.addresses.deny));
 }
 
 void tags_add(struct tags_set *s, struct route_conf *conf, struct str tag)
 {
     struct tag_routes *out = s->out;
-    const char *match = match_key(s->arena, conf), *action = action_key(s->arena, conf);
+    const char *match = tags_match_key(s->arena, conf);
+    const char *action = tags_action_key(s->arena, conf);
 
     if (conf->redirect_status != 0)
         conf->ntargets = 0;
     for (size_t i = 0; i < out->ninputs; i++) {
         const struct route_conf *other = out->inputs[i].conf;
 
-        if (strcmp(match_key(s->arena, other), match) != 0)
+        if (strcmp(tags_match_key(s->arena, other), match) != 0)
             continue;
-        if (strcmp(action_key(s->arena, other), action) != 0)
-            tags_problem(s, tag,
-                         "another tag says something else about the same route and wins, "
-                         "as its instance is older or it comes first");
+        if (strcmp(tags_action_key(s->arena, other), action) != 0)
+            tags_report(s, TAG_NOT_OBEYED, tag,
+                        "another tag says something else about the same route and wins, "
+                        "as its instance is older or it comes first");
         return;
     }
     if (out->ninputs == TAGS_MAX_ROUTES) {
@@ -139,14 +176,13 @@ const char *tags_set_host(struct tags_set *s, struct route_conf *conf, struct st
 const char *tags_host(struct tags_set *s, struct route_conf *conf, struct str value)
 {
     char *host = arena_strndup(s->arena, value.p, value.n);
-    size_t wild = str_starts(value, STR("*.")) ? 2 : 0;
 
     if (value.n == 0 || str_eq(value, STR("*")))
         return NULL;
-    if (!uri_check_authority(host + wild, value.n - wild))
-        return "a host is a name, or \"*.\" and a name";
+    for (char *p = host; *p; p++)
+        *p = ascii_lower(*p);
     conf->host = host;
-    return NULL;
+    return route_host_problem(host);
 }
 
 /* The route that `expose: all` gives a service that asks for none. */
@@ -185,6 +221,7 @@ static int by_age(const void *a, const void *b)
 static void read_instance(struct tags_set *s, const struct instance *i)
 {
     struct str fabio = str_of(s->consul->fabio_prefix);
+    unsigned n = 0;
 
     if (s->consul->tag_prefix && *s->consul->tag_prefix)
         tags_native(s, i);
@@ -196,8 +233,10 @@ static void read_instance(struct tags_set *s, const struct instance *i)
         s->asked = true;
         if (tag.n > TAGS_MAX_LENGTH)
             tags_problem(s, tag, "longer than 1 KiB");
-        else
-            tags_fabio(s, tag, (struct str){tag.p + fabio.n, tag.n - fabio.n});
+        else if (++n == TAGS_MAX_ROUTES + 1)
+            tags_problem(s, tag, "more than 64 routes by one instance: the rest is left out");
+        else if (n <= TAGS_MAX_ROUTES)
+            tags_fabio(s, i, tag, (struct str){tag.p + fabio.n, tag.n - fabio.n});
     }
 }
 
@@ -224,6 +263,7 @@ void tags_parse(const struct instance_set *set, const struct consul_conf *consul
     const struct instance **oldest = ARENA_ARRAY(a, const struct instance *, set->n);
     for (unsigned i = 0; i < set->n; i++)
         oldest[i] = &set->items[i];
+    s.last = (struct fabio_target **)&ret->targets;
     qsort(oldest, set->n, sizeof(oldest[0]), by_age);
     s.create_index = oldest[0]->create_index;
     for (unsigned i = 0; i < set->n; i++)

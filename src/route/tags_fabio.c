@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "config/cidr.h"
+#include "config/value.h"
+#include "route/fabio.h"
+#include "route/route_table.h"
 #include "route/tags_set.h"
 
 /* Next option of a list separated by white space. */
@@ -45,8 +49,40 @@ static const char *expand(struct tags_set *s, struct str text)
     return result;
 }
 
-static const char *parse_source(struct tags_set *s, struct route_conf *conf, struct str source)
+enum { MAX_EXPANSIONS = 16, MAX_ADDRESSES = 64 };
+
+/* A tag while it is read. */
+struct draft {
+    struct route_conf *conf;
+    const char *host, *path;
+    const char *proto;
+    double weight;
+};
+
+/* The default port stands for the scheme: "shop.example:80/" is for requests without TLS. */
+static struct str cut_default_port(struct str host, struct route_conf *conf)
 {
+    static const struct {
+        struct str port;
+        enum route_scheme scheme;
+    } rows[] = {{{":80", 3}, SCHEME_HTTP}, {{":443", 4}, SCHEME_HTTPS}};
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        size_t n = rows[i].port.n;
+
+        if (host.n <= n || memcmp(host.p + host.n - n, rows[i].port.p, n) != 0)
+            continue;
+        conf->scheme = rows[i].scheme;
+        host.n -= n;
+    }
+    return host;
+}
+
+static const char *parse_source(struct tags_set *s, struct draft *d, struct str source)
+{
+    static const enum path_match matches[] = {[FABIO_PREFIX] = PATH_PLAIN_PREFIX,
+                                              [FABIO_IPREFIX] = PATH_PLAIN_IPREFIX,
+                                              [FABIO_GLOB] = PATH_GLOB};
     const char *text;
 
     if (source.n > 0 && source.p[0] == ':')
@@ -60,17 +96,16 @@ static const char *parse_source(struct tags_set *s, struct route_conf *conf, str
     const char *slash = strchr(text, '/');
     if (!slash || !tags_plain_text(str_of(slash)))
         return "not a path";
-    struct str host = {text, (size_t)(slash - text)};
-    /* fabio leaves the default port out of both sides. */
-    if (host.n > 3 && memcmp(host.p + host.n - 3, ":80", 3) == 0)
-        host.n -= 3;
-    conf->path = slash;
-    conf->path_match = PATH_PLAIN_PREFIX;
-    return tags_host(s, conf, host);
+    char *host = arena_strndup(s->arena, text, (size_t)(slash - text));
+    for (char *p = host; *p; p++)
+        *p = ascii_lower(*p);
+    d->host = host;
+    d->path = slash;
+    d->conf->path_match = matches[s->consul->fabio_matcher];
+    return NULL;
 }
 
-/* What it means is read elsewhere (tags_protocol.h). */
-static const char *check_proto(struct str value)
+static const char *check_proto(struct draft *d, struct tags_set *s, struct str value)
 {
     static const char *const unsupported[] = {"tcp", "tcp+sni", "tcp-dynamic", "https+tcp+sni",
                                               "wss"};
@@ -78,6 +113,8 @@ static const char *check_proto(struct str value)
     for (size_t i = 0; i < ARRAY_LEN(unsupported); i++)
         if (str_eq(value, str_of(unsupported[i])))
             return "proto is http, https, grpc or grpcs";
+    /* What it means is read elsewhere (tags_protocol.h). */
+    d->proto = arena_strndup(s->arena, value.p, value.n);
     return NULL;
 }
 
@@ -91,10 +128,61 @@ static const char *set_path(struct tags_set *s, const char **ret, struct str val
     return NULL;
 }
 
-/* An option that is not known is ignored, as fabio does. */
-static const char *set_option(struct tags_set *s, struct route_conf *conf, struct str tag,
-                              struct str key, struct str value)
+/* "ip:10.0.0.0/8,ip:192.168.1.7" */
+static const char *set_addresses(struct tags_set *s, struct cidr_list *list, struct str value)
 {
+    struct str rest = value, item;
+
+    *list = (struct cidr_list){ARENA_ARRAY(s->arena, struct cidr, MAX_ADDRESSES), 0};
+    while (str_next(&rest, ',', &item)) {
+        if (!str_starts(item, STR("ip:")))
+            return "allow and deny take ip:ADDRESS or ip:NETWORK";
+        if (list->n == MAX_ADDRESSES)
+            return "more than 64 addresses";
+        const char *text = arena_strndup(s->arena, item.p + 3, item.n - 3);
+        if (value_cidr_problem(text, &list->items[list->n]))
+            return "allow or deny has what is no IP address or network";
+        list->n++;
+    }
+    cidr_list_prepare(list);
+    return list->n > 0 ? NULL : "allow and deny take ip:ADDRESS or ip:NETWORK";
+}
+
+static const char *set_weight(struct tags_set *s, struct draft *d, struct str tag, struct str value)
+{
+    bool negative = value.n > 0 && value.p[0] == '-';
+    struct str digits = {value.p + negative, value.n - negative};
+
+    if (!tags_fraction(digits, &d->weight))
+        tags_report(s, TAG_NOT_OBEYED, tag, "weight is a share such as 0.25: it counts as none");
+    if (negative)
+        d->weight = 0;
+    return NULL;
+}
+
+/* Without effect on the route, but somebody meant something. */
+static void note_option(struct tags_set *s, struct str tag, struct str key)
+{
+    static const struct {
+        const char *key, *why;
+    } rows[] = {
+        {"register", "register is not obeyed: the gateway registers itself as its configuration "
+                     "says"},
+        {"pxyproto", "pxyproto is not obeyed: the service's send_proxy_protocol decides"},
+        {"grpcservername", "grpcservername is not obeyed: the service's tls.server_name decides"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (str_eq(key, str_of(rows[i].key)))
+            tags_report(s, TAG_NOT_OBEYED, tag, rows[i].why);
+}
+
+/* An option that is not known is ignored, as fabio does. */
+static const char *set_option(struct tags_set *s, struct draft *d, struct str tag, struct str key,
+                              struct str value)
+{
+    struct route_conf *conf = d->conf;
+
     if (str_eq(key, STR("strip")))
         return set_path(s, &conf->strip, value);
     if (str_eq(key, STR("prepend")))
@@ -104,38 +192,221 @@ static const char *set_option(struct tags_set *s, struct route_conf *conf, struc
     if (str_eq(key, STR("redirect")))
         return tags_redirect(s, conf, value);
     if (str_eq(key, STR("proto")))
-        return check_proto(value);
-    if (str_eq(key, STR("allow")) || str_eq(key, STR("deny")))
-        return "allow and deny are not enforced here, so the route stays closed";
+        return check_proto(d, s, value);
+    if (str_eq(key, STR("allow")))
+        return set_addresses(s, &conf->edge.addresses.allow, value);
+    if (str_eq(key, STR("deny")))
+        return set_addresses(s, &conf->edge.addresses.deny, value);
+    if (str_eq(key, STR("weight")))
+        return set_weight(s, d, tag, value);
     if (str_eq(key, STR("auth")))
         conf->auth = arena_strndup(s->arena, value.p, value.n);
-    if (str_eq(key, STR("weight")))
-        tags_problem(s, tag, "weight is ignored: the weights of Consul rule");
+    else
+        note_option(s, tag, key);
     return NULL;
 }
 
-void tags_fabio(struct tags_set *s, struct str tag, struct str text)
+/* A redirect to the same address with the other scheme is not for who came by that scheme: he
+ * would go round in circles. */
+static void guard_redirect(struct draft *d)
 {
-    struct route_conf *conf = tags_route(s);
-    struct str source, option;
-    const char *why;
+    const char *to = d->conf->redirect_to;
+    bool https = to && strncmp(to, "https://", 8) == 0;
+    const char *host = to ? to + (https ? 8 : 7) : NULL, *path;
+    size_t n;
 
-    if (!next_field(&text, &source))
-        source = text;
-    why = parse_source(s, conf, source);
-    while (!why && next_field(&text, &option)) {
+    if (!to || (!https && strncmp(to, "http://", 7) != 0) || d->conf->scheme != SCHEME_ANY ||
+        d->conf->strip || d->conf->prepend)
+        return;
+    n = strcspn(host, "/");
+    path = strstr(host, "$path");
+    n = path && (size_t)(path - host) < n ? (size_t)(path - host) : n;
+    if (!path || path[5] || (path != host + n && path != host + n + 1))
+        return;
+    if (str_eq((struct str){host, n}, str_of(d->host)) ||
+        str_starts((struct str){host, n}, STR("$host")))
+        d->conf->scheme = https ? SCHEME_HTTP : SCHEME_HTTPS;
+}
+
+static const char *parse_options(struct tags_set *s, struct draft *d, struct str tag,
+                                 struct str options)
+{
+    const char *why = NULL;
+    struct str option;
+
+    while (!why && next_field(&options, &option)) {
         const char *equals = memchr(option.p, '=', option.n);
         size_t n = equals ? (size_t)(equals - option.p) : option.n;
         struct str value = equals ? (struct str){equals + 1, option.n - n - 1} : STR("");
 
-        why = set_option(s, conf, tag, (struct str){option.p, n}, value);
+        why = set_option(s, d, tag, (struct str){option.p, n}, value);
     }
-    if (why) {
-        tags_problem(s, tag, why);
-        return;
+    if (!why && d->conf->edge.addresses.allow.n > 0 && d->conf->edge.addresses.deny.n > 0)
+        why = "allow and deny exclude each other, so the route stays closed";
+    return why;
+}
+
+/* "a{b,c}d" becomes abd and acd, up to MAX_EXPANSIONS; 0 when that cannot be done. */
+static size_t spread(struct arena *a, const char *text, const char **out)
+{
+    size_t n = 0, at = 0;
+
+    out[n++] = text;
+    while (at < n) {
+        const char *open = strchr(out[at], '{'), *close = open ? strchr(open, '}') : NULL;
+        struct str prefix, list, item;
+
+        if (!open) {
+            at++;
+            continue;
+        }
+        if (!close || memchr(open + 1, '{', (size_t)(close - open - 1)))
+            return 0;
+        prefix = (struct str){out[at], (size_t)(open - out[at])};
+        list = (struct str){open + 1, (size_t)(close - open - 1)};
+        out[at] = out[--n];
+        while (str_next(&list, ',', &item)) {
+            if (n == MAX_EXPANSIONS)
+                return 0;
+            out[n++] = arena_printf(a, "%.*s%.*s%s", STR_FMT(prefix), STR_FMT(item), close + 1);
+        }
     }
+    return n;
+}
+
+static const char *finish_route(struct tags_set *s, struct route_conf *conf, const char *host,
+                                const char *path, struct str tag)
+{
+    const char *why = tags_host(s, conf, cut_default_port(str_of(host), conf));
+
+    conf->path = path;
     conf->name = arena_printf(s->arena, "%s%s", conf->host, conf->path);
     conf->source =
-        arena_printf(s->arena, "tag %s of %s", tags_shown(s, tag), s->instances->service);
-    tags_add(s, conf, tag);
+        arena_printf(s->arena, "tag %s of %s", tags_shown(s->arena, tag), s->instances->service);
+    if (conf->redirect_status)
+        conf->ntargets = 0;
+    return why;
+}
+
+static const char *add_target(struct tags_set *s, const struct draft *d, const char *host,
+                              const char *path, const struct fabio_target *like, struct str tag)
+{
+    struct fabio_target *t = ARENA_NEW(s->arena, struct fabio_target);
+    struct route_conf *conf = ARENA_NEW(s->arena, struct route_conf);
+    const char *why;
+
+    if (s->ntargets == TAGS_MAX_TARGETS)
+        return "more than 65536 targets by one service";
+    *conf = *d->conf;
+    why = finish_route(s, conf, host, path, tag);
+    if (why)
+        return why;
+    *t = *like;
+    t->conf = conf;
+    t->weight = d->weight;
+    t->tag = tags_shown(s->arena, tag);
+    *s->last = t;
+    s->last = (struct fabio_target **)&t->next;
+    s->ntargets++;
+    return NULL;
+}
+
+/* Every combination of the hosts and paths that the source stands for. */
+static const char *add_targets(struct tags_set *s, const struct draft *d,
+                               const struct fabio_target *like, struct str tag)
+{
+    const char *hosts[MAX_EXPANSIONS], *paths[MAX_EXPANSIONS] = {d->path}, *why = NULL;
+    size_t nhosts = spread(s->arena, d->host, hosts), npaths = 1;
+
+    if (d->conf->path_match == PATH_GLOB)
+        npaths = spread(s->arena, d->path, paths);
+    if (nhosts == 0 || npaths == 0)
+        return "more than 16 alternatives in braces, or braces within braces";
+    for (size_t i = 0; i < nhosts * npaths && !why; i++)
+        why = add_target(s, d, hosts[i / npaths], paths[i % npaths], like, tag);
+    return why;
+}
+
+/* What holds of a target, its route aside. */
+static struct fabio_target describe(struct tags_set *s, const struct instance *i,
+                                    const struct draft *d)
+{
+    struct str prefix = str_of(s->consul->fabio_prefix);
+    const char **tags = ARENA_ARRAY(s->arena, const char *, i->ntags), *scheme = "http";
+    bool six = i->address && strchr(i->address, ':');
+    struct fabio_target t = {.service = s->instances->service, .instance = instance_key(i)};
+
+    for (unsigned k = 0; k < i->ntags; k++)
+        if (!str_starts(str_trim(str_of(i->tags[k])), prefix))
+            tags[t.ntags++] = arena_strdup(s->arena, i->tags[k]);
+    if (d->proto && (strcmp(d->proto, "https") == 0 || strncmp(d->proto, "grpc", 4) == 0))
+        scheme = d->proto;
+    t.service = arena_strdup(s->arena, t.service);
+    t.tags = tags;
+    t.create_index = s->create_index;
+    t.src = arena_printf(s->arena, "%s%s", d->host, d->path);
+    t.dst = arena_printf(s->arena, "%s://%s%s%s:%u/", scheme, six ? "[" : "",
+                         i->address ? i->address : "", six ? "]" : "", (unsigned)i->port);
+    return t;
+}
+
+static void note_differences(struct tags_set *s, const struct draft *d, struct str tag)
+{
+    bool tls = d->proto && (strcmp(d->proto, "https") == 0 || strcmp(d->proto, "grpcs") == 0);
+
+    if (tls && d->conf->set_host && strcmp(d->conf->set_host, "dst") != 0)
+        tags_report(s, TAG_DIFFERS, tag,
+                    "the certificate is checked for the instance's address, not for host=: set "
+                    "tls.server_name of the service");
+    if (d->conf->edge.addresses.allow.n + d->conf->edge.addresses.deny.n > 0)
+        tags_report(s, TAG_DIFFERS, tag,
+                    "only the client's address is judged; X-Forwarded-For counts when it comes "
+                    "from one of trusted_proxies");
+    if (d->conf->auth)
+        tags_report(s, TAG_DIFFERS, tag,
+                    "auth= is the name of a policy of the configuration; until there is one of "
+                    "this name everybody is refused (403)");
+}
+
+void tags_fabio(struct tags_set *s, const struct instance *i, struct str tag, struct str text)
+{
+    struct draft d = {.conf = tags_route(s)};
+    struct fabio_target like;
+    struct str source;
+    const char *why;
+
+    if (!next_field(&text, &source))
+        source = text;
+    why = parse_source(s, &d, source);
+    if (!why)
+        why = parse_options(s, &d, tag, text);
+    if (!why) {
+        guard_redirect(&d);
+        like = describe(s, i, &d);
+        why = add_targets(s, &d, &like, tag);
+    }
+    if (why)
+        tags_problem(s, tag, why);
+    else
+        note_differences(s, &d, tag);
+}
+
+void tags_fabio_add(struct tags_set *s, const struct fabio_target *like, struct str tag,
+                    struct str source, struct str options)
+{
+    struct draft d = {.conf = tags_route(s)};
+    const char *why = parse_source(s, &d, source);
+
+    if (!why)
+        why = parse_options(s, &d, tag, options);
+    if (!why && like->weight > 0)
+        d.weight = like->weight;
+    if (!why) {
+        guard_redirect(&d);
+        why = add_targets(s, &d, like, tag);
+    }
+    if (why)
+        tags_problem(s, tag, why);
+    else
+        note_differences(s, &d, tag);
 }

@@ -281,11 +281,11 @@ static void add_group(struct tags_set *s, const struct group *g)
             return;
         }
     }
-    conf->name = g->name.n > 0 ? tags_shown(s, g->name)
+    conf->name = g->name.n > 0 ? tags_shown(s->arena, g->name)
                                : arena_printf(s->arena, "%s%s", conf->host, conf->path);
     conf->source = arena_printf(s->arena, "%s %s of %s",
                                 g->keys[KEY_PATH].meta || g->keys[KEY_HOST].meta ? "meta" : "tag",
-                                tags_shown(s, tag), s->instances->service);
+                                tags_shown(s->arena, tag), s->instances->service);
     tags_add(s, conf, tag);
 }
 

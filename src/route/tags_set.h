@@ -6,7 +6,12 @@
  * `methods` or `auth` never opens more than was meant; it takes no other route. */
 #include "route/tags.h"
 
-enum { TAGS_MAX_LENGTH = 1024, TAGS_MAX_ROUTES = 64, TAGS_MAX_PROBLEMS = 64 };
+enum {
+    TAGS_MAX_LENGTH = 1024,
+    TAGS_MAX_ROUTES = 64,
+    TAGS_MAX_PROBLEMS = 64,
+    TAGS_MAX_TARGETS = 65536 /* of one service */
+};
 
 struct tags_set {
     const struct instance_set *instances;
@@ -16,12 +21,18 @@ struct tags_set {
     uint64_t create_index;  /* the oldest of the instances */
     bool asked;             /* some tag asked for a route, whether it got one or not */
     bool full;
+    struct fabio_target **last; /* where the next one is linked */
+    unsigned ntargets;
 };
 
 /* The text as it may be shown: cut, and printable ASCII. In the arena. */
-const char *tags_shown(struct tags_set *s, struct str text);
-/* Reports a tag; the same report is made once. `why` is a literal. */
+const char *tags_shown(struct arena *a, struct str text);
+/* Reports a tag; the same report is made once. `why` is a literal or in the arena. */
+void tags_report(struct tags_set *s, enum tag_problem_kind kind, struct str tag, const char *why);
+/* The same of a tag whose route is left out. */
 void tags_problem(struct tags_set *s, struct str tag, const char *why);
+/* "0.25", "1", ".5" */
+bool tags_fraction(struct str text, double *ret);
 /* A route with the service as its target and everything else empty. */
 struct route_conf *tags_route(struct tags_set *s);
 /* Takes the route up, unless the same one is there already. */
@@ -32,10 +43,16 @@ bool tags_plain_text(struct str s);
 const char *tags_redirect(struct tags_set *s, struct route_conf *conf, struct str value);
 /* "dst" or a host. */
 const char *tags_set_host(struct tags_set *s, struct route_conf *conf, struct str value);
+/* Which requests a route takes and what it does with them, as texts that can be compared. */
+const char *tags_match_key(struct arena *a, const struct route_conf *c);
+const char *tags_action_key(struct arena *a, const struct route_conf *c);
 /* Lower-cased; "" and "*" are any host. */
 const char *tags_host(struct tags_set *s, struct route_conf *conf, struct str value);
 
 /* All native tags and the meta of one instance (tags_native.c). */
 void tags_native(struct tags_set *s, const struct instance *i);
-/* One tag behind its "urlprefix-" (tags_fabio.c). */
-void tags_fabio(struct tags_set *s, struct str tag, struct str text);
+/* One tag of an instance behind its "urlprefix-" (tags_fabio.c). */
+void tags_fabio(struct tags_set *s, const struct instance *i, struct str tag, struct str text);
+/* The same of a command: the targets are linked at s->last, with src and dst as it has them. */
+void tags_fabio_add(struct tags_set *s, const struct fabio_target *like, struct str tag,
+                    struct str source, struct str options);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "snapshot/builder.h"
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -7,6 +8,7 @@
 #include "policy/issuers.h"
 #include "route/tags.h"
 #include "snapshot/service_view.h"
+#include "snapshot/shared_routes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +21,8 @@ struct known {
     uint64_t signature;       /* of everything in it that makes routes */
     struct arena *arena;      /* owned: holds `routes` */
     struct tag_routes routes;
-    unsigned seen; /* build number */
+    bool configured; /* the configuration leads to it, too */
+    unsigned seen;   /* build number */
     UT_hash_handle hh;
 };
 
@@ -32,6 +35,8 @@ struct builder {
     struct credential_set *credentials; /* the same */
     bool awaiting;                      /* there are routes that are not known yet */
     unsigned builds;
+    struct shared_routes *shared; /* owned */
+    bool commands_changed;
     struct arena *problem_arena; /* owned: `problems` */
     struct route_problem *problems;
     size_t nproblems, cap_problems;
@@ -46,6 +51,7 @@ struct builder *builder_new(struct registry *r)
     b->registry = r;
     b->problem_arena = arena_new();
     b->limits = limits_new();
+    b->shared = shared_routes_new();
     return b;
 }
 
@@ -70,6 +76,7 @@ void builder_free(struct builder *b)
     }
     snapshot_unref(&b->last);
     limits_free(&b->limits);
+    shared_routes_free(b->shared);
     issuer_set_unref(&b->issuers);
     credential_set_unref(&b->credentials);
     arena_free(b->problem_arena);
@@ -77,8 +84,9 @@ void builder_free(struct builder *b)
     free(b);
 }
 
-/* Health, weights and addresses come and go without touching the routes; tags, meta and age do. */
-static uint64_t tag_signature(const struct instance_set *set)
+/* Weights and addresses come and go without touching the routes; tags, meta and age do, and health
+ * where routes are shared by weight. */
+static uint64_t tag_signature(const struct instance_set *set, bool health)
 {
     uint64_t h = 1;
 
@@ -87,6 +95,7 @@ static uint64_t tag_signature(const struct instance_set *set)
 
         h = hash_mix(h ^ in->create_index);
         h = hash_mix(h ^ in->ntags);
+        h = health ? hash_mix(h ^ instance_usable(in)) : h;
         for (unsigned t = 0; t < in->ntags; t++)
             h = hash_str(str_of(in->tags[t]), h);
         for (unsigned m = 0; m < in->nmeta; m++)
@@ -115,6 +124,7 @@ static bool look_at(struct builder *b, struct instance_set *set, const struct co
 {
     struct known *k = find_or_add(b, set->service);
     bool same_set = k->set == set;
+    const struct fabio_weights *weights;
     uint64_t signature;
 
     k->seen = b->builds;
@@ -124,7 +134,8 @@ static bool look_at(struct builder *b, struct instance_set *set, const struct co
         instance_set_unref(&k->set);
         k->set = instance_set_ref(set);
     }
-    signature = tag_signature(set);
+    weights = shared_routes_weights(b->shared, set->service);
+    signature = tag_signature(set, weights && weights->health);
     if (k->arena && signature == k->signature && !config_changed)
         return false;
     k->signature = signature;
@@ -146,16 +157,18 @@ static bool drop_unseen(struct builder *b)
     {
         if (k->seen == b->builds)
             continue;
-        had_routes |= k->routes.ninputs > 0 || k->routes.nproblems > 0;
+        had_routes |= k->routes.ninputs > 0 || k->routes.nproblems > 0 || k->routes.targets;
         HASH_DEL(b->known, k);
         known_free(k);
     }
     return had_routes;
 }
 
-static void add_problem(struct builder *b, const char *service, const char *subject,
-                        const char *why)
+static void add_problem(struct builder *b, enum tag_problem_kind kind, const char *service,
+                        const char *subject, const char *why)
 {
+    if (kind == TAG_DIFFERS)
+        return;
     if (b->nproblems == b->cap_problems) {
         b->cap_problems = b->cap_problems ? b->cap_problems * 2 : 16;
         b->problems = realloc(b->problems, b->cap_problems * sizeof *b->problems);
@@ -167,12 +180,13 @@ static void add_problem(struct builder *b, const char *service, const char *subj
         arena_strdup(b->problem_arena, subject),
         arena_strdup(b->problem_arena, why),
     };
-    log_warn("routes", "left out: %s%s%s: %s", subject, service[0] ? " of " : "", service, why);
+    log_warn("routes", "%s: %s%s%s: %s", kind == TAG_LEFT_OUT ? "left out" : "not obeyed", subject,
+             service[0] ? " of " : "", service, why);
 }
 
 static void on_bad_route(void *arg, const struct route_conf *conf, const char *why)
 {
-    add_problem(arg, "", conf->source ? conf->source : conf->name, why);
+    add_problem(arg, TAG_LEFT_OUT, "", conf->source ? conf->source : conf->name, why);
 }
 
 static uint32_t slot_of(void *arg, const char *service)
@@ -182,9 +196,50 @@ static uint32_t slot_of(void *arg, const char *service)
     return registry_service(b->registry, service)->slot;
 }
 
+static void mark_configured(void *arg, const char *service)
+{
+    struct builder *b = arg;
+    struct known *k;
+
+    HASH_FIND_STR(b->known, service, k);
+    if (k)
+        k->configured = true;
+}
+
+static void find_configured(struct builder *b, const struct config *c)
+{
+    for (struct known *k = b->known; k; k = k->hh.next)
+        k->configured = false;
+    for (size_t i = 0; i < c->nroutes; i++)
+        for (size_t t = 0; t < c->routes[i].ntargets; t++)
+            mark_configured(b, c->routes[i].targets[t].service);
+    fallback_each_service(c, mark_configured, b);
+    authority_each_service(c, mark_configured, b);
+    part_each_service(c, mark_configured, b);
+}
+
+/* What fabio's tags and commands make of all services together. */
+static const struct fabio_merged *share_routes(struct builder *b, const struct config *c)
+{
+    bool all = shared_routes_commanded(b->shared);
+    struct fabio_service *list = alloc_or_abort((HASH_COUNT(b->known) + 1) * sizeof *list);
+    const struct fabio_merged *merged;
+    size_t n = 0;
+
+    find_configured(b, c);
+    for (struct known *k = b->known; k; k = k->hh.next)
+        if (all || k->routes.targets)
+            list[n++] = (struct fabio_service){k->set, k->routes.targets,
+                                               k->routes.ninputs == 0 && !k->configured};
+    merged = shared_routes_build(b->shared, list, n, &c->consul);
+    free(list);
+    return merged;
+}
+
 static struct route_table *compile_routes(struct builder *b, const struct config *c)
 {
-    size_t n = c->nroutes, at = 0;
+    const struct fabio_merged *shared = share_routes(b, c);
+    size_t n = c->nroutes + shared->ninputs, at = 0;
     struct route_input *inputs;
     struct route_table *t;
 
@@ -202,9 +257,14 @@ static struct route_table *compile_routes(struct builder *b, const struct config
             inputs[at++] = k->routes.inputs[i];
         for (size_t i = 0; i < k->routes.nproblems; i++) {
             const struct tag_problem *p = &k->routes.problems[i];
-            add_problem(b, p->service, p->tag, p->why);
+            add_problem(b, p->kind, p->service, p->tag, p->why);
         }
     }
+    for (size_t i = 0; i < shared->ninputs; i++)
+        inputs[at++] = shared->inputs[i];
+    for (size_t i = 0; i < shared->nproblems; i++)
+        add_problem(b, shared->problems[i].kind, shared->problems[i].service,
+                    shared->problems[i].tag, shared->problems[i].why);
     t = route_table_build(inputs, at, slot_of, on_bad_route, b);
     free(inputs);
     if (!t)
@@ -244,16 +304,20 @@ static void place_service(struct builder *b, struct snapshot *s, const char *nam
 {
     struct service_state *state = registry_service(b->registry, name);
     struct service_view *old = last_view(b, state->slot);
+    const struct fabio_weights *shared = shared_routes_weights(b->shared, name);
+    const struct instance_weights *weights = shared ? &shared->list : NULL;
 
     if (state->slot >= s->nslots || s->services[state->slot])
         return;
-    if (old && old->set == set && old->config == s->config) {
+    if (old && old->set == set && old->config == s->config &&
+        old->weights == service_view_weights_hash(weights)) {
         s->services[state->slot] = service_view_ref(old);
         return;
     }
     if (!old || old->config != s->config)
         registry_configure(state, config_service(s->config, name));
-    s->services[state->slot] = service_view_new(b->registry, state, s->config, set, now_ns);
+    s->services[state->slot] =
+        service_view_new(b->registry, state, s->config, set, weights, now_ns);
     mark_present(b, s->services[state->slot]);
     retire_missing(b, old);
 }
@@ -332,6 +396,12 @@ void builder_await_routes(struct builder *b, bool awaiting)
     b->awaiting = awaiting;
 }
 
+void builder_use_fabio(struct builder *b, struct fabio_commands *commands)
+{
+    shared_routes_use(b->shared, commands);
+    b->commands_changed = true;
+}
+
 static uint32_t *slots_of(size_t n)
 {
     uint32_t *slots = calloc(n ? n : 1, sizeof *slots);
@@ -365,7 +435,8 @@ struct snapshot *builder_build(struct builder *b, struct config *c, const struct
     b->builds++;
     for (size_t i = 0; i < discovery_count(d); i++)
         routes_changed |= look_at(b, discovery_at(d, i), c, config_changed);
-    routes_changed |= drop_unseen(b);
+    routes_changed |= drop_unseen(b) | b->commands_changed;
+    b->commands_changed = false;
 
     s->refs = 1;
     s->version = b->last ? b->last->version + 1 : 1;

@@ -19,6 +19,10 @@ void builder_use_credentials(struct builder *b, struct credential_set *set);
 /* While the configuration is not known in full, no route does not mean that there is none. */
 void builder_await_routes(struct builder *b, bool awaiting);
 
+struct fabio_commands;
+/* The commands of Consul's KV store for the builds to come; takes a reference. NULL = none. */
+void builder_use_fabio(struct builder *b, struct fabio_commands *commands);
+
 /* The next snapshot: the caller's reference. Never NULL; the builder keeps one of its own, so the
  * newest snapshot is never freed while the builder lives. */
 struct snapshot *builder_build(struct builder *b, struct config *c, const struct discovery *d,

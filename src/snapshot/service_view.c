@@ -29,17 +29,38 @@ static void note_usable(struct instance_state *state, bool usable, bool first_vi
     state->usable = usable;
 }
 
-static struct balance_target target_of(const struct service_view *v, const struct instance *i,
-                                       struct instance_state *state)
+uint64_t service_view_weights_hash(const struct instance_weights *weights)
 {
+    uint64_t h = 0;
+
+    for (size_t i = 0; weights && i < weights->n; i++)
+        h = hash_mix(h ^ weights->items[i].instance ^ hash_mix(weights->items[i].weight + 1));
+    return h;
+}
+
+static uint32_t weight_of(const struct instance *i, const struct instance_weights *weights)
+{
+    uint64_t key = weights && weights->n > 0 ? instance_key(i) : 0;
+
+    for (size_t k = 0; weights && k < weights->n; k++)
+        if (weights->items[k].instance == key)
+            return weights->items[k].weight;
+    return i->weight;
+}
+
+static struct balance_target target_of(const struct service_view *v, const struct instance *i,
+                                       struct instance_state *state,
+                                       const struct instance_weights *weights)
+{
+    uint32_t weight = weight_of(i, weights);
     const struct balance_conf *c = &v->conf->balance;
     bool elsewhere = c->prefer_meta && strcmp(i->zone, c->prefer_value) != 0;
 
     return (struct balance_target){
-        .weight = i->weight ? i->weight : 1,
+        .weight = weight ? weight : 1,
         .tier = elsewhere ? 1 : 0,
-        .usable = instance_usable(i),
-        .fallback = i->health == HEALTH_CRITICAL && i->sockaddr_len > 0 && i->weight > 0,
+        .usable = instance_usable(i) && weight > 0,
+        .fallback = i->health == HEALTH_CRITICAL && i->sockaddr_len > 0 && weight > 0,
         .id_hash = hash_str(str_of(state->key), 0),
         .load = &state->load,
     };
@@ -74,7 +95,7 @@ static void find_fallbacks(struct registry *r, struct service_view *v)
 
 struct service_view *service_view_new(struct registry *r, struct service_state *state,
                                       struct config *config, struct instance_set *set,
-                                      uint64_t now_ns)
+                                      const struct instance_weights *weights, uint64_t now_ns)
 {
     struct service_view *v = alloc_or_abort(sizeof *v);
     struct balance_target *targets;
@@ -87,6 +108,7 @@ struct service_view *service_view_new(struct registry *r, struct service_state *
     v->conf = config_service(config, state->name);
     v->set = set ? instance_set_ref(set) : NULL;
     v->n = set ? set->n : 0;
+    v->weights = service_view_weights_hash(weights);
     v->states = alloc_or_abort(v->n * sizeof(struct instance_state *));
     targets = alloc_or_abort(v->n * sizeof *targets);
     for (unsigned i = 0; i < v->n; i++) {
@@ -95,7 +117,7 @@ struct service_view *service_view_new(struct registry *r, struct service_state *
         v->states[i] = instance_state_ref(s);
         atomic_store_explicit(&s->load.max_in_flight, v->conf->max_requests_per_instance,
                               memory_order_relaxed);
-        targets[i] = target_of(v, &set->items[i], s);
+        targets[i] = target_of(v, &set->items[i], s, weights);
         note_usable(s, targets[i].usable, first_view, now_ns);
         usable += targets[i].usable;
     }

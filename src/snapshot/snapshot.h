@@ -23,6 +23,7 @@ struct service_view {
     struct config *config;       /* ref: owner of conf */
     const struct service_conf *conf;
     struct instance_set *set;               /* ref; NULL = not in the catalog */
+    uint64_t weights;                       /* hash of those that it was made with */
     unsigned n;                             /* instances, in the order of set->items */
     struct instance_state **states;         /* refs */
     struct transport *transports;           /* [n]: how each is spoken to; owned */

@@ -4,6 +4,7 @@
  * "@" starts the next instance, a line "? HOST/PATH" asks. */
 #include "base/arena.h"
 #include "http/uri.h"
+#include "route/fabio.h"
 #include "route/tags.h"
 
 #include <assert.h>
@@ -93,6 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena *a = arena_new();
     char *text = arena_strndup(a, (const char *)data, size), *line;
     struct tag_routes routes;
+    struct fabio_merged merged;
 
     memset(&in, 0, sizeof(in));
     in.n = 1;
@@ -107,7 +109,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     set.n = in.n;
     tags_parse(&set, &consul, a, &routes);
     assert(routes.ninputs <= 64 && routes.nproblems <= 64);
-    struct route_table *t = route_table_build(routes.inputs, routes.ninputs, slot, on_bad, NULL);
+    fabio_merge(&(struct fabio_service){&set, routes.targets, true}, 1, NULL, &consul, a, &merged);
+    assert(merged.nweights <= 1);
+    struct route_input *inputs =
+        ARENA_ARRAY(a, struct route_input, routes.ninputs + merged.ninputs);
+    memcpy(inputs, routes.inputs, routes.ninputs * sizeof *inputs);
+    memcpy(inputs + routes.ninputs, merged.inputs, merged.ninputs * sizeof *inputs);
+    struct route_table *t =
+        route_table_build(inputs, routes.ninputs + merged.ninputs, slot, on_bad, NULL);
     ask(t, a, in.question);
     route_table_unref(&t);
     arena_free(a);

@@ -3,6 +3,7 @@
 /* tag_rows.h - table rows for the tests of the tag readers: tags and meta of one instance of "web"
  * in, routes and problems out, both as texts. */
 #include "base/arena.h"
+#include "route/fabio.h"
 #include "route/tags.h"
 
 #include <setjmp.h>
@@ -35,6 +36,11 @@ static const char *route_text(struct arena *a, const struct route_conf *c)
             text = arena_printf(a, "%s %s=%s", text, extras[i].key, extras[i].value);
     for (size_t i = 0; c->methods && c->methods[i]; i++)
         text = arena_printf(a, "%s %s", text, c->methods[i]);
+    if (c->scheme != SCHEME_ANY)
+        text = arena_printf(a, "%s %s", text, c->scheme == SCHEME_HTTP ? "http" : "https");
+    if (c->edge.addresses.allow.n + c->edge.addresses.deny.n > 0)
+        text = arena_printf(a, "%s allow=%zu deny=%zu", text, c->edge.addresses.allow.n,
+                            c->edge.addresses.deny.n);
     if (c->priority != 0)
         text = arena_printf(a, "%s priority=%d", text, c->priority);
     if (c->importance != IMPORTANCE_NORMAL)
@@ -53,6 +59,7 @@ static void check_tag_row(const struct tag_row *row, const struct consul_conf *c
     struct instance one = {.node = "n", .id = "i", .tags = row->tags, .meta = meta};
     struct instance_set set = {.service = "web", .n = 1, .items = &one};
     struct tag_routes routes;
+    struct fabio_merged merged;
     const char *text = "";
 
     while (one.ntags < ARRAY_LEN(row->tags) && row->tags[one.ntags])
@@ -61,8 +68,13 @@ static void check_tag_row(const struct tag_row *row, const struct consul_conf *c
         one.nmeta++;
     tags_parse(&set, consul, a, &routes);
     for (size_t i = 0; i < routes.ninputs; i++)
-        text = arena_printf(a, "%s%s%s", text, i > 0 ? "; " : "",
+        text = arena_printf(a, "%s%s%s", text, *text ? "; " : "",
                             route_text(a, routes.inputs[i].conf));
+    fabio_merge(&(struct fabio_service){&set, routes.targets, true}, 1, NULL, consul, a, &merged);
+    for (size_t i = 0; i < merged.ninputs; i++)
+        text = arena_printf(a, "%s%s%s", text, *text ? "; " : "",
+                            route_text(a, merged.inputs[i].conf));
+    assert_int_equal(merged.nproblems, 0);
     if (strcmp(text, row->routes) != 0)
         fail_msg("%s: routes '%s'", row->name, text);
     const char *why = routes.nproblems > 0 ? routes.problems[0].why : "";

@@ -16,10 +16,10 @@ static void test_auto_routes(void **state)
         {"own fabio route", {"urlprefix-/x"}, {NULL}, "/x plain /x", ""},
         {"meta without a tag", {NULL}, {"frontdesk-path", "/x"}, "/x /x", ""},
         {"a closed route is not opened",
-         {"urlprefix-/x allow=ip:10.0.0.0/8"},
+         {"urlprefix-/x allow=ip:10.0.0.0/8 deny=ip:10.1.0.0/16"},
          {NULL},
          "",
-         "not enforced"},
+         "exclude each other"},
         {"a bad route is not opened", {"frontdesk.path=x"}, {NULL}, "", "not a path"},
         {"a slip is not opened", {"frontdesk.authh=customer"}, {NULL}, "", "not a known key"},
         {"auth alone is not opened",
@@ -34,6 +34,15 @@ static void test_auto_routes(void **state)
         check_tag_row(&rows[i], &all);
 }
 
+static size_t count_targets(const struct tag_routes *routes)
+{
+    size_t n = 0;
+
+    for (const struct fabio_target *t = routes->targets; t; t = t->next)
+        n++;
+    return n;
+}
+
 static size_t count_for(const char *service, enum expose_mode mode, const char *tag)
 {
     struct consul_conf consul = all;
@@ -44,7 +53,7 @@ static size_t count_for(const char *service, enum expose_mode mode, const char *
 
     consul.expose = mode;
     tags_parse(&set, &consul, a, &routes);
-    size_t n = routes.ninputs;
+    size_t n = routes.ninputs + count_targets(&routes);
     arena_free(a);
     return n;
 }
@@ -84,12 +93,14 @@ static void test_several_instances(void **state)
 
     (void)state;
     tags_parse(&set, &all, a, &routes);
-    assert_int_equal(routes.ninputs, 2);
+    assert_int_equal(routes.ninputs, 1);
+    assert_int_equal(count_targets(&routes), 2);
     assert_string_equal(routes.inputs[0].conf->path, "/x");
     assert_string_equal(routes.inputs[0].conf->strip, "/x");
-    assert_string_equal(routes.inputs[1].conf->path, "/y");
+    assert_string_equal(routes.targets->conf->path, "/y");
+    assert_string_equal(routes.targets->src, "/y");
     assert_int_equal(routes.inputs[0].create_index, 10);
-    assert_int_equal(routes.inputs[1].create_index, 10);
+    assert_int_equal(routes.targets->create_index, 10);
     assert_true(routes.inputs[0].from_tags);
     assert_int_equal(routes.nproblems, 1);
     assert_non_null(strstr(routes.problems[0].why, "older"));
@@ -113,7 +124,7 @@ static void test_bounds(void **state)
         tags[i] = texts[i];
     }
     tags_parse(&set, &all, a, &routes);
-    assert_int_equal(routes.ninputs, 64);
+    assert_int_equal(count_targets(&routes), 64);
     assert_int_equal(routes.nproblems, 1);
     for (unsigned i = 0; i < 200; i++)
         snprintf(texts[i], sizeof(texts[i]), "frontdesk.g%u.path=/%u", i, i);
@@ -126,7 +137,7 @@ static void test_bounds(void **state)
     tags[0] = longest;
     one.ntags = 1;
     tags_parse(&set, &all, a, &routes);
-    assert_int_equal(routes.ninputs, 0);
+    assert_int_equal(count_targets(&routes), 0);
     assert_int_equal(routes.nproblems, 1);
     assert_in_range(strlen(routes.problems[0].tag), 1, 200);
     memcpy(longest, "frontdesk.path=/", 16);
@@ -147,7 +158,7 @@ static void test_shown_texts_are_printable(void **state)
     (void)state;
     tags_parse(&set, &all, a, &routes);
     assert_string_equal(routes.problems[0].tag, "frontdesk.path=/?[31m??");
-    assert_string_equal(routes.inputs[0].conf->source, "tag urlprefix-/x auth=? of web");
+    assert_string_equal(routes.targets->conf->source, "tag urlprefix-/x auth=? of web");
     arena_free(a);
 }
 
