@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "cli/command.h"
 #include "config/config.h"
+#include "config_command.h"
 #include "control.h"
 #include "policy/credentials.h"
 #include "tls/server.h"
@@ -28,12 +29,14 @@ static const char usage[] =
     "       frontdesk cache    purge --route NAME | --service NAME | --tag WORD | --path PATH | "
     "--all\n"
     "                                        forget stored answers\n"
+    "       frontdesk config   push|diff|pull -c DIR [--base DIR] [--prefix PREFIX]\n"
+    "                                        the configuration in Consul, and a folder of files\n"
     "       frontdesk query    EXPRESSION [FILE]\n"
     "                                        try an expression on a JSON document\n"
     "       frontdesk api-key  new|hash      make an API key, and the entry that it is known by\n"
     "       frontdesk --version | --help\n"
     "\n"
-    "All but run, check, query and api-key ask the admin endpoint of a running gateway: -a "
+    "All but run, check, config, query and api-key ask the admin endpoint of a running gateway: -a "
     "HOST:PORT\n"
     "(127.0.0.1:9901). frontdesk COMMAND --help says more. For run, SIGHUP reloads the\n"
     "configuration, SIGTERM drains and ends, SIGUSR1 reopens the access log.\n";
@@ -124,7 +127,8 @@ static const struct command {
 } commands[] = {
     {"run", run_command},           {"check", check_command},     {"status", status_command},
     {"breakers", breakers_command}, {"breaker", breaker_command}, {"explain", explain_command},
-    {"api-key", api_key_command},   {"cache", cache_command},     {"query", query_command},
+    {"api-key", api_key_command},   {"config", config_command},   {"cache", cache_command},
+    {"query", query_command},
 };
 
 /* An option with its value may stand before the command: -c DIR, -a ADDRESS. Puts the command

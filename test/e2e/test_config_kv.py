@@ -4,8 +4,9 @@ last good held whatever happens to Consul."""
 import base64
 import json
 import os
+import tempfile
 
-from lib import Scenario
+from lib import Scenario, run_command
 from lib.wait import holds, wait_for
 
 PREFIX = "frontdesk-config/"
@@ -283,3 +284,205 @@ class ConfigKv(Scenario):
         self.wait_config(gateway, documents=1001)
         self.put(consul, last=document(route("/last")))
         gateway.wait_status("/last", 200)
+
+
+class Commands(Scenario):
+    """frontdesk config push, diff and pull."""
+
+    def setUp(self):
+        self.web = self.origin("web")
+        made = tempfile.TemporaryDirectory(prefix="frontdesk-conf-")
+        self.addCleanup(made.cleanup)
+        self.dir = made.name + "/shared"
+        self.base = made.name + "/base"
+        os.mkdir(self.dir)
+        os.mkdir(self.base)
+
+    def write(self, name, text):
+        path = os.path.join(self.dir, name)
+        if text is None:
+            os.unlink(path)
+        else:
+            with open(path, "w" if isinstance(text, str) else "wb") as file:
+                file.write(text)
+
+    def write_base(self, consul, **more):
+        """A gateway's own folder; `token`: its name."""
+        section = dict({"address": consul.address, "config_prefix": PREFIX}, **more)
+        with open(self.base + "/base.yaml", "w") as file:
+            json.dump({"consul": section, "services": {
+                "web": {"instances": ["127.0.0.1:%d" % self.web.port]}}}, file)
+
+    def run_config(self, verb, *more, directory=None):
+        return run_command("config", verb, "-c", directory or self.dir, "--base", self.base, *more)
+
+    def keys(self, consul):
+        status, _, value = consul.call("GET", "/v1/kv/%s?keys" % PREFIX)
+        return [key[len(PREFIX):] for key in value] if status == 200 else []
+
+    def gateway_of(self, consul):
+        return self.gateway({"consul": {"config_prefix": PREFIX}, "services": {
+            "web": {"instances": ["127.0.0.1:%d" % self.web.port]}}}, consul=consul)
+
+    def test_push_diff_pull(self):
+        consul = self.consul
+        self.write_base(consul)
+        self.write("10-a.yaml", "routes:\n- {path: /a, service: web}\n")
+        self.write("20-b.json", '{"routes": [{"path": "/b", "service": "web"}]}')
+        gateways = [self.gateway_of(consul), self.gateway_of(consul)]
+        status, output, errors = self.run_config("push", "--dry-run")
+        self.assertEqual((status, errors), (0, ""))
+        self.assertIn("+ 10-a.yaml\n+ 20-b.json\n", output)
+        self.assertEqual(self.keys(consul), [])
+        status, output, errors = self.run_config("diff")
+        self.assertEqual((status, errors), (1, ""))
+        self.assertIn("--- /dev/null\n+++ %s/10-a.yaml\n@@ -0,0 +1,2 @@\n+routes:\n" % self.dir, output)
+        self.assertEqual(self.run_config("push")[0], 0)
+        self.assertEqual(self.keys(consul), [".pushed", "10-a.yaml", "20-b.json"])
+        self.assertEqual(self.run_config("diff"), (0, "", ""))
+        for gateway in gateways:
+            gateway.wait_status("/a", 200)
+            gateway.wait_status("/b", 200)
+        self.write("20-b.json", None)
+        self.write("10-a.yaml", "routes:\n- {path: /changed, service: web}\n")
+        status, output, _ = self.run_config("diff")
+        self.assertEqual(status, 1)
+        self.assertIn("-- {path: /a, service: web}\n+- {path: /changed, service: web}\n", output)
+        self.assertIn("--- consul:%s20-b.json\n+++ /dev/null\n" % PREFIX, output)
+        status, output, _ = self.run_config("push")
+        self.assertEqual((status, "~ 10-a.yaml\n- 20-b.json\n" in output), (0, True))
+        for gateway in gateways:
+            gateway.wait_status("/changed", 200)
+            gateway.wait_status("/b", 404)
+        copy = self.dir + "-copy"
+        self.assertEqual(self.run_config("pull", directory=copy)[0], 0)
+        with open(copy + "/10-a.yaml") as file:
+            self.assertIn("/changed", file.read())
+        self.assertEqual(self.run_config("diff", directory=copy), (0, "", ""))
+        status, _, errors = self.run_config("pull", directory=copy)
+        self.assertEqual((status, "there are files already" in errors), (1, True))
+        # A second push has nothing to do.
+        index = gateways[0].status()["consul_config"]["index"]
+        self.assertIn("nothing to change", self.run_config("push")[1])
+        self.assertEqual(gateways[0].status()["consul_config"]["index"], index)
+
+    def test_an_empty_folder_empties_the_prefix(self):
+        consul = self.consul
+        self.write_base(consul)
+        self.write("a.yaml", "routes: [{path: /a, service: web}]")
+        self.assertEqual(self.run_config("push")[0], 0)
+        gateway = self.gateway_of(consul)
+        self.assertEqual(gateway.get("/a").status, 200)
+        self.write("a.yaml", None)
+        self.assertEqual(self.run_config("push")[0], 0)
+        gateway.wait_status("/a", 404)
+        self.assertIsNone(gateway.status()["consul_config"]["last_error"])
+
+    def test_a_bad_push_writes_nothing(self):
+        consul = self.consul
+        self.write_base(consul)
+        self.write("a.yaml", "routes: [{path: /a, service: web}]")
+        self.assertEqual(self.run_config("push")[0], 0)
+        before = consul.get("/v1/kv/%s?recurse" % PREFIX)
+        rows = [("routes:\n- {path: /b, servcie: web}", self.dir + "/b.yaml:2", "servcie"),
+                ("services: {web: {timeout: 1s}}", "given twice", "base.yaml"),
+                ("listeners: []", "listeners: belongs to one gateway", "b.yaml:1"),
+                ("basic: {u: {htpasswd: /etc/passwd}}", "names a file of the gateway", "b.yaml:1"),
+                (b"via: \xff", "b.yaml:1", "not valid YAML"),
+                (b"via: a\x00b", "b.yaml:1", "not valid YAML")]
+        for text, *words in rows:
+            self.write("b.yaml", text)
+            status, output, errors = self.run_config("push")
+            self.assertEqual((status, output), (1, ""))
+            for word in words:
+                self.assertIn(word, errors)
+        self.assertEqual(consul.get("/v1/kv/%s?recurse" % PREFIX), before)
+
+    def test_too_much_for_a_transaction(self):
+        consul = self.consul
+        self.write_base(consul)
+        for i in range(70):
+            self.write("%d.yaml" % i, "routes: [{path: /%d, service: web}]" % i)
+        status, _, errors = self.run_config("push")
+        self.assertEqual(status, 1)
+        self.assertIn("nothing was written: too much for one transaction", errors)
+        self.assertEqual(self.keys(consul), [])
+        for i in range(70):
+            self.write("%d.yaml" % i, None)
+        self.write("big.yaml", "# " + "x" * 600 * 1024)
+        status, _, errors = self.run_config("push")
+        self.assertEqual(status, 1)
+        self.assertIn("too much for one transaction", errors)
+        self.write("big.yaml", "# " + "x" * 350 * 1024)
+        self.assertEqual(self.run_config("push")[0], 0)
+
+    def test_pushes_do_not_interleave(self):
+        """All at once: those that lose say so and write nothing; what is there is of one of them."""
+        import subprocess
+        from lib.gateway import binary
+        consul = self.consul
+        self.write_base(consul)
+        pushes = []
+        for i in range(6):
+            folder = "%s-%d" % (self.dir, i)
+            os.mkdir(folder)
+            for name in ("a", "b", "c"):
+                with open("%s/%s.yaml" % (folder, name), "w") as file:
+                    file.write("routes: [{path: /%s%d, service: web}]" % (name, i))
+            pushes.append(subprocess.Popen(
+                [binary(), "config", "push", "-c", folder, "--base", self.base],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        results = [(p.communicate(timeout=30), p.returncode) for p in pushes]
+        for (_, errors), status in results:
+            self.assertTrue(status == 0 or "somebody else has written meanwhile" in errors, errors)
+        self.assertTrue(any(status == 0 for _, status in results))
+        values = {base64.b64decode(row["Value"]).decode().split("/")[1][1:2]
+                  for row in consul.get("/v1/kv/%s?recurse" % PREFIX) if row["Key"].endswith(".yaml")}
+        self.assertEqual(len(values), 1)
+
+    def test_rights(self):
+        consul = self.own_consul(acl=True)
+        read = consul.new_token('key_prefix "%s" { policy = "read" }' % PREFIX)
+        write = consul.new_token('key_prefix "%s" { policy = "write" }' % PREFIX)
+        nobody = consul.new_token('key_prefix "other/" { policy = "write" }')
+        token = self.base + "/consul.token"
+        self.write_base(consul, token_file=token)
+        self.write("a.yaml", "routes: [{path: /a, service: web}]")
+
+        def run(verb, secret):
+            with open(token, "w") as file:
+                file.write(secret)
+            status, output, errors = self.run_config(verb)
+            self.assertNotIn(secret, output + errors)
+            return status, errors
+
+        status, errors = run("diff", nobody)
+        self.assertEqual((status, "may not read" in errors), (2, True), errors)
+        status, errors = run("push", read)
+        self.assertEqual((status, "may not write" in errors), (1, True), errors)
+        self.assertEqual(run("push", write), (0, ""))
+        self.assertEqual(run("diff", read), (0, ""))
+        status, errors = run("push", "wrong-token")
+        self.assertEqual(status, 1)
+
+    def test_where_consul_is(self):
+        consul = self.consul
+        self.write("a.yaml", "routes: [{path: /a, service: web}]")
+        os.environ["CONSUL_HTTP_ADDR"] = consul.address
+        self.addCleanup(os.environ.pop, "CONSUL_HTTP_ADDR")
+        status, _, errors = run_command("config", "push", "-c", self.dir)
+        self.assertEqual((status, "--prefix" in errors), (1, True))
+        self.assertEqual(run_command("config", "push", "-c", self.dir, "--prefix", PREFIX.rstrip("/"))[0], 0)
+        self.assertEqual(self.keys(consul), [".pushed", "a.yaml"])
+        os.environ["CONSUL_HTTP_ADDR"] = "http://127.0.0.1:1"
+        status, _, errors = run_command("config", "diff", "-c", self.dir, "--prefix", PREFIX)
+        self.assertEqual(status, 2)
+        self.assertIn("Consul: ", errors)
+
+    def test_wrong_usage(self):
+        for arguments in (["config"], ["config", "push"], ["config", "fetch", "-c", self.dir],
+                          ["config", "diff", "-c", self.dir, "--dry-run"],
+                          ["config", "push", "-c", self.dir, "more"]):
+            self.assertEqual(run_command(*arguments)[0], 2, arguments)
+        status, output, _ = run_command("config", "--help")
+        self.assertEqual((status, "push" in output), (0, True))
