@@ -376,9 +376,13 @@ void groups_release(struct consul_source *s)
 
 static const struct group *followed(const struct consul_source *s, const char *service)
 {
-    struct arena *a = arena_new();
-    const struct group *g = group_find(s, consul_key(a, service));
+    struct arena *a;
+    const struct group *g;
 
+    if (!s->groups[GROUPS_CONFIGURED] && !s->groups[GROUPS_CHAIN])
+        return NULL;
+    a = arena_new();
+    g = group_find(s, consul_key(a, service));
     arena_free(a);
     return g && g->wanted ? g : NULL;
 }
@@ -417,7 +421,7 @@ bool consul_source_place_status(const struct consul_source *s, const char *servi
                                            .heard = fact.state == PLACE_HEARD,
                                            .failing = p->service->query.watch.failures > 0,
                                            .index = p->service->query.watch.index,
-                                           .answered_ns = status.answered_ns,
+                                           .answered_ns = p->service->answered_ns,
                                            .changed_ns = status.changed_ns};
     snprintf(ret->label, sizeof ret->label, "%s", p->label);
     snprintf(ret->error, sizeof ret->error, "%s", ret->failing ? p->service->error : "");

@@ -97,6 +97,7 @@ static void note_good(struct service *v)
     if (v->logged)
         log_info("discovery", "service=%s: answers again", v->label);
     v->logged = v->refused = v->agent_away = false;
+    v->answered_ns = clock_now_ns();
 }
 
 static void service_after(struct query *q, const struct query_outcome *o)

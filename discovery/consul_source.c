@@ -440,6 +440,9 @@ bool consul_source_watch_status(const struct consul_source *s, const char *servi
     arena_free(a);
     if (!v)
         return false;
+    /* The catalog knows of answers with something new only. */
+    if (v->answered_ns)
+        ret->answered_ns = v->answered_ns;
     ret->index = v->query.watch.index;
     ret->failing = v->query.watch.failures > 0;
     ret->recalled_ms = v->query.recalled_ms;

@@ -47,7 +47,7 @@ void consul_source_review(struct consul_source *s);
 bool consul_source_heard(const struct consul_source *s);
 const struct consul_access_status *consul_source_access(const struct consul_source *s);
 void consul_source_status(const struct consul_source *s, struct discovery_status *ret);
-/* Index and failing of one watch; false when there is none. */
+/* Index, failing and time of the last answer of one watch; false when there is none. */
 bool consul_source_watch_status(const struct consul_source *s, const char *service,
                                 struct discovery_watch_status *ret);
 bool consul_source_group_status(const struct consul_source *s, const char *service,

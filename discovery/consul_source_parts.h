@@ -43,7 +43,8 @@ struct service {
     bool wanted; /* mark of the review in progress */
     bool logged; /* as failing */
     unsigned skipped_logged;
-    char error[200]; /* of the last answer, when it was bad */
+    char error[200];      /* of the last answer, when it was bad */
+    uint64_t answered_ns; /* last good answer; 0 = none */
 };
 
 struct group_place {

@@ -2,6 +2,7 @@
 #include "admin/attention.h"
 #include "admin/access_part.h"
 #include "admin/certificates.h"
+#include "admin/places_part.h"
 #include "admin/series.h"
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -25,6 +26,8 @@ static bool many_errors(const struct look *l, const struct service_row *row, uin
 enum attention attention_of(const struct look *l, const struct service_row *row)
 {
     const struct breaker_info *b = &row->breaker;
+    struct discovery_group_status group;
+    struct discovery_place_status place;
     uint64_t requests, errors;
 
     if (b->state == BREAKER_OPEN || (row->in_rotation == 0 && !row->panic))
@@ -35,7 +38,8 @@ enum attention attention_of(const struct look *l, const struct service_row *row)
     if (row->ejected > 0 || many_errors(l, row, &requests, &errors))
         return ATTENTION_SUSPECT;
     if ((b->state == BREAKER_DISABLED && b->forced) ||
-        (b->state == BREAKER_SHADOW && b->machine != BREAKER_CLOSED))
+        (b->state == BREAKER_SHADOW && b->machine != BREAKER_CLOSED) ||
+        places_away(l, row->name, &group, &place))
         return ATTENTION_NOTE;
     return ATTENTION_NONE;
 }
@@ -185,6 +189,19 @@ static void say_instances(struct text *t, const struct look *l, const struct ser
     }
 }
 
+static void say_place(struct text *t, const struct look *l, const struct service_row *row)
+{
+    struct discovery_group_status group;
+    struct discovery_place_status place;
+
+    if (!places_away(l, row->name, &group, &place))
+        return;
+    begin(t);
+    say(t, "comes from %s", place.label);
+    say_since(t, l, group.since_ns);
+    say(t, ": %s", group.why);
+}
+
 /* What clients get meanwhile. */
 static void say_meanwhile(struct text *t, const struct service_row *row)
 {
@@ -215,6 +232,7 @@ void attention_text(const struct look *l, const struct service_row *row, char *r
         say_forced(&t, l, row);
     if (b->machine == BREAKER_OPEN || b->machine == BREAKER_HALF_OPEN)
         say_machine(&t, l, b);
+    say_place(&t, l, row);
     say_instances(&t, l, row);
     say_meanwhile(&t, row);
     say(&t, ".");

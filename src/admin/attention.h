@@ -6,7 +6,8 @@
 
 enum attention {
     ATTENTION_NONE,
-    ATTENTION_NOTE,    /* an operator has disabled the breaker, or a shadow would reject */
+    ATTENTION_NOTE,    /* an operator has disabled the breaker, a shadow would reject, or the
+                          service comes from another place than the preferred one */
     ATTENTION_SUSPECT, /* an instance is ejected, or more than 5 % of the answers are errors */
     ATTENTION_LIMITED, /* half-open, forced by an operator, panic */
     ATTENTION_DOWN     /* open, or no instance in rotation */

@@ -2,6 +2,7 @@
 #include "admin/metrics.h"
 #include "admin/certificates.h"
 #include "admin/credentials_part.h"
+#include "admin/places_part.h"
 #include "admin/service_row.h"
 #include "policy/issuers.h"
 
@@ -522,6 +523,7 @@ void metrics_write(const struct look *l, struct evbuffer *out)
                             m->help, m->name, m->type);
         m->write(&s, m);
     }
+    places_metrics(l, rows, s.nrows, out);
     free(rows);
     credentials_metrics(l, out);
     certificates_metrics(l, out);

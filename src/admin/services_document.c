@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin/documents.h"
+#include "admin/places_part.h"
 
 #include <stdlib.h>
 
@@ -126,6 +127,8 @@ static json_t *instance_part(const struct look *l, const struct instance *i,
                   "available", instance_available(i, &state->load, l->now_ns));
 
     if (doc) {
+        json_object_set_new(doc, "datacenter",
+                            i->datacenter[0] ? json_text(i->datacenter) : json_null());
         json_object_set_new(doc, "protocol", json_string(transport_http_name(t->http)));
         json_object_set_new(doc, "tls", json_boolean(t->tls));
         json_object_set_new(doc, "last_error", last_error(state));
@@ -208,7 +211,7 @@ static json_t *service_part(const struct look *l, const struct service_row *row)
 
     return json_pack(
         "{s:o,s:o,s:o,s:I,s:s,s:I,s:o,s:o,s:o,s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:I,s:b,"
-        "s:s,s:o,s:o}",
+        "s:s,s:o,s:o,s:o}",
         "name", json_text(row->name), "breaker", breaker_summary(l, row), "data_age_ms",
         watch.is_static ? json_null() : look_age_ms(l, watch.answered_ns), "index",
         (json_int_t)watch.index, "watch", word, "requests", (json_int_t)row->requests, "responses",
@@ -219,8 +222,8 @@ static json_t *service_part(const struct look *l, const struct service_row *row)
         (json_int_t)row->waiting, "rejected_overload", (json_int_t)GET(state->limit.rejected),
         "adaptive", adaptive_part(l, state), "latency_ms", latency_part(row), "retry_budget",
         budget, "available", (json_int_t)row->available, "panic", row->panic, "protocol",
-        transport_http_name(transport_part(row->view).http), "tls", tls_part(row->view),
-        "instances", instances_part(l, row->view));
+        transport_http_name(transport_part(row->view).http), "tls", tls_part(row->view), "failover",
+        places_part(l, row->name), "instances", instances_part(l, row->view));
 }
 
 static json_t *bounds_ms(void)

@@ -178,9 +178,20 @@ static enum attention judge(const struct service_line *l)
     if (l->ejected > 0 || l->instance_forced.state ||
         (l->rate > 0 && l->failure_rate > l->rate * 0.05))
         return ATTENTION_WARNING;
-    if (l->forced.state || (is(l->state, "shadow") && !is(l->machine, "closed")))
+    if (l->forced.state || l->place || (is(l->state, "shadow") && !is(l->machine, "closed")))
         return ATTENTION_NOTICE;
     return ATTENTION_NONE;
+}
+
+static void read_place(struct service_line *l)
+{
+    const json_t *f = json_object_get(l->doc, "failover");
+
+    if (json_is_false(json_object_get(f, "preferred")) &&
+        json_is_string(json_object_get(f, "active"))) {
+        l->place = doc_text(f, "active");
+        l->place_why = doc_text(f, "why");
+    }
 }
 
 static void read_line(const struct status_page *p, struct service_line *l, const json_t *service,
@@ -190,6 +201,7 @@ static void read_line(const struct status_page *p, struct service_line *l, const
     l->breaker = find(json_object_get(p->breakers, "breakers"), "service", l->name, at);
     read_breaker(l, l->breaker ? l->breaker : json_object_get(service, "breaker"));
     read_instances(l);
+    read_place(l);
     l->panic = json_is_true(json_object_get(service, "panic"));
     read_traffic(p, l, before, at);
     l->attention = judge(l);

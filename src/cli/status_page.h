@@ -12,7 +12,7 @@
 /* As the dashboard ranks them. */
 enum attention {
     ATTENTION_NONE,
-    ATTENTION_NOTICE,  /* disabled by hand, shadow that would reject */
+    ATTENTION_NOTICE,  /* disabled by hand, shadow that would reject, comes from another place */
     ATTENTION_WARNING, /* an instance's breaker is not closed, or more than 5 % errors */
     ATTENTION_SERIOUS, /* half-open, forced, panic */
     ATTENTION_DOWN     /* open, or no instance available */
@@ -38,6 +38,8 @@ struct service_line {
     double rate, failure_rate;                          /* per second; negative = not known yet */
     double p50_ms, p99_ms;                              /* negative = nothing was counted */
     int64_t in_flight, waiting;
+    const char *place, *place_why; /* where it comes from, when that is not the preferred place; or
+                                      NULL */
     enum attention attention;
     const json_t *doc;     /* of /v1/services */
     const json_t *breaker; /* of /v1/breakers; NULL when it is not there */

@@ -116,6 +116,9 @@ void status_note(FILE *out, const struct service_line *l)
         fprintf(parts, "%s%s %s ", n ? "; " : "", l->instance_id, l->instance_forced.state);
         forced_note(parts, &l->instance_forced);
     }
+    fflush(parts);
+    if (l->place)
+        fprintf(parts, "%scomes from %s (%s)", n ? "; " : "", l->place, l->place_why);
     fclose(parts);
     fputs(text, out);
     free(text);
@@ -348,6 +351,35 @@ static void put_instances(struct lines *l, const struct service_line *s)
     }
 }
 
+static void put_place(struct lines *l, const json_t *p)
+{
+    char age[SPAN_MAX];
+    const char *error = json_string_value(json_object_get(p, "error"));
+    bool heard = json_is_number(json_object_get(p, "data_age_ms"));
+
+    put_line(l,
+             format("%-28s %-8s %3lld/%-3lld %-8s %s%s%s%s", doc_text(p, "place"),
+                    json_is_true(json_object_get(p, "active")) ? "in use" : "",
+                    (long long)doc_int(p, "usable"), (long long)doc_int(p, "total"),
+                    doc_text(p, "watch"),
+                    heard ? span_text(age, doc_int(p, "data_age_ms")) : "never",
+                    heard ? " ago" : "", error ? ": " : "", error ? error : ""),
+             error ? "33" : NULL);
+}
+
+static void put_places(struct lines *l, const struct service_line *s)
+{
+    const json_t *list = json_object_get(json_object_get(s->doc, "failover"), "places");
+    json_t *p;
+    size_t at;
+
+    if (!json_is_array(list))
+        return;
+    put_line(l, format("%s", ""), NULL);
+    put_line(l, format("%-28s %-8s %-7s %-8s %s", "PLACE", "", "INST", "WATCH", "ANSWERED"), "1");
+    json_array_foreach(list, at, p) put_place(l, p);
+}
+
 static void put_consul(struct lines *l, const struct status_page *p)
 {
     const json_t *consul = json_object_get(p->status, "consul");
@@ -442,7 +474,8 @@ void status_screen(FILE *out, const struct term *t, const struct status_page *p,
         put_service(&l, p, &p->lines[i], name);
     if (i < p->n)
         put_more(&l, p, i);
-    if (s->instances)
-        for (i = 0; i < p->n; i++)
-            put_instances(&l, &p->lines[i]);
+    for (i = 0; s->instances && i < p->n; i++) {
+        put_places(&l, &p->lines[i]);
+        put_instances(&l, &p->lines[i]);
+    }
 }

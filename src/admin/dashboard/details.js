@@ -146,7 +146,9 @@ export class Details {
 
   story(s, now) {
     const r = s.row;
-    const lines = [words.whatHappened(r, s.outage), words.clientsGet(r), words.whatEnds(r, now)];
+    const place = this.service && this.service.name === this.name ? words.placeWords(this.service.failover, now) : "";
+    const happened = [words.whatHappened(r, s.outage), place].filter(Boolean).join("; ");
+    const lines = [happened, words.clientsGet(r), words.whatEnds(r, now)];
     ["story-why", "story-gets", "story-ends"].forEach((id, i) => {
       const text = lines[i] || (i === 0 ? "Nothing is wrong." : "");
       setText(byId(id), text ? text[0].toUpperCase() + text.slice(1) : "");
@@ -180,6 +182,7 @@ export class Details {
     const transitions = this.breaker.transitions || [];
     this.list("timeline", transitions, () => transitions.map((t) => transitionItem(t)));
     const conf = this.service.config || null;
+    this.list("places", placeLines(this.service.failover), (lines) => lines.map((text) => h("li", {}, text)));
     this.list("conf", conf ? flatten(conf) : [], (pairs) => pairs.flatMap(([key, value]) =>
       [h("dt", {}, key), h("dd", {}, value)]));
     this.list("routes", this.routes || [], (routes) => routes.map(routeItem));
@@ -255,6 +258,12 @@ function flatten(value, prefix = "") {
   return Object.entries(value).flatMap(([key, v]) =>
     v !== null && typeof v === "object" && !Array.isArray(v) ? flatten(v, prefix + key + ".")
       : [settingWords(prefix + key, v)]);
+}
+
+// The places of a service that has several.
+function placeLines(failover) {
+  return failover ? failover.places.map((p) => `${p.place}${p.active ? " (in use)" : ""}: ` +
+    (p.watch === "pending" ? "not heard yet" : `${p.usable} of ${p.total} healthy`) + (p.error ? `, ${p.error}` : "")) : [];
 }
 
 function routeItem(r) {

@@ -85,7 +85,7 @@ class InstanceRow {
     setClass(this.badge, "badge " + state.tone);
     setText(this.state, state.text);
     setText(this.id, i.id);
-    setText(this.where, [i.id === address ? "" : address, i.node, i.zone].filter(Boolean).join(", "));
+    setText(this.where, [i.id === address ? "" : address, i.node, i.zone, i.datacenter].filter(Boolean).join(", "));
     setText(this.health, i.health);
     setClass(this.health, HEALTH[i.health] || "quiet");
     setText(this.note, instanceNote(i, now));

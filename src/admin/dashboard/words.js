@@ -132,6 +132,12 @@ export function whatHappened(r, outage) {
   return parts.filter(Boolean).join("; ");
 }
 
+// Where a service comes from, when that is not the place it should come from.
+export function placeWords(failover, now) {
+  if (!failover || failover.preferred || failover.active === null) return "";
+  return `comes from ${failover.active} since ${clock(Date.parse(failover.since), now)}, ${failover.why}`;
+}
+
 const refused = (r) => (r.fb > 0 ? `the fallback (${number(r.fb)}/s), else 503 breaker_open` : "503 breaker_open at once");
 
 export function clientsGet(r) {

@@ -41,7 +41,8 @@ def find_consul():
 
 class Consul:
     """One agent that is a whole cluster (a server that elects itself). `acl=True`: everything is
-    denied without a token, `token` is the one that may all; `config` is merged into the agent's."""
+    denied without a token, `token` is the one that may all; `config` is merged into the agent's, its `ports` into the
+    ports."""
 
     def __init__(self, acl=False, config=None, node="node-1"):
         self.binary = find_consul()
@@ -69,7 +70,8 @@ class Consul:
         if acl:
             config["acl"] = {"enabled": True, "default_policy": "deny", "tokens": {
                 "master": self.token, "agent": self.token}}
-        config.update(extra)
+        config["ports"].update(extra.get("ports", {}))
+        config.update((key, value) for key, value in extra.items() if key != "ports")
         self._write(config)
 
     def _write(self, config):

@@ -10,7 +10,8 @@ struct service_said {
     const char *breaker;   /* members of its breaker, JSON without the braces */
     const char *instances; /* the list, JSON */
     long long requests, failed;
-    const char *counts; /* of latencies up to 10, up to 100, above; "" = none */
+    const char *counts;   /* of latencies up to 10, up to 100, above; "" = none */
+    const char *failover; /* JSON; NULL = null */
 };
 
 static inline json_t *said(const char *text)
@@ -31,8 +32,9 @@ static inline json_t *service_document_of(const struct service_said *s)
              "{\"name\": \"%s\", \"breaker\": {\"state\": \"closed\"}, \"requests\": %lld,"
              " \"responses\": {\"2xx\": %lld, \"5xx\": %lld, \"none\": 0}, \"in_flight\": 2,"
              " \"waiting\": 1, \"panic\": false, \"latency_ms\": {\"p50\": 5.5, \"p99\": 50.25,"
-             " \"counts\": [%s]}, \"instances\": %s}",
+             " \"counts\": [%s]}, \"failover\": %s, \"instances\": %s}",
              s->name, s->requests, s->requests - s->failed, s->failed, s->counts ? s->counts : "",
+             s->failover ? s->failover : "null",
              s->instances ? s->instances
                           : "[{\"id\": \"a\", \"address\": \"10.0.0.1\", \"port\": 80,"
                             " \"health\": \"passing\", \"available\": true}]");

@@ -75,6 +75,35 @@ static void test_lines(void **state)
     status_page_free(&p);
 }
 
+static void test_places(void **state)
+{
+    static const struct term wide = {.utf8 = true};
+    static const struct screen_state with_instances = {.address = "x", .instances = true};
+    static const struct service_said far = {
+        .name = "far",
+        .failover = "{\"active\": \"dc2\", \"preferred\": false, \"why\": \"dc1: 0 of 3 healthy\","
+                    " \"places\": ["
+                    "{\"place\": \"dc1\", \"active\": false, \"usable\": 0, \"total\": 3, "
+                    "\"watch\": \"ok\","
+                    " \"data_age_ms\": 4000, \"error\": null},"
+                    "{\"place\": \"dc2\", \"active\": true, \"usable\": 2, \"total\": 2,"
+                    " \"watch\": \"failing\", \"data_age_ms\": 61000, \"error\": \"HTTP 500\"},"
+                    "{\"place\": \"dc3\", \"active\": false, \"usable\": 0, \"total\": 0,"
+                    " \"watch\": \"pending\", \"data_age_ms\": null, \"error\": null}]}"};
+    struct status_page *p = page_of(&far, 1, 1, NULL, NULL);
+    struct capture c;
+
+    (void)state;
+    draw(&c, &wide, p, &with_instances);
+    assert_non_null(strstr(c.text, "  comes from dc2 (dc1: 0 of 3 healthy)\n"));
+    assert_non_null(strstr(c.text, "\nPLACE "));
+    assert_non_null(strstr(c.text, "  0/3   ok       4s ago\n"));
+    assert_non_null(strstr(c.text, " in use     2/2   failing  1m1s ago: HTTP 500\n"));
+    assert_non_null(strstr(c.text, "  0/0   pending  never\n"));
+    capture_free(&c);
+    status_page_free(&p);
+}
+
 static void test_fits_any_size(void **state)
 {
     static const unsigned widths[] = {1, 10, 20, 26, 34, 40, 60, 79, 80, 100, 132, 200};
@@ -261,6 +290,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_places),
         cmocka_unit_test(test_fits_any_size),
         cmocka_unit_test(test_says_what_was_left_out),
         cmocka_unit_test(test_away_and_back),
