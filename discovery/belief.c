@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NO_RIGHTS_AGAIN_MS = 5000 /* token and agent are looked into again */ };
+enum {
+    ASKING_AGAIN_MS = 1000,     /* read again, when the rights were confirmed only just now */
+    NO_RIGHTS_AGAIN_MS = 20000, /* all that is held does so; the rights are looked into again */
+};
 
 /* One judgement in progress: what was believed and what is said, walked side by side. */
 struct judgement {
@@ -85,9 +88,10 @@ void belief_accept(struct belief *b)
     b->accepted = true;
 }
 
-void belief_set_rights(struct belief *b, enum belief_rights r)
+void belief_set_rights(struct belief *b, enum belief_rights r, uint64_t now_ns)
 {
     b->rights = r;
+    b->rights_ns = now_ns;
 }
 
 uint64_t belief_missing_since(const struct belief *b, const struct instance *i)
@@ -144,9 +148,11 @@ static bool is_ripe(const struct judgement *j, uint64_t missing_ns)
     return j->b->asked_ns != 0 && j->b->asked_ns >= missing_ns + confirm_ns(j);
 }
 
-static bool rights_given(const struct belief *b)
+/* The token had its rights when the answer was given. */
+static bool had_rights(const struct belief *b)
 {
-    return !b->world->options.ask_rights || b->rights == RIGHTS_GIVEN;
+    return !b->world->options.ask_rights ||
+           (b->rights == RIGHTS_GIVEN && b->asked_ns >= b->rights_ns);
 }
 
 static void count_absent(struct judgement *j, const struct instance *i)
@@ -161,10 +167,26 @@ static void count_absent(struct judgement *j, const struct instance *i)
         t->missing_ns = j->now_ns;
     if (is_restarted(b, i, j->now_ns))
         return;
-    if (is_ripe(j, t->missing_ns) && rights_given(b))
+    if (is_ripe(j, t->missing_ns) && had_rights(b))
         j->confirmed++;
     else
         j->absent++;
+}
+
+/* Keeps an instance because too much is missing, and says when to read again. */
+static void doubt(struct judgement *j, uint64_t missing_ns, bool ripe)
+{
+    struct belief *b = j->b;
+    enum belief_why why = BELIEF_CONFIRMING;
+    uint64_t again = missing_ns + confirm_ns(j);
+
+    if (ripe) {
+        why = b->rights == RIGHTS_MISSING ? BELIEF_NO_RIGHTS : BELIEF_ASKING;
+        again =
+            j->now_ns + (why == BELIEF_ASKING ? ASKING_AGAIN_MS : NO_RIGHTS_AGAIN_MS) * NS_PER_MS;
+    }
+    hold(b, why, missing_ns);
+    earliest(&b->read_again_ns, again);
 }
 
 /* What is kept of an instance that Consul does not list. */
@@ -187,17 +209,9 @@ static bool keep_absent(struct judgement *j, const struct instance *i)
         earliest(&b->read_again_ns, b->world->agent_until_ns);
         return true;
     }
-    if (!j->doubt || (ripe && rights_given(b)))
+    if (!j->doubt || (ripe && had_rights(b)))
         return false;
-    if (!ripe)
-        earliest(&b->read_again_ns, since + confirm_ns(j));
-    else if (b->rights == RIGHTS_MISSING)
-        earliest(&b->read_again_ns, j->now_ns + NO_RIGHTS_AGAIN_MS * NS_PER_MS);
-    hold(b,
-         !ripe                         ? BELIEF_CONFIRMING
-         : b->rights == RIGHTS_MISSING ? BELIEF_NO_RIGHTS
-                                       : BELIEF_ASKING,
-         since);
+    doubt(j, since, ripe);
     return true;
 }
 

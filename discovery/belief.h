@@ -8,8 +8,8 @@
  *   filled in;
  * - too much is lost at once (guard.h), and the loss is not confirmed. It is confirmed for an
  *   instance when it was missing in a complete answer, is still missing in the answer to a request
- *   that did not block and began at least confirm_ms later, and the token was found to have its
- *   rights meanwhile. So a purposeful mass deregistration goes through within seconds.
+ *   that did not block and began at least confirm_ms later, and after the token was found to have
+ *   its rights. So a purposeful mass deregistration goes through within seconds.
  * An instance that is listed is obeyed at once, critical or not, but for
  * - those of a restarted agent, whose checks are critical until they have run again, and
  * - those that flap (flap.h), unless they are all that the service has.
@@ -58,6 +58,7 @@ struct belief {
     bool complete;             /* said is the whole truth */
     uint64_t asked_ns;         /* begin of the request, when it did not block; else 0 */
     enum belief_rights rights; /* since the loss was first seen */
+    uint64_t rights_ns;        /* when that was said */
     bool accepted;             /* by an operator, for the next judgement */
     struct trace *traces;      /* owned; of instances that are missing or have fallen lately */
 
@@ -86,8 +87,9 @@ void belief_resolved(struct belief *b, struct instance_set *said);
 
 /* The next judgement believes all that Consul says. */
 void belief_accept(struct belief *b);
-/* What a look at the token, begun after the loss was seen, came to. */
-void belief_set_rights(struct belief *b, enum belief_rights r);
+/* What a look at the token, begun after the loss was seen, came to. What was read before it proves
+ * nothing: the token may have lacked rights then. */
+void belief_set_rights(struct belief *b, enum belief_rights r, uint64_t now_ns);
 /* Since when the instance has been missing in complete answers; 0 = it is listed. */
 uint64_t belief_missing_since(const struct belief *b, const struct instance *i);
 /* Forgets what does not matter any more; after belief_judge() and whoever wants to know why. */

@@ -352,7 +352,7 @@ void catalog_set_rights(struct catalog *c, const char *service, bool given, uint
 
     if (!en || en->belief.held == 0)
         return;
-    belief_set_rights(&en->belief, given ? RIGHTS_GIVEN : RIGHTS_MISSING);
+    belief_set_rights(&en->belief, given ? RIGHTS_GIVEN : RIGHTS_MISSING, now_ns);
     judge(c, en, now_ns);
 }
 
@@ -421,6 +421,13 @@ bool catalog_is_static(const struct catalog *c, const char *service)
     const struct entry *en = find(c, service);
 
     return en && en->is_static;
+}
+
+bool catalog_has_instances(const struct catalog *c, const char *service)
+{
+    const struct entry *en = find(c, service);
+
+    return en && en->told && !en->gone && en->told->n > 0;
 }
 
 /* A copy with fresh addresses, or NULL when none changed. */

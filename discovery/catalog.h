@@ -71,6 +71,9 @@ void catalog_set_static(struct catalog *c, const struct discovery_static *servic
                         uint64_t now_ns);
 bool catalog_is_static(const struct catalog *c, const char *service);
 
+/* Consul lists instances of it, or they are held. */
+bool catalog_has_instances(const struct catalog *c, const char *service);
+
 /* Looks every host name up again. */
 void catalog_resolve(struct catalog *c, uint64_t now_ns);
 

@@ -42,6 +42,7 @@ static bool lead_apply(struct query *q, bool complete, bool empty_ok)
     struct arena *before_arena = l->arena;
     bool whole, first_doubt = !l->heard && !l->doubted && !complete;
 
+    agent_answered(s);
     l->arena = l->read_arena;
     l->read_arena = NULL;
     l->list = l->read;

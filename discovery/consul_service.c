@@ -41,10 +41,24 @@ static void log_skipped(struct service *v)
 /* Not all of the answer is believed. */
 static void note_doubt(struct service *v)
 {
+    const struct consul_source *s = v->query.owner;
     struct discovery_watch_status status = {0};
 
     if (catalog_status(v->catalog, v->name, &status))
         v->query.read_again_ns = status.believed_ns;
+    if (catalog_asks_rights(v->catalog, v->name))
+        consul_http_check(s->http, &v->wish);
+}
+
+static void on_checked(void *arg, bool trusted, const char *why)
+{
+    struct service *v = arg;
+
+    if (!trusted)
+        log_debug("discovery", "service=%s: what is missing may be for want of rights: %s",
+                  v->label, why);
+    catalog_set_rights(v->catalog, v->name, trusted, clock_now_ns());
+    source_touch(v->query.owner);
 }
 
 static bool service_apply(struct query *q, bool complete, bool empty_ok)
@@ -63,12 +77,15 @@ static bool service_apply(struct query *q, bool complete, bool empty_ok)
     bool whole;
 
     v->read_arena = NULL;
+    agent_answered(s);
     log_skipped(v);
     if (v->only_passing)
         leave_out_warnings(h);
     whole = catalog_put(v->catalog, v->name, &answer, clock_now_ns());
     if (!whole)
         note_doubt(v);
+    if (v->unlisted && !catalog_has_instances(v->catalog, v->name))
+        source_review_later(s);
     source_touch(s);
     return whole;
 }
@@ -132,6 +149,7 @@ static const struct query_ops service_ops = {service_read, service_apply, servic
 void service_free(struct service *v)
 {
     query_release(&v->query);
+    consul_wish_drop(&v->wish);
     arena_free(v->read_arena);
     list_remove(&v->place_link);
     free(v->name);
@@ -160,6 +178,7 @@ static struct service *add(struct consul_source *s, struct catalog *c, const cha
     v->name = copy(name);
     list_init(&v->link);
     list_init(&v->place_link);
+    consul_wish_init(&v->wish, on_checked, v);
     query_init(&v->query, &service_ops, &s->pool, s, path);
     free(path);
     v->query.options.polled = true;
@@ -175,6 +194,7 @@ struct service *service_add(struct consul_source *s, const char *name)
 
     v->label = copy(name);
     v->of = copy(name);
+    v->wish.service = v->of;
     query_keep(&v->query);
     return v;
 }
@@ -185,6 +205,7 @@ struct service *service_add_place(struct consul_source *s, const struct group_pl
 
     v->label = place_label(&p->conf, "");
     v->of = copy(p->conf.query ? "" : p->conf.service);
+    v->wish.service = v->of[0] ? v->of : NULL;
     v->special = place_is_special(&p->conf);
     v->only_passing = p->conf.only_passing;
     v->query.suffix = place_suffix(&p->conf, s->stale, s->datacenter);

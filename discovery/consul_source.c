@@ -112,6 +112,22 @@ static void want_all(struct consul_source *s)
         want(s, g->name);
 }
 
+/* The list of services does not have it any more, but so far its own answer says otherwise, or is
+ * not believed: it alone decides. */
+static bool is_unlisted(const struct consul_source *s, const struct service *v)
+{
+    return s->lead.heard && list_empty(&v->place_link) && !group_find(s, v->name) &&
+           !consul_services_find(&s->lead.list, v->name) &&
+           !catalog_is_static(s->catalog, v->name) && catalog_has_instances(s->catalog, v->name);
+}
+
+static void keep_unlisted(struct service *v)
+{
+    if (!v->unlisted && v->query.options.polled)
+        query_kick(&v->query);
+    v->unlisted = true;
+}
+
 static void remove_service(struct consul_source *s, struct service *v)
 {
     const struct group *g = group_find(s, v->name);
@@ -134,12 +150,28 @@ void consul_source_review(struct consul_source *s)
     want_all(s);
     HASH_ITER(hh, s->services, v, tmp)
     {
-        if (!v->wanted)
+        if (v->wanted)
+            v->unlisted = false;
+        else if (is_unlisted(s, v))
+            keep_unlisted(v);
+        else
             remove_service(s, v);
     }
     groups_settle(s);
     share_slots(s);
     source_touch(s);
+}
+
+static void on_later(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    consul_source_review(arg);
+}
+
+void source_review_later(struct consul_source *s)
+{
+    event_active(s->later, EV_TIMEOUT, 0);
 }
 
 static void forget_named(struct consul_source *s)
@@ -275,10 +307,14 @@ void source_note(struct consul_source *s, const struct query_outcome *o, bool le
 {
     bool agent_failed = lead || o->result == WATCH_FAILED || o->result == WATCH_REFUSED;
 
-    if (o->result == WATCH_GOOD)
+    if (o->result == WATCH_GOOD) {
+        agent_answered(s);
         note_good(s, o->answer);
-    else
+    } else {
         note_bad(s, o->error, agent_failed);
+    }
+    if (o->result == WATCH_REFUSED || (lead && o->answer->status == 0))
+        agent_lost(s);
     if (o->answer->status != 0 && s->multiplexed && !o->answer->multiplexed) {
         s->multiplexed = false;
         share_slots(s);
@@ -350,8 +386,10 @@ struct consul_source *consul_source_new(struct event_base *base, const struct di
     query_pool_init(&s->pool, base, http, s->suffix);
     s->pool.keeper = keeper;
     s->sweep = evtimer_new(base, on_sweep, s);
-    if (!s->sweep || !s->address)
+    s->later = event_new(base, -1, 0, on_later, s);
+    if (!s->sweep || !s->later || !s->address)
         abort();
+    agent_start(s, o->safety.agent_hold_ms);
     groups_start(s, base);
     lead_start(s, o->wait_ms);
     return s;
@@ -375,7 +413,9 @@ void consul_source_free(struct consul_source *s)
     consul_checks_free(s->warning);
     groups_release(s);
     lead_release(&s->lead);
+    agent_release(s);
     event_free(s->sweep);
+    event_free(s->later);
     consul_http_free(s->http);
     consul_scope_release(&s->scope);
     forget_named(s);

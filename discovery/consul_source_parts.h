@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* consul_source_parts.h - private to consul_source.c, consul_lead.c and consul_service.c: one
- * source, cut into what it asks for. The lead knows which services there are, a service knows its
- * instances; the source decides which are wanted, and who may block. */
+/* consul_source_parts.h - private to consul_source.c, consul_lead.c, consul_service.c and others:
+ * one source, cut into what it asks for. The lead knows which services there are, a service knows
+ * its instances; the source decides which are wanted, and who may block. */
 #include "catalog.h"
 #include "consul_checks.h"
 #include "consul_json.h"
 #include "consul_scope.h"
 #include "consul_source.h"
+#include "consul_trust.h"
 #include "failover.h"
 #include "query.h"
 
@@ -22,6 +23,16 @@ struct lead {
     struct consul_services read; /* what the present answer says */
     bool heard;
     bool doubted; /* the first answer was that of an agent without a leader, or the like */
+};
+
+/* The agent that is asked. */
+struct agent {
+    struct consul_get *get; /* owned */
+    char node[256];         /* "" = not known */
+    uint64_t hold_ms;
+    bool away;  /* nothing was heard of it since its connections broke */
+    bool asked; /* for its node, in vain or not */
+    bool logged;
 };
 
 /* The query for the instances of one service, or of one place of a group. */
@@ -40,8 +51,10 @@ struct service {
     bool agent_away;          /* the last error was that nothing listens at the agent's address */
     struct arena *read_arena; /* owned */
     struct consul_health read;
-    bool wanted; /* mark of the review in progress */
-    bool logged; /* as failing */
+    struct consul_wish wish; /* to know whether a loss may be for want of rights */
+    bool wanted;             /* mark of the review in progress */
+    bool unlisted;           /* nobody wants it, but it is not yet certain that it is gone */
+    bool logged;             /* as failing */
     unsigned skipped_logged;
     char error[200];      /* of the last answer, when it was bad */
     uint64_t answered_ns; /* last good answer; 0 = none */
@@ -80,6 +93,7 @@ struct consul_source {
     bool stale;
     uint64_t wait_ms;
     struct lead lead;
+    struct agent agent;
     struct consul_checks_watch *critical, *warning; /* owned; NULL while no service is polled */
     struct service *services;                       /* owned; by name */
     struct list ending;                  /* owned; struct service whose last request runs out */
@@ -90,6 +104,7 @@ struct consul_source {
     char **named;                        /* owned; lower case */
     size_t nnamed;
     struct event *sweep; /* owned */
+    struct event *later; /* owned; a review is due */
     uint64_t swept_ns;
     unsigned slots, npolled;
     uint64_t fewer_slots_ns; /* when slots were last taken away */
@@ -112,6 +127,16 @@ void source_poll_service(struct consul_source *s, const char *name);
 void source_tell_recalled(struct consul_source *s, bool answers);
 /* The agent is back. */
 void source_kick_failing(struct consul_source *s);
+/* Reviews which services are wanted, in a later loop turn. */
+void source_review_later(struct consul_source *s);
+
+/* consul_agent.c */
+void agent_start(struct consul_source *s, uint64_t hold_ms);
+void agent_release(struct consul_source *s);
+/* Its connections broke. */
+void agent_lost(struct consul_source *s);
+/* A good answer has come. Before it is applied. */
+void agent_answered(struct consul_source *s);
 
 /* consul_lead.c */
 void lead_start(struct consul_source *s, uint64_t wait_ms);

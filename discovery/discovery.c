@@ -159,6 +159,7 @@ static void protect(struct catalog *c, const struct discovery_safety *s)
     const struct belief_options o = {
         .guard = {s->confirm_ms, s->shrink_percent, s->services_percent},
         .damping_ms = s->damping_ms,
+        .ask_rights = true,
     };
 
     catalog_protect(c, &o);

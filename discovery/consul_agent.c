@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* consul_agent.c - the agent that is asked: on which node it is, and whether it was just restarted.
+ * Until their checks have run again, a restarted agent calls the instances of its node critical,
+ * and may not have them all: it is not believed about them for a while. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "consul_source_parts.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+
+enum { DEADLINE_MS = 10000 };
+
+static void on_self(void *arg, const struct consul_answer *a)
+{
+    struct consul_source *s = arg;
+    struct agent *g = &s->agent;
+    json_t *doc = a->error ? NULL : json_loadb(a->body.p ? a->body.p : "", a->body.n, 0, NULL);
+    const char *node =
+        json_string_value(json_object_get(json_object_get(doc, "Config"), "NodeName"));
+
+    if (node)
+        snprintf(g->node, sizeof g->node, "%s", node);
+    else if (!g->logged)
+        log_info("discovery",
+                 "the name of the agent's node is not known (%s): what it says after a restart "
+                 "about its own instances is believed at once",
+                 a->error ? a->error : "it is not in the answer");
+    g->logged |= !node;
+    g->asked = node || a->status != 0;
+    json_decref(doc);
+}
+
+void agent_start(struct consul_source *s, uint64_t hold_ms)
+{
+    s->agent.hold_ms = hold_ms;
+    s->agent.get = consul_get_new(s->http, on_self, s);
+}
+
+void agent_release(struct consul_source *s)
+{
+    consul_get_free(s->agent.get);
+}
+
+void agent_lost(struct consul_source *s)
+{
+    s->agent.away = true;
+}
+
+void agent_answered(struct consul_source *s)
+{
+    struct agent *g = &s->agent;
+    uint64_t until = clock_now_ns() + g->hold_ms * NS_PER_MS;
+
+    if (g->hold_ms == 0)
+        return;
+    if (g->away && g->node[0]) {
+        catalog_agent_back(s->catalog, g->node, until);
+        catalog_agent_back(s->places, g->node, until);
+        log_info("discovery",
+                 "consul %s: back; for %" PRIu64 " s nothing bad is believed about node=%s",
+                 s->address, g->hold_ms / 1000, g->node);
+    }
+    /* After a move to another agent it is another node. */
+    if ((g->away || !g->asked) && !consul_get_busy(g->get)) {
+        g->asked = true;
+        consul_get_start(g->get, "/v1/agent/self", DEADLINE_MS);
+    }
+    g->away = false;
+}
