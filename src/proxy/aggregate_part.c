@@ -152,7 +152,7 @@ static void end_list(struct aggregated *g, unsigned i)
 
     for (unsigned k = 0; raw && shown && k < part->n; k++) {
         struct aggregate_call *call = &part->calls[k];
-        const char *why;
+        const char *why = NULL;
 
         longest = call->took_ms > longest ? call->took_ms : longest;
         raw[k] = call->value && call->reason == REASON_NONE ? call->value : value_null();

@@ -15,7 +15,7 @@
     token = cluster.grant("gateway", rules)      # a policy of that name, and a token that has it
     cluster.allow("gateway", other_rules); cluster.revoke(token)
 
-Cluster(secure=False) is the same without TLS and ACLs. Every member is a Consul (consul.py) with all
+Cluster(tls=False, acl=False) is the same without; servers=1 is a leader alone. Every member is a Consul (consul.py) with all
 its calls, and is ended by its own pid. Each has an address and ports of its own, so several clusters
 run side by side. Members keep what they know in a temporary folder, which close() removes.
 """
@@ -28,7 +28,8 @@ import urllib.request
 from .consul import Consul, find_consul
 from .wait import free_port, wait_for
 
-HOSTS = ["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5"]  # the last one is the client agent's
+HOSTS = ["127.0.0.2", "127.0.0.3", "127.0.0.4"]
+AGENT_HOST = "127.0.0.5"
 OPS_MAX = 64  # of one transaction
 
 
@@ -64,15 +65,16 @@ class Member(Consul):
         }
         if self.server:
             config["bootstrap_expect"] = len(self.cluster.servers)
-        if self.cluster.secure:
-            self._secure(config)
+        if self.cluster.tls:
+            self._use_tls(config)
+        if self.cluster.acl:
+            config["acl"] = {"enabled": True, "default_policy": "deny", "policy_ttl": "1s",
+                             "token_ttl": "1s", "enable_token_persistence": True}
         self._write(config)
 
-    def _secure(self, config):
+    def _use_tls(self, config):
         kind = "server" if self.server else "client"
         config["ports"]["https"] = self.https_port
-        config["acl"] = {"enabled": True, "default_policy": "deny", "enable_token_persistence": True,
-                         "policy_ttl": "1s", "token_ttl": "1s"}
         config.update({
             "ca_file": self.cluster.ca_file, "verify_outgoing": True, "verify_server_hostname": True,
             "cert_file": "%s/dc1-%s-consul-0.pem" % (self.cluster.dir, kind),
@@ -99,36 +101,36 @@ class Member(Consul):
 
 
 class Cluster:
-    def __init__(self, secure=True):
+    def __init__(self, servers=3, tls=True, acl=True):
         self.binary = find_consul()
         if self.binary is None:
             raise RuntimeError("no consul binary: run ./setup")
-        self.secure, self.token, self.members = secure, None, []
+        self.tls, self.acl, self.token, self.members = tls, acl, None, []
         self.dir = tempfile.mkdtemp(prefix="frontdesk-cluster-")
         self.ca_file = self.dir + "/consul-agent-ca.pem"
         try:
-            self._start()
+            self._start(servers)
         except BaseException:
             self.close()
             raise
 
-    def _start(self):
-        if self.secure:
+    def _start(self, servers):
+        if self.tls:
             self._make_certificates()
         self.servers = [Member(self, "server-%d" % (i + 1), host, True)
-                        for i, host in enumerate(HOSTS[:-1])]
-        self.agent = Member(self, "client-1", HOSTS[-1], False)
+                        for i, host in enumerate(HOSTS[:servers])]
+        self.agent = Member(self, "client-1", AGENT_HOST, False)
         self.members = self.servers + [self.agent]
         for member in self.members:
             member.configure()
             member.start()
-        if self.secure:
+        if self.acl:
             self.token = self._first_token()
             self._give_agent_tokens(self.members)
         self.heal()
 
     def _make_certificates(self):
-        addresses = ["-additional-ipaddress=" + host for host in HOSTS]
+        addresses = ["-additional-ipaddress=" + host for host in HOSTS + [AGENT_HOST]]
         for arguments in (["ca", "create"], ["cert", "create", "-server"] + addresses,
                           ["cert", "create", "-client"] + addresses):
             subprocess.run([self.binary, "tls"] + arguments, cwd=self.dir, check=True, timeout=30,
@@ -153,9 +155,11 @@ class Cluster:
 
     def settings(self, token_file=None, **more):
         """What a gateway needs to talk to the client agent."""
-        if not self.secure:
+        if token_file:
+            more["token_file"] = token_file
+        if not self.tls:
             return dict(address=self.agent.address, **more)
-        return dict(address=self.agent.https, ca_file=self.ca_file, token_file=token_file, **more)
+        return dict(address=self.agent.https, ca_file=self.ca_file, **more)
 
     # Who lives and who leads.
 
@@ -180,7 +184,7 @@ class Cluster:
 
     def _answers(self, member):
         """It reaches the leader, or does not run at all."""
-        paths = ["/v1/catalog/services?consistent"] + ["/v1/acl/policies"] * self.secure
+        paths = ["/v1/catalog/services?consistent"] + ["/v1/acl/policies"] * self.acl
         return not member.running or all(
             member.call("GET", path, timeout=10)[0] == 200 for path in paths)
 
@@ -292,12 +296,12 @@ class Cluster:
         for server in self.servers:
             shutil.rmtree(server.dir + "/data")
             server.start()
-        if self.secure:
+        if self.acl:
             self.token = self._first_token()
         wait_for(lambda: self.leader() and self._answers(self.leader()), 60, "a leader", every=0.1)
         self.restore(saved)
         self.token = old_token
-        if self.secure:
+        if self.acl:
             self._give_agent_tokens(self.servers)
         self.heal()
 
