@@ -183,7 +183,8 @@ struct discovery *discovery_new(struct event_base *base, const struct discovery_
     d->resolver = resolver_new(base, on_addresses, d);
     if (!d->tell || !d->expire)
         abort();
-    d->asked = o->scope != DISCOVER_USED;
+    /* What is recalled is there at once: it may not pass for all before all is asked for. */
+    d->asked = o->scope != DISCOVER_USED && !o->recall;
     if (o->consul && add_consul(d, base, o, e) != 0) {
         discovery_free(d);
         return NULL;

@@ -28,18 +28,23 @@ struct keeper {
     struct state_writer *writer; /* owned; NULL until it was started */
     struct event *timer, *times; /* owned */
     char *path;                  /* owned */
+    uint64_t due_ns;             /* of the timer; 0 = not set */
     bool changed, confirmed;     /* since the last write: bodies; only times */
     bool full;                   /* it was said that there is no room */
     int64_t recalled_ms, written_ms;
     char refused[512], error[256];
 };
 
+/* The next look at what is to be written, unless there is an earlier one. */
 static void arm(struct keeper *k, uint64_t delay_ms)
 {
     struct timeval tv = {(time_t)(delay_ms / 1000), (suseconds_t)(delay_ms % 1000) * 1000};
+    uint64_t due_ns = clock_now_ns() + delay_ms * NS_PER_MS;
 
-    if (k->writer && !evtimer_pending(k->timer, NULL))
-        evtimer_add(k->timer, &tv);
+    if (!k->writer || (k->due_ns != 0 && k->due_ns <= due_ns))
+        return;
+    k->due_ns = due_ns;
+    evtimer_add(k->timer, &tv);
 }
 
 static void note_change(struct keeper *k)
@@ -65,6 +70,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
+    k->due_ns = 0;
     if (state_writer_busy(k->writer))
         arm(k, WRITE_GAP_MS);
     else if (k->changed)

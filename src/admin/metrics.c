@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin/metrics.h"
+#include "admin/kept_part.h"
 #include "admin/certificates.h"
 #include "admin/credentials_part.h"
 #include "admin/places_part.h"
@@ -123,6 +124,25 @@ static void write_consul_errors(const struct scrape *s, const struct metric *m)
 {
     if (s->consul.consul)
         plain_sample(s, m, s->consul.errors);
+}
+
+static void write_recalled(const struct scrape *s, const struct metric *m)
+{
+    if (s->consul.consul)
+        plain_sample(s, m, s->consul.recalled_services);
+}
+
+static void write_recalled_age(const struct scrape *s, const struct metric *m)
+{
+    if (s->consul.consul)
+        evbuffer_add_printf(s->out, "frontdesk_%s %.3f\n", m->name,
+                            (double)kept_age_ms(s->look, &s->consul) / 1e3);
+}
+
+static void write_kept_failing(const struct scrape *s, const struct metric *m)
+{
+    if (s->consul.kept.file)
+        plain_sample(s, m, s->consul.kept.error != NULL);
 }
 
 static void write_webhooks(const struct scrape *s, const struct metric *m)
@@ -501,6 +521,9 @@ static const struct metric metrics[] = {
     {"consul_connected", "gauge", "1 while the last answer of Consul was good.", write_connected, 0},
     {"consul_last_good_age_seconds", "gauge", "Time since Consul last gave a good answer.", write_last_good, 0},
     {"consul_errors_total", "counter", "Queries to Consul that failed.", write_consul_errors, 0},
+    {"catalog_recalled_services", "gauge", "Services whose instances are from disk and not confirmed by Consul yet.", write_recalled, 0},
+    {"catalog_recalled_age_seconds", "gauge", "Age of the catalog from disk while any of it is served; else 0.", write_recalled_age, 0},
+    {"catalog_keep_failing", "gauge", "1 while the catalog cannot be written to disk.", write_kept_failing, 0},
     {"webhook_deliveries_total", "counter", "What webhooks were to be told, by what became of it.", write_webhooks, 0},
     {"config_reloads_total", "counter", "Configuration reloads that took effect.", write_reloads, 0},
     {"config_reload_failures_total", "counter", "Configuration reloads that were refused.", write_reload_failures, 0},

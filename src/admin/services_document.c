@@ -14,11 +14,23 @@ static const char *watch_word(const struct look *l, const char *name,
         return "unknown";
     if (ret->is_static)
         return "static";
+    if (ret->recalled_ms)
+        return "recalled";
     if (ret->failing)
         return "failing";
     if (ret->gone)
         return "gone";
     return ret->answered_ns ? "ok" : "pending";
+}
+
+/* Since Consul last said so, be it to an earlier run. */
+static json_t *data_age(const struct look *l, const struct discovery_watch_status *w)
+{
+    if (w->is_static)
+        return json_null();
+    if (!w->recalled_ms)
+        return look_age_ms(l, w->answered_ns);
+    return json_integer(l->wall_ms > w->recalled_ms ? l->wall_ms - w->recalled_ms : 0);
 }
 
 static json_t *milliseconds(double seconds)
@@ -213,17 +225,17 @@ static json_t *service_part(const struct look *l, const struct service_row *row)
         "{s:o,s:o,s:o,s:I,s:s,s:I,s:o,s:o,s:o,s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:I,s:b,"
         "s:s,s:o,s:o,s:o}",
         "name", json_text(row->name), "breaker", breaker_summary(l, row), "data_age_ms",
-        watch.is_static ? json_null() : look_age_ms(l, watch.answered_ns), "index",
-        (json_int_t)watch.index, "watch", word, "requests", (json_int_t)row->requests, "responses",
-        responses_part(row), "reasons", reasons_part(row), "fallbacks", fallbacks_part(row),
-        "retries", (json_int_t)row->retries, "hedges", (json_int_t)row->hedges, "hedges_won",
-        (json_int_t)row->hedges_won, "hedge_after_ms", hedge_after_part(l, row->view), "in_flight",
-        (json_int_t)row->in_flight, "limit", (json_int_t)row->limit, "waiting",
-        (json_int_t)row->waiting, "rejected_overload", (json_int_t)GET(state->limit.rejected),
-        "adaptive", adaptive_part(l, state), "latency_ms", latency_part(row), "retry_budget",
-        budget, "available", (json_int_t)row->available, "panic", row->panic, "protocol",
-        transport_http_name(transport_part(row->view).http), "tls", tls_part(row->view), "failover",
-        places_part(l, row->name), "instances", instances_part(l, row->view));
+        data_age(l, &watch), "index", (json_int_t)watch.index, "watch", word, "requests",
+        (json_int_t)row->requests, "responses", responses_part(row), "reasons", reasons_part(row),
+        "fallbacks", fallbacks_part(row), "retries", (json_int_t)row->retries, "hedges",
+        (json_int_t)row->hedges, "hedges_won", (json_int_t)row->hedges_won, "hedge_after_ms",
+        hedge_after_part(l, row->view), "in_flight", (json_int_t)row->in_flight, "limit",
+        (json_int_t)row->limit, "waiting", (json_int_t)row->waiting, "rejected_overload",
+        (json_int_t)GET(state->limit.rejected), "adaptive", adaptive_part(l, state), "latency_ms",
+        latency_part(row), "retry_budget", budget, "available", (json_int_t)row->available, "panic",
+        row->panic, "protocol", transport_http_name(transport_part(row->view).http), "tls",
+        tls_part(row->view), "failover", places_part(l, row->name), "instances",
+        instances_part(l, row->view));
 }
 
 static json_t *bounds_ms(void)

@@ -4,6 +4,7 @@
 #include "admin/certificates.h"
 #include "admin/credentials_part.h"
 #include "admin/documents.h"
+#include "admin/kept_part.h"
 
 #include <stdlib.h>
 
@@ -13,14 +14,14 @@ static json_t *consul_part(const struct look *l)
 
     discovery_status(l->sources->discovery, &d);
     return json_pack(
-        "{s:b,s:b,s:b,s:I,s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "enabled", d.consul,
+        "{s:b,s:b,s:b,s:I,s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "enabled", d.consul,
         "connected", d.connected, "leader_known", d.leader_known, "last_contact_ms",
         (json_int_t)d.last_contact_ms, "last_good_age_ms", look_age_ms(l, d.last_good_ns),
         "failing_since", look_time(l, d.failing_since_ns), "last_error",
         d.last_error[0] ? json_text(d.last_error) : json_null(), "watches", (json_int_t)d.watches,
         "requests", (json_int_t)d.requests, "errors", (json_int_t)d.errors, "index_resets",
         (json_int_t)d.index_resets, "skipped_instances", (json_int_t)d.skipped_instances, "updates",
-        (json_int_t)d.updates, "access", access_part(l));
+        (json_int_t)d.updates, "access", access_part(l), "kept", kept_part(l, &d));
 }
 
 static json_t *registration_part(const struct admin_sources *s)

@@ -380,6 +380,24 @@ static void put_places(struct lines *l, const struct service_line *s)
     json_array_foreach(list, at, p) put_place(l, p);
 }
 
+/* What of an earlier run is served, and what a later one would miss. */
+static void put_kept(struct lines *l, const json_t *kept)
+{
+    const json_t *recalled = json_object_get(kept, "recalled");
+    char age[SPAN_MAX];
+
+    if (json_is_object(recalled))
+        put_line(l,
+                 format("Catalog from disk, %s old: %lld services not confirmed by Consul yet",
+                        span_text(age, doc_int(recalled, "age_ms")),
+                        (long long)doc_int(recalled, "services")),
+                 "33;1");
+    if (json_is_string(json_object_get(kept, "refused")))
+        put_line(l, format("Catalog on disk not used: %s", doc_text(kept, "refused")), "33");
+    if (json_is_string(json_object_get(kept, "error")))
+        put_line(l, format("Catalog not kept on disk: %s", doc_text(kept, "error")), "33");
+}
+
 static void put_consul(struct lines *l, const struct status_page *p)
 {
     const json_t *consul = json_object_get(p->status, "consul");
@@ -388,11 +406,16 @@ static void put_consul(struct lines *l, const struct status_page *p)
     span_text(age, doc_int(consul, "last_good_age_ms"));
     if (!json_is_true(json_object_get(consul, "enabled")))
         put_line(l, format("Consul: not used"), NULL);
+    else if (status_page_consul_away(p) &&
+             json_is_null(json_object_get(consul, "last_good_age_ms")))
+        put_line(l, format("Consul: AWAY, never heard: %s", doc_text(consul, "last_error")),
+                 "31;1");
     else if (status_page_consul_away(p))
         put_line(l, format("Consul: AWAY, data is %s old: %s", age, doc_text(consul, "last_error")),
                  "31;1");
     else
         put_line(l, format("Consul: connected, last answer %s ago", age), NULL);
+    put_kept(l, json_object_get(consul, "kept"));
 }
 
 static void put_shedding(struct lines *l, const struct status_page *p)

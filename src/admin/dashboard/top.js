@@ -25,7 +25,9 @@ function gatewayTroubles(status) {
   if (!status) return list;
   if (status.draining) list.push("This gateway is draining");
   else if (!status.ready) list.push("This gateway is not ready");
-  if (status.consul.enabled && !status.consul.connected) list.push("Consul is away");
+  const recalled = recalledCatalog(status.consul);
+  if (status.consul.enabled && !status.consul.connected)
+    list.push(recalled ? `Consul is away; the catalog is from disk, ${words.duration(recalled.age_ms)} old` : "Consul is away");
   const refused = refusedRoutes(status);
   if (refused) list.push(`This gateway is saturated and refuses routes of ${refused} importance`);
   if (status.reload.last_error) list.push("The last configuration was refused");
@@ -33,6 +35,11 @@ function gatewayTroubles(status) {
   const certificates = (status.certificates || []).filter((c) => c.problem);
   if (certificates.length) list.push(`A certificate needs attention: ${certificates[0].names[0] || certificates[0].file}`);
   return list;
+}
+
+// What is served from an earlier run; null when Consul has confirmed everything.
+function recalledCatalog(consul) {
+  return consul.kept && consul.kept.recalled;
 }
 
 // In words, which routes give way at the present level of load shedding; "" for none.
@@ -64,7 +71,8 @@ export function drawGateway(hello, status) {
   const c = status.consul;
   const age = (ms) => (ms < 1500 ? "now" : words.duration(ms) + " ago");
   const [tone, text] = !c.enabled ? ["quiet", "Consul not used"]
-    : c.last_good_age_ms === null ? ["bad", "Consul AWAY, never heard"]
+    : c.last_good_age_ms === null ? ["bad", recalledCatalog(c)
+      ? `Consul AWAY, data from disk, ${words.duration(c.kept.recalled.age_ms)} old` : "Consul AWAY, never heard"]
       : c.connected ? ["good", "Consul " + age(c.last_good_age_ms)]
         : ["bad", `Consul AWAY, data ${words.duration(c.last_good_age_ms)} old`];
   setClass(byId("consul"), "fact " + tone);
@@ -91,6 +99,12 @@ export function drawProblems(status) {
   if (!status.ready && status.unready_reason) list.push("Not ready: " + status.unready_reason);
   if (status.consul.enabled && !status.consul.connected && status.consul.last_error)
     list.push("Consul: " + status.consul.last_error);
+  const kept = status.consul.kept;
+  if (kept && kept.recalled)
+    list.push(`The catalog is from disk (${kept.file}), ${words.duration(kept.recalled.age_ms)} old: ` +
+      `${kept.recalled.services} services are not confirmed by Consul yet`);
+  if (kept && kept.refused) list.push(`The catalog on disk was not used: ${kept.refused}`);
+  if (kept && kept.error) list.push(`The catalog cannot be kept in ${kept.file}: ${kept.error}`);
   if (status.reload.last_error)
     list.push(`The configuration of ${words.clock(Date.parse(status.reload.last))} was refused: ${status.reload.last_error}`);
   const shared = status.consul_config;

@@ -37,6 +37,7 @@ static struct event_base *base;
 static struct agent agent;
 static struct discovery *d;
 static unsigned told;
+static char kept[64]; /* directory; "" = nothing is kept */
 
 #define WEB(id)                                                                                    \
     "{\"Node\":{\"Node\":\"n1\",\"Address\":\"10.0.0.1\"},\"Service\":{\"ID\":\"" id               \
@@ -141,13 +142,19 @@ static void start(int scope, const char *token_file)
                                   .tag_prefix = "frontdesk.",
                                   .fabio_prefix = "",
                                   .keep_ms = 60000,
-                                  .token_file = token_file};
+                                  .token_file = token_file,
+                                  .state_dir = kept[0] ? kept : NULL,
+                                  .recall = kept[0] != 0};
     struct err e;
 
     o.scope = (unsigned)scope;
     snprintf(address, sizeof address, "http://127.0.0.1:%u", agent.port);
     d = discovery_new(base, &o, on_changed, NULL, &e);
     assert_non_null(d);
+    if (!kept[0])
+        return;
+    discovery_keep(d);
+    discovery_use(d, NULL, 0);
 }
 
 static int begin(void **state)
@@ -456,6 +463,100 @@ static void more_services_than_connections(void **state)
     }
 }
 
+static int begin_kept(void **state)
+{
+    snprintf(kept, sizeof kept, "%s/frontdesk-discovery-XXXXXX", P_tmpdir);
+    return mkdtemp(kept) ? begin(state) : -1;
+}
+
+static int end_kept(void **state)
+{
+    char file[96];
+    int ret = end(state);
+
+    snprintf(file, sizeof file, "%s/catalog.answers", kept);
+    unlink(file);
+    if (rmdir(kept) != 0)
+        return -1;
+    kept[0] = '\0';
+    return ret;
+}
+
+/* The life of an earlier process. */
+static void know_two(void)
+{
+    agent.services = "{\"web\":[\"frontdesk\"]}";
+    agent.web = "[" WEB("a") "," WEB("b") "]";
+    start(DISCOVER_TAGGED, NULL);
+    UNTIL(count("web") == 2 && agent.nwaiting == 2);
+    assert_int_equal(status().recalled_services, 0);
+    discovery_free(d);
+    event_base_loop(base, EVLOOP_NONBLOCK);
+    agent.nwaiting = 0;
+    told = 0;
+}
+
+static void what_was_known_is_there_at_once(void **state)
+{
+    (void)state;
+    know_two();
+    start(DISCOVER_TAGGED, NULL);
+    assert_true(discovery_ready(d));
+    assert_int_equal(count("web"), 2);
+    assert_true(watch("web").recalled_ms > 0);
+    assert_int_equal(status().recalled_services, 1);
+    assert_true(status().recalled_list);
+
+    /* The same is said again: nothing changes but that it is no longer of an earlier run. */
+    UNTIL(agent.nwaiting == 2);
+    assert_int_equal(told, 1);
+    assert_int_equal(status().recalled_services, 0);
+    assert_false(status().recalled_list);
+    assert_int_equal(watch("web").recalled_ms, 0);
+    assert_int_equal(count("web"), 2);
+}
+
+static void the_first_answer_replaces_what_was_known(void **state)
+{
+    (void)state;
+    know_two();
+    agent.web = "[" WEB("b") "," WEB("c") "]";
+    start(DISCOVER_TAGGED, NULL);
+    assert_int_equal(count("web"), 2);
+    UNTIL(status().recalled_services == 0);
+    assert_string_equal(discovery_find(d, "web")->items[0].id, "b");
+    assert_string_equal(discovery_find(d, "web")->items[1].id, "c");
+}
+
+/* An agent that has just started, too, takes nothing away. */
+static void doubt_only_adds_to_what_was_known(void **state)
+{
+    (void)state;
+    know_two();
+    agent.leaderless = true;
+    agent.web = "[" WEB("c") "]";
+    start(DISCOVER_TAGGED, NULL);
+    UNTIL(count("web") == 3 && agent.nwaiting == 2);
+    assert_int_equal(status().recalled_services, 1);
+    agent.leaderless = false;
+    wake(12);
+    UNTIL(count("web") == 1);
+    assert_int_equal(status().recalled_services, 0);
+}
+
+static void an_agent_that_is_away_changes_nothing(void **state)
+{
+    (void)state;
+    know_two();
+    stop_agent();
+    start(DISCOVER_TAGGED, NULL);
+    UNTIL(status().errors >= 4);
+    assert_true(discovery_ready(d));
+    assert_int_equal(count("web"), 2);
+    assert_int_equal(status().recalled_services, 1);
+    assert_true(watch("web").failing);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -473,6 +574,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(static_services_need_no_agent, begin, end),
         cmocka_unit_test_setup_teardown(bad_addresses_are_refused, begin, end),
         cmocka_unit_test_setup_teardown(more_services_than_connections, begin, end),
+        cmocka_unit_test_setup_teardown(what_was_known_is_there_at_once, begin_kept, end_kept),
+        cmocka_unit_test_setup_teardown(the_first_answer_replaces_what_was_known, begin_kept,
+                                        end_kept),
+        cmocka_unit_test_setup_teardown(doubt_only_adds_to_what_was_known, begin_kept, end_kept),
+        cmocka_unit_test_setup_teardown(an_agent_that_is_away_changes_nothing, begin_kept,
+                                        end_kept),
     };
 
     log_set_level(LOG_ERROR);

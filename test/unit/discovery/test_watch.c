@@ -64,6 +64,23 @@ static void good_answer_blocks_at_its_index(void **state)
     assert_int_equal(reply.next.delay_ms, 0);
 }
 
+/* What an earlier run of the gateway knew is compared with, and nothing else of it counts. */
+static void an_equal_first_answer_changes_nothing(void **state)
+{
+    (void)state;
+    watch_recall(&w, 1);
+    assert_int_equal(watch_now(&w, &o, t0, &rng).index, 0);
+    good(7, 1, t0);
+    assert_false(reply.publish);
+    assert_int_equal(reply.next.index, 7);
+
+    watch_init(&w);
+    watch_recall(&w, 1);
+    good(7, 2, t0);
+    assert_true(reply.publish);
+    assert_true(reply.complete);
+}
+
 static void wait_is_jittered(void **state)
 {
     uint64_t low = UINT64_MAX, high = 0;
@@ -336,6 +353,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(first_request_does_not_block, begin),
         cmocka_unit_test_setup(good_answer_blocks_at_its_index, begin),
+        cmocka_unit_test_setup(an_equal_first_answer_changes_nothing, begin),
         cmocka_unit_test_setup(wait_is_jittered, begin),
         cmocka_unit_test_setup(index_zero_becomes_one, begin),
         cmocka_unit_test_setup(errors_carry_no_index, begin),
