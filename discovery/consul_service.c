@@ -138,9 +138,12 @@ static void service_after(struct query *q, const struct query_outcome *o)
 static void service_ended(struct query *q)
 {
     struct service *v = CONTAINER_OF(q, struct service, query);
+    struct consul_source *s = q->owner;
 
     list_remove(&v->link);
     service_free(v);
+    if (s->pool.heard)
+        source_tell_recalled(s, true);
 }
 
 static const struct query_ops service_ops = {service_read, service_apply, service_after,

@@ -97,7 +97,7 @@ class ConsulAway(Kept):
         wait_for(lambda: self.kept(gateway)["recalled"] is None, 30, what="a confirmed catalog")
         self.assertEqual(gateway.service("orders")["watch"], "ok")
         self.assertEqual(gateway.metrics()["frontdesk_catalog_recalled_services"], 0)
-        self.assertIn("has been replaced: Consul has answered", gateway.log())
+        wait_for(lambda: "has been replaced: Consul has answered" in gateway.log(), what="log")
 
     def test_an_instance_that_is_gone_is_not_asked_for_long(self):
         consul = self.own_consul()
