@@ -17,12 +17,14 @@ void consul_scope_init(struct consul_scope *s, const struct discovery_options *o
     s->scope = (int)o->scope;
     s->tag_prefix = copy(o->tag_prefix);
     s->fabio_prefix = copy(o->fabio_prefix);
+    s->traefik_prefix = copy(o->traefik_prefix);
 }
 
 void consul_scope_release(struct consul_scope *s)
 {
     free(s->tag_prefix);
     free(s->fabio_prefix);
+    free(s->traefik_prefix);
 }
 
 static bool tag_exposes(const struct consul_scope *s, struct str tag)
@@ -30,6 +32,8 @@ static bool tag_exposes(const struct consul_scope *s, struct str tag)
     struct str own = str_of(s->tag_prefix), fabio = str_of(s->fabio_prefix);
 
     if (fabio.n > 0 && str_starts(tag, fabio))
+        return true;
+    if (s->traefik_prefix[0] && str_istarts(tag, str_of(s->traefik_prefix)))
         return true;
     if (own.n == 0)
         return false;

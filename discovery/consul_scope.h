@@ -5,8 +5,8 @@
 #include "discovery.h"
 
 struct consul_scope {
-    int scope;                       /* DISCOVER_... */
-    char *tag_prefix, *fabio_prefix; /* owned; "" = none */
+    int scope;                                        /* DISCOVER_... */
+    char *tag_prefix, *fabio_prefix, *traefik_prefix; /* owned; "" = none */
 };
 
 void consul_scope_init(struct consul_scope *s, const struct discovery_options *o);

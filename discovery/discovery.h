@@ -36,11 +36,12 @@ struct discovery_options {
 those named by discovery_use() */
     const char *tag_prefix;   /* "frontdesk.": a tag that starts so, or equals it without the dot */
     const char *fabio_prefix; /* "urlprefix-" or "" */
-    const char *prefer_meta;  /* node meta key copied to instance.zone; NULL = none */
-    uint64_t keep_ms;         /* a service that left the catalog is kept, empty, for so long */
-    const char *state_dir;    /* what is believed is kept there for a later run; NULL = nowhere */
-    bool recall;              /* begin with what an earlier run has kept there */
-    bool traffic_rules;       /* obey the routers, splitters and resolvers of Consul */
+    const char *traefik_prefix; /* "traefik." or "", in any case */
+    const char *prefer_meta;    /* node meta key copied to instance.zone; NULL = none */
+    uint64_t keep_ms;           /* a service that left the catalog is kept, empty, for so long */
+    const char *state_dir;      /* what is believed is kept there for a later run; NULL = nowhere */
+    bool recall;                /* begin with what an earlier run has kept there */
+    bool traffic_rules;         /* obey the routers, splitters and resolvers of Consul */
     struct consul_access_options access;
     struct discovery_safety {
         uint64_t confirm_ms;       /* a large loss is believed so long after; 0 = at once */
@@ -56,6 +57,7 @@ struct discovery_address {
     uint16_t port;
     uint32_t weight;
     const char *zone; /* or NULL */
+    const char *tag;  /* or NULL */
 };
 
 struct discovery_static {

@@ -6,6 +6,14 @@
 
 #include <string.h>
 
+static const char *const *one_tag(struct arena *a, const char *tag)
+{
+    const char **tags = ARENA_ARRAY(a, const char *, 1);
+
+    tags[0] = arena_strdup(a, tag);
+    return tags;
+}
+
 static void fill(struct arena *a, const struct discovery_address *from, struct instance *to)
 {
     to->node = "";
@@ -18,6 +26,10 @@ static void fill(struct arena *a, const struct discovery_address *from, struct i
     to->port = from->port;
     to->weight = from->weight;
     to->health = HEALTH_PASSING;
+    if (from->tag) {
+        to->tags = one_tag(a, from->tag);
+        to->ntags = 1;
+    }
 }
 
 struct instance_set *static_source_build(const struct discovery_static *s, const char *key,

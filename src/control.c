@@ -54,7 +54,8 @@ static void publish(struct control *c)
 /* All that comes from Consul was heard once. */
 static bool is_complete(const struct control *c)
 {
-    return c->snapshot->complete && control_credentials_heard(c->credentials);
+    return c->snapshot->complete && control_credentials_heard(c->credentials) &&
+           control_fabio_heard(c->fabio);
 }
 
 /* What the gateway's own check in Consul says. */
@@ -125,6 +126,17 @@ static void on_catalog_changed(void *arg)
 static void on_credentials_changed(void *arg)
 {
     publish_and_open(arg);
+}
+
+static void on_commands_changed(void *arg)
+{
+    struct control *c = arg;
+    const struct fabio_commands *commands = control_fabio_commands(c->fabio);
+
+    control_discovery_configure(c->discovery, c->config, commands);
+    if (c->coming)
+        control_discovery_configure(c->coming, c->config, commands);
+    publish_and_open(c);
 }
 
 static void on_documents_changed(void *arg)
@@ -230,6 +242,7 @@ static int apply(struct control *c, struct config *next, struct err *e)
     struct issuer_set *issuers = NULL;
     struct credentials *credentials = NULL;
     bool same_fleet = control_fleet_same(c->config, next);
+    const struct fabio_commands *commands;
 
     if (service_tls_check(c->registry, next, e) < 0)
         return -1;
@@ -239,7 +252,8 @@ static int apply(struct control *c, struct config *next, struct err *e)
     if (workers_of(next) != c->nworkers)
         log_warn("control", "workers: %u takes effect with the next restart", workers_of(next));
     if (!control_discovery_same(c->config, next)) {
-        coming = control_discovery_new(c->base, next, false, on_catalog_changed, c, e);
+        coming = control_discovery_new(c->base, next, control_fabio_commands(c->fabio), false,
+                                       on_catalog_changed, c, e);
         if (!coming)
             return -1;
     }
@@ -271,9 +285,11 @@ static int apply(struct control *c, struct config *next, struct err *e)
         discovery_free(c->coming);
         c->coming = coming;
     }
-    control_discovery_configure(c->discovery, next);
+    control_fabio_use(c->fabio, next);
+    commands = control_fabio_commands(c->fabio);
+    control_discovery_configure(c->discovery, next, commands);
     if (c->coming && !coming)
-        control_discovery_configure(c->coming, next);
+        control_discovery_configure(c->coming, next, commands);
     publish(c);
     return 0;
 }
@@ -420,9 +436,11 @@ static int start(struct control *c, struct err *e)
     c->builder = builder_new(c->registry);
     if (service_tls_check(c->registry, c->config, e) < 0)
         return -1;
-    c->discovery = control_discovery_new(c->base, c->config, true, on_catalog_changed, c, e);
+    c->fabio = control_fabio_new(c->base, c->builder, on_commands_changed, c);
+    c->discovery = control_discovery_new(c->base, c->config, NULL, true, on_catalog_changed, c, e);
     if (!c->base || !c->discovery)
         return -1;
+    control_fabio_use(c->fabio, c->config);
     discovery_keep(c->discovery);
     c->proxy = proxy_new(c->nworkers);
     c->registration = control_registration_new(c->base, FRONTDESK_VERSION, report, c);
@@ -475,6 +493,7 @@ static void stop(struct control *c)
     control_config_free(c->documents);
     control_issuers_free(c->issuers);
     control_credentials_free(c->credentials);
+    control_fabio_free(c->fabio);
     discovery_free(c->coming);
     discovery_free(c->discovery);
     snapshot_unref(&c->snapshot);

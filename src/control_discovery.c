@@ -25,15 +25,67 @@ bool control_discovery_same(const struct config *a, const struct config *b)
     return x->enabled == y->enabled && control_consul_same(a, b) &&
            same_text(x->datacenter, y->datacenter) && x->expose == y->expose &&
            same_text(x->tag_prefix, y->tag_prefix) && same_text(x->fabio_prefix, y->fabio_prefix) &&
-           x->stale == y->stale && x->wait_ms == y->wait_ms &&
-           x->keep_routes_ms == y->keep_routes_ms && same_safety(x, y) &&
-           same_text(a->prefer_meta, b->prefer_meta) &&
+           same_text(x->traefik_prefix, y->traefik_prefix) && x->stale == y->stale &&
+           x->wait_ms == y->wait_ms && x->keep_routes_ms == y->keep_routes_ms &&
+           same_safety(x, y) && same_text(a->prefer_meta, b->prefer_meta) &&
            same_text(a->state_dir, b->state_dir);
 }
 
-static void set_static(struct discovery *d, const struct config *c)
+/* How it is spoken to, in the words of a tag that is read here. */
+static const char *protocol_tag(struct arena *a, const struct config *c, const char *scheme)
 {
-    struct discovery_static *services = calloc(c->nservices + 1, sizeof *services);
+    if (strcmp(scheme, "http") == 0)
+        return NULL;
+    return arena_printf(a, "%sprotocol=%s", c->consul.tag_prefix, scheme);
+}
+
+/* Adds the target to the service of that name among the `n` at `services`. */
+static void add_instance(struct discovery_static *s, const struct discovery_address *address,
+                         struct arena *a)
+{
+    struct discovery_address *list;
+
+    for (size_t i = 0; i < s->ninstances; i++)
+        if (s->instances[i].port == address->port &&
+            strcmp(s->instances[i].host, address->host) == 0)
+            return;
+    list = ARENA_ARRAY(a, struct discovery_address, s->ninstances + 1);
+    if (s->ninstances > 0)
+        memcpy(list, s->instances, s->ninstances * sizeof *list);
+    list[s->ninstances] = *address;
+    s->instances = list;
+    s->ninstances++;
+}
+
+static size_t add_commanded(struct discovery_static *services, const struct config *c,
+                            const struct fabio_commands *commands, struct arena *a)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; commands && i < commands->n; i++) {
+        const struct fabio_command *add = &commands->items[i];
+        struct discovery_address address = {.weight = 1};
+        size_t at = 0;
+
+        if (add->verb != FABIO_ADD || add->trouble || add->redirect)
+            continue;
+        address.host = add->host;
+        address.port = add->port;
+        address.tag = protocol_tag(a, c, add->scheme);
+        while (at < n && strcmp(services[at].service, add->static_service) != 0)
+            at++;
+        if (at == n)
+            services[n++].service = add->static_service;
+        add_instance(&services[at], &address, a);
+    }
+    return n;
+}
+
+static void set_static(struct discovery *d, const struct config *c,
+                       const struct fabio_commands *commands)
+{
+    size_t most = c->nservices + (commands ? commands->n : 0);
+    struct discovery_static *services = calloc(most + 1, sizeof *services);
     struct arena *a = arena_new();
     size_t n = 0;
 
@@ -47,10 +99,12 @@ static void set_static(struct discovery *d, const struct config *c)
             continue;
         list = ARENA_ARRAY(a, struct discovery_address, s->ninstances);
         for (size_t k = 0; k < s->ninstances; k++)
-            list[k] = (struct discovery_address){s->instances[k].host, s->instances[k].port,
-                                                 s->instances[k].weight, s->instances[k].zone};
+            list[k] =
+                (struct discovery_address){s->instances[k].host, s->instances[k].port,
+                                           s->instances[k].weight, s->instances[k].zone, NULL};
         services[n++] = (struct discovery_static){s->name, list, s->ninstances};
     }
+    n += add_commanded(services + n, c, commands, a);
     discovery_set_static(d, services, n);
     arena_free(a);
     free(services);
@@ -144,6 +198,7 @@ struct discovery_options control_discovery_options(const struct config *c)
                                                      : DISCOVER_USED,
         .tag_prefix = c->consul.tag_prefix,
         .fabio_prefix = c->consul.fabio_prefix,
+        .traefik_prefix = c->consul.traefik_prefix,
         .prefer_meta = c->prefer_meta,
         .keep_ms = c->consul.keep_routes_ms,
         .safety = {c->consul.shrink_confirm_ms, c->consul.shrink_percent,
@@ -155,19 +210,20 @@ struct discovery_options control_discovery_options(const struct config *c)
     return o;
 }
 
-void control_discovery_configure(struct discovery *d, const struct config *c)
+void control_discovery_configure(struct discovery *d, const struct config *c,
+                                 const struct fabio_commands *commands)
 {
     struct discovery_options o = control_discovery_options(c);
 
     consul_access_require(&o);
-    set_static(d, c);
+    set_static(d, c, commands);
     set_groups(d, c);
     set_used(d, c);
 }
 
 struct discovery *control_discovery_new(struct event_base *base, const struct config *c,
-                                        bool recall, discovery_changed_fn *changed, void *arg,
-                                        struct err *e)
+                                        const struct fabio_commands *commands, bool recall,
+                                        discovery_changed_fn *changed, void *arg, struct err *e)
 {
     struct discovery_options o = control_discovery_options(c);
     struct discovery *d;
@@ -178,6 +234,6 @@ struct discovery *control_discovery_new(struct event_base *base, const struct co
 
     if (!d)
         return NULL;
-    control_discovery_configure(d, c);
+    control_discovery_configure(d, c, commands);
     return d;
 }

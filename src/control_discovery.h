@@ -3,6 +3,7 @@
 /* control_discovery.h - from configuration to discovery: it does not know struct config. */
 #include "config/config.h"
 #include "discovery/discovery.h"
+#include "route/fabio.h"
 
 struct event_base;
 
@@ -11,8 +12,11 @@ struct discovery_options control_discovery_options(const struct config *c);
 /* With static instances and the names that routes use already given. `recall`: begin with the
  * catalog that an earlier process has kept in `state_dir`. */
 struct discovery *control_discovery_new(struct event_base *base, const struct config *c,
-                                        bool recall, discovery_changed_fn *changed, void *arg,
+                                        const struct fabio_commands *commands, bool recall,
+                                        discovery_changed_fn *changed, void *arg,
                                         struct err *e) MUST_CHECK;
-void control_discovery_configure(struct discovery *d, const struct config *c);
+/* `commands`: whose targets become static services; NULL = none. */
+void control_discovery_configure(struct discovery *d, const struct config *c,
+                                 const struct fabio_commands *commands);
 /* Can a running discovery go from one to the other by control_discovery_configure() alone? */
 bool control_discovery_same(const struct config *a, const struct config *b);

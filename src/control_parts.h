@@ -6,6 +6,7 @@
 #include "control_config.h"
 #include "control_credentials.h"
 #include "control_drain.h"
+#include "control_fabio.h"
 #include "control_issuers.h"
 #include "control_journal.h"
 #include "control_registration.h"
@@ -33,6 +34,7 @@ struct control {
     struct webhooks *webhooks;
     struct control_issuers *issuers;
     struct control_credentials *credentials;
+    struct control_fabio *fabio;
     struct admin *admin;
     struct admin_sources sources;
     struct snapshot *snapshot; /* ref: the newest */

@@ -176,6 +176,16 @@ static const char *read_weight(struct line *l, struct fabio_command *c)
     return second || c->tags ? NULL : "without a service it needs tags";
 }
 
+/* As discovery has the names of services: Consul's look-ups ignore case. */
+static void fold_service(struct arena *a, struct fabio_command *c)
+{
+    char *name = c->service ? arena_strdup(a, c->service) : NULL;
+
+    for (char *p = name; p && *p; p++)
+        *p = ascii_lower(*p);
+    c->service = name;
+}
+
 static void read_line(struct fabio_commands *all, const char *key, unsigned number, struct str text)
 {
     struct line l = {all->arena, text, STR_NULL, false, false};
@@ -199,6 +209,7 @@ static void read_line(struct fabio_commands *all, const char *key, unsigned numb
         c->verb = FABIO_WEIGHT, c->trouble = read_weight(&l, c);
     else
         c->trouble = "expected: route add, route del or route weight";
+    fold_service(all->arena, c);
     if (!c->trouble && l.bad)
         c->trouble = "a quote without its end";
 }

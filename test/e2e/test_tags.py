@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Services with the tags of fabio and Traefik, fabio's commands in the KV store, and what `frontdesk
+migrate` says about them: all with a real Consul."""
+from lib import Scenario, wait_for
+
+
+class Fabio(Scenario):
+    def share(self, gateway, target, origin, count=200):
+        """How many per cent of the requests this origin answers."""
+        return 100 * gateway.spread(target, count)[origin] / count
+
+    def problems(self, gateway):
+        return {entry["subject"]: entry["why"] for entry in gateway.routes()["problems"]}
+
+    def test_hosts_with_wildcards(self):
+        self.instance("wild", "wild", tags=["urlprefix-api-*.shop.example/"])
+        self.instance("one", "one", tags=["urlprefix-{a,b}.shop.example/x", "urlprefix-*.shop.example/"])
+        gateway = self.gateway()
+        gateway.wait_status("/", 200, host="api-7.shop.example")
+        for host, path, origin in (("api-7.shop.example", "/", "wild"), ("A.shop.example", "/xyz", "one"),
+                                   ("b.shop.example", "/x", "one"), ("c.shop.example", "/", "one")):
+            self.assertEqual(gateway.get(path, host=host).header("X-Origin"), origin, (host, path))
+        self.assertEqual(gateway.get("/", host="shop.example").status, 404)
+
+    def test_redirect_to_https_does_not_go_in_circles(self):
+        self.instance("web", "web", tags=["urlprefix-shop.example/ host=dst"])
+        self.instance("force", "force",
+                      tags=["urlprefix-shop.example:80/ redirect=301,https://shop.example$path"])
+        gateway = self.gateway({"trusted_proxies": ["127.0.0.1"]})
+        gateway.wait_status("/a?b=c", 301, host="shop.example")
+        answer = gateway.get("/a?b=c", host="shop.example")
+        self.assertEqual(answer.header("Location"), "https://shop.example/a?b=c")
+        answer = gateway.get("/a", host="shop.example", headers={"X-Forwarded-Proto": "https"})
+        self.assertEqual((answer.status, answer.header("X-Origin")), (200, "web"))
+
+    def test_who_is_not_trusted_has_no_say_about_the_scheme(self):
+        self.instance("force", "force", tags=["urlprefix-/ redirect=301,https://$host$path"])
+        gateway = self.gateway()
+        gateway.wait_status("/a", 301)
+        self.assertEqual(gateway.get("/a", headers={"X-Forwarded-Proto": "https"}).status, 301)
+
+    def test_allow_and_deny(self):
+        self.instance("in", "in", tags=["urlprefix-/in allow=ip:127.0.0.0/8,ip:10.0.0.1"])
+        self.instance("out", "out", tags=["urlprefix-/out deny=ip:127.0.0.1"])
+        gateway = self.gateway()
+        gateway.wait_status("/in", 200)
+        answer = gateway.wait_status("/out", 403)
+        self.assertEqual(answer.reason, "address_denied")
+
+    def test_two_services_share_a_route_instance_by_instance(self):
+        for name in ("a1", "a2", "a3"):
+            self.instance("a", name, tags=["urlprefix-/x"])
+        self.instance("b", "b1", tags=["urlprefix-/x"])
+        gateway = self.gateway()
+        gateway.wait_spread("/x", {"a1", "a2", "a3", "b1"}, count=60)
+        self.assertTrue(10 < self.share(gateway, "/x", "b1") < 40)
+        self.consul.set_health("a1", "critical")
+        self.consul.set_health("a2", "critical")
+        gateway.wait_spread("/x", {"a3", "b1"}, count=30)
+        wait_for(lambda: 35 < self.share(gateway, "/x", "b1") < 65, what="half of the requests")
+
+    def test_weight_across_services_and_within_one(self):
+        self.instance("live", "live", tags=["urlprefix-/x"])
+        self.instance("canary", "canary", tags=["urlprefix-/x weight=0.1"])
+        self.instance("web", "old", tags=["urlprefix-/y"])
+        self.instance("web", "new", tags=["urlprefix-/y weight=0.1"])
+        self.instance("web", "staged", tags=["v3"])
+        gateway = self.gateway()
+        for path, origin, others in (("/x", "canary", {"live"}), ("/y", "new", {"old"})):
+            gateway.wait_spread(path, others | {origin}, count=100)
+            self.assertTrue(1 < self.share(gateway, path, origin) < 25)
+        self.consul.set_health("new", "critical")
+        gateway.wait_spread("/y", {"old"})
+
+    def test_what_cannot_be_honoured_is_named(self):
+        self.instance("db", "db", tags=["urlprefix-:3306 proto=tcp"])
+        self.instance("web", "web", tags=["urlprefix-/web register=www", "urlprefix-/bad redirect=301",
+                                          'v1 "quoted"'])
+        gateway = self.gateway()
+        gateway.wait_status("/web", 200)
+        problems = wait_for(lambda: self.problems(gateway), what="problems")
+        self.assertIn("TCP routes", problems["urlprefix-:3306 proto=tcp"])
+        self.assertIn("register is not obeyed", problems["urlprefix-/web register=www"])
+        self.assertIn("CODE,URL", problems["urlprefix-/bad redirect=301"])
+
+
+class FabioCommands(Scenario):
+    def start(self, commands, **config):
+        self.consul.kv_put("fabio/config", commands.encode())
+        return self.gateway({"consul": dict(config, fabio_kv="fabio/config")})
+
+    def problems(self, gateway):
+        return {entry["subject"]: entry["why"] for entry in gateway.routes()["problems"]}
+
+    def test_add_weight_and_del_while_running(self):
+        self.instance("web", "blue", tags=["urlprefix-/web", "blue"])
+        self.instance("web", "green", tags=["urlprefix-/web", "green"])
+        self.instance("old", "old", tags=["urlprefix-/old"])
+        outside = self.origin("outside")
+        gateway = self.start('# by hand\nroute add legacy /legacy http://127.0.0.1:%d/ opts "strip=/legacy"\n'
+                             'route weight web /web weight 0 tags "green"\n' % outside.port)
+        answer = gateway.wait_status("/legacy/x", 200)
+        self.assertEqual((answer.header("X-Origin"), answer.json()["target"]), ("outside", "/x"))
+        gateway.wait_spread("/web", {"blue", "green"})
+        gateway.wait_status("/old", 200)
+
+        self.consul.kv_put("fabio/config", b'route weight web /web weight 1 tags "green"\nroute del old\n')
+        gateway.wait_status("/old", 404)
+        gateway.wait_status("/legacy/x", 404)
+        gateway.wait_spread("/web", {"green"})
+
+        self.consul.kv_put("fabio/config", b"")
+        gateway.wait_status("/old", 200)
+        gateway.wait_spread("/web", {"blue", "green"})
+
+    def test_keys_below_in_their_order_and_no_others(self):
+        self.instance("web", "web", tags=["urlprefix-/web"])
+        self.consul.kv_put("fabio/config/20-del", b"route del gone\n")
+        self.consul.kv_put("fabio/config/10-add",
+                           b"route add gone /gone http://127.0.0.1:1/\n"
+                           b"route add here /here http://127.0.0.1:%d/" % self.origin("here").port)
+        self.consul.kv_put("fabio/configuration", b"route del web")
+        gateway = self.start("route add base /base http://127.0.0.1:%d/" % self.origin("base").port)
+        for path in ("/here", "/base", "/web"):
+            gateway.wait_status(path, 200)
+        self.assertEqual(gateway.get("/gone").status, 404)
+
+    def test_a_bad_command_is_named_with_its_line_and_harms_no_other(self):
+        self.instance("web", "web", tags=["urlprefix-/web"])
+        gateway = self.start("route del web /nothing\n\nroute add tcp :80 tcp://127.0.0.1:1\n"
+                             "route add x /x http://127.0.0.1:%d/" % self.origin("x").port)
+        gateway.wait_status("/x", 200)
+        gateway.wait_status("/web", 200)
+        problems = self.problems(gateway)
+        line = [subject for subject in problems if "line 3:" in subject]
+        self.assertEqual(len(line), 1, problems)
+        self.assertIn("http, https, grpc or grpcs", problems[line[0]])
+        self.assertIn("no such target", problems[[s for s in problems if "line 1:" in s][0]])
+
+    def test_last_good_stays_while_consul_is_away(self):
+        consul = self.own_consul()
+        consul.kv_put("fabio/config", b"route add x /x http://127.0.0.1:%d/" % self.origin("x").port)
+        gateway = self.gateway({"consul": {"fabio_kv": "fabio/config"}}, consul=consul)
+        gateway.wait_status("/x", 200)
+        consul.kill9()
+        wait_for(lambda: not gateway.status()["consul"]["connected"], 20, "Consul away")
+        self.assertEqual(gateway.get("/x").status, 200)
+        consul.start()
+        consul.kv_put("fabio/config", b"")
+        gateway.wait_status("/x", 404, timeout=30)
+
+    def test_reload_switches_it_off_and_on(self):
+        self.consul.kv_put("fabio/config", b"route add x /x http://127.0.0.1:%d/" % self.origin("x").port)
+        gateway = self.gateway({"consul": {"fabio_kv": "fabio/config"}})
+        gateway.wait_status("/x", 200)
+        gateway.configure({})
+        gateway.reload()
+        gateway.wait_status("/x", 404)
+        gateway.configure({"consul": {"fabio_kv": "fabio/config"}})
+        gateway.reload()
+        gateway.wait_status("/x", 200)
