@@ -10,7 +10,8 @@ if(TARGET frontdesk)
   install(TARGETS frontdesk RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
 endif()
 file(GLOB conf_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/conf.d/*.yaml)
-file(GLOB doc_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/docs/*.md ${CMAKE_SOURCE_DIR}/README.md
+file(GLOB doc_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/docs/*.md ${CMAKE_SOURCE_DIR}/docs/*.hcl
+                                      ${CMAKE_SOURCE_DIR}/README.md
                                       ${CMAKE_SOURCE_DIR}/CHANGELOG.md)
 install(FILES ${conf_files} DESTINATION ${FRONTDESK_ETC})
 install(FILES ${doc_files} DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/frontdesk)

@@ -19,7 +19,7 @@ struct event_base;
 /* A right that the token needs for what is switched on. */
 struct consul_right {
     const char *resource, *access; /* "key", "read" */
-    const char *segment;           /* "frontdesk/"; "" = whatever it is called */
+    char segment[256];             /* "frontdesk/"; "" = whatever it is called */
     const char *what_for;          /* "API keys", for people */
 };
 

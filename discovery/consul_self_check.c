@@ -305,8 +305,13 @@ static void on_answer(void *arg, const struct fetch_answer *f)
     char why[200];
 
     if (f->status == 0 || f->status == 429 || (f->status >= 500 && a->check.step != RIGHTS)) {
+        unsigned agent = a->generation;
+
         consul_access_describe(a, f, why, sizeof why);
-        finish_failed(a, why);
+        consul_access_outcome(a, agent, false, f->status, f->refused, why);
+        /* Else another agent is asked, and it begins anew. */
+        if (agent == a->generation)
+            finish_failed(a, why);
         return;
     }
     after[a->check.step](a, f);
@@ -350,8 +355,9 @@ static void ask_for_wishes(struct consul_self_check *c)
         if (!w->service || !w->asked)
             continue;
         w->at = c->nasked;
-        c->asked[c->nasked++] = (struct consul_right){
-            "service", "read", arena_strdup(c->arena, w->service), "its instances"};
+        c->asked[c->nasked] = (struct consul_right){"service", "read", "", "its instances"};
+        snprintf(c->asked[c->nasked].segment, sizeof c->asked->segment, "%s", w->service);
+        c->nasked++;
     }
 }
 
@@ -417,10 +423,14 @@ void consul_self_check_require(struct consul_access *a, const struct consul_righ
     consul_self_check_restart(a);
     arena_free(c->texts);
     c->texts = arena_new();
-    for (size_t i = 0; i < n; i++)
-        c->asked[i + 2] = (struct consul_right){
-            arena_strdup(c->texts, rights[i].resource), arena_strdup(c->texts, rights[i].access),
-            arena_strdup(c->texts, rights[i].segment), arena_strdup(c->texts, rights[i].what_for)};
+    for (size_t i = 0; i < n; i++) {
+        struct consul_right *r = &c->asked[i + 2];
+
+        *r = rights[i];
+        r->resource = arena_strdup(c->texts, r->resource);
+        r->access = arena_strdup(c->texts, r->access);
+        r->what_for = arena_strdup(c->texts, r->what_for);
+    }
     c->nfeatures = n + 2;
     a->status.nrights = a->status.nmissing = 0;
 }

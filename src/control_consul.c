@@ -1,23 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control_consul.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void need(struct consul_access_options *o, const char *resource, const char *access,
                  const char *segment, const char *what_for)
 {
+    struct consul_right r = {resource, access, "", what_for};
+
+    /* A name that is longer is none that a policy could hold. */
+    if (o->nrights == CONSUL_RIGHTS_MAX || strlen(segment) >= sizeof r.segment)
+        return;
+    memcpy(r.segment, segment, strlen(segment));
     for (size_t i = 0; i < o->nrights; i++)
         if (strcmp(o->rights[i].resource, resource) == 0 &&
-            strcmp(o->rights[i].access, access) == 0 && strcmp(o->rights[i].segment, segment) == 0)
+            strcmp(o->rights[i].access, access) == 0 &&
+            strcmp(o->rights[i].segment, segment) == 0)
             return;
-    if (o->nrights < CONSUL_RIGHTS_MAX)
-        o->rights[o->nrights++] = (struct consul_right){resource, access, segment, what_for};
+    o->rights[o->nrights++] = r;
 }
 
 static void need_for_fleet(const struct config *c, struct consul_access_options *o)
 {
-    need(o, "key", "read", c->fleet.prefix, "the fleet");
-    need(o, "key", "write", c->fleet.prefix, "the fleet");
+    char keys[256];
+
+    snprintf(keys, sizeof keys, "%s/", c->fleet.prefix);
+    need(o, "key", "write", keys, "the fleet");
     need(o, "session", "write", "", "the fleet");
 }
 

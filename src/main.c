@@ -2,6 +2,7 @@
 #include "admin/admin.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "check_consul.h"
 #include "cli/command.h"
 #include "config/config.h"
 #include "config_command.h"
@@ -16,7 +17,9 @@ static const char usage[] =
     "frontdesk - API gateway for Consul clusters\n"
     "\n"
     "usage: frontdesk run      [-c DIR]      run the gateway (DIR: /etc/frontdesk)\n"
-    "       frontdesk check    [-c DIR]      read and check the configuration only\n"
+    "       frontdesk check    [-c DIR] [--consul]\n"
+    "                                        read and check the configuration only; then ask\n"
+    "                                        Consul which rights the token has\n"
     "       frontdesk status   [--watch] [--json] [SERVICE]\n"
     "                                        what a running gateway says of itself\n"
     "       frontdesk breakers [--all] [--json] [SERVICE]\n"
@@ -68,10 +71,11 @@ static int check_credentials(struct config *c, struct err *e)
     return 0;
 }
 
-static int check(const char *dir)
+static int check(const char *dir, bool ask_consul)
 {
     struct err e;
     struct config *c = config_load(dir, &e);
+    int status = EXIT_DONE;
 
     if (c && (admin_check(&c->admin, &e) < 0 || check_listeners(c, &e) < 0 ||
               check_credentials(c, &e) < 0))
@@ -80,8 +84,10 @@ static int check(const char *dir)
         return command_failed("%s", e.text);
     printf("%s: good: %zu listeners, %zu services, %zu routes, Consul %s\n", dir, c->nlisteners,
            c->nservices, c->nroutes, c->consul.enabled ? c->consul.address : "not used");
+    if (ask_consul && c->consul.enabled && check_consul(c) != 0)
+        status = EXIT_FAILED;
     config_unref(&c);
-    return EXIT_DONE;
+    return status;
 }
 
 static int misused(void)
@@ -90,35 +96,45 @@ static int misused(void)
     return EXIT_USAGE;
 }
 
-/* run and check: one option. */
-static int with_folder(int argc, char **argv, int (*command)(const char *dir))
+/* run and check. *consul NULL: there is no such option. */
+static int read_options(int argc, char **argv, const char **dir, bool *consul)
 {
     static const struct option options[] = {
         {"config", required_argument, NULL, 'c'},
         {"help", no_argument, NULL, 'h'},
+        {"consul", no_argument, NULL, 'C'},
         {NULL, 0, NULL, 0},
     };
-    const char *dir = "/etc/frontdesk";
     int o;
 
     while ((o = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
         if (o == 'h')
             return fputs(usage, stdout) < 0;
-        if (o != 'c')
+        if (o == 'c')
+            *dir = optarg;
+        else if (o == 'C' && consul)
+            *consul = true;
+        else
             return misused();
-        dir = optarg;
     }
-    return optind == argc ? command(dir) : misused();
+    return optind == argc ? -1 : misused();
 }
 
 static int run_command(int argc, char **argv)
 {
-    return with_folder(argc, argv, control_run);
+    const char *dir = "/etc/frontdesk";
+    int status = read_options(argc, argv, &dir, NULL);
+
+    return status < 0 ? control_run(dir) : status;
 }
 
 static int check_command(int argc, char **argv)
 {
-    return with_folder(argc, argv, check);
+    const char *dir = "/etc/frontdesk";
+    bool consul = false;
+    int status = read_options(argc, argv, &dir, &consul);
+
+    return status < 0 ? check(dir, consul) : status;
 }
 
 static const struct command {
