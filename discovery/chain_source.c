@@ -8,6 +8,7 @@
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <uthash.h>
 
 enum { KINDS = 3, SLOTS = 16 /* chains with a blocking query over HTTP/1.1 */, ERROR_MAX = 320 };
@@ -455,5 +456,13 @@ const char *chain_source_error(const struct chain_source *s)
     for (size_t i = 0; i < KINDS; i++)
         if (s->kinds[i].error[0])
             return s->kinds[i].error;
+    return NULL;
+}
+
+const char *chain_source_problem(const struct chain_source *s, const char *service)
+{
+    for (const struct entry *en = s->entries; en; en = en->hh.next)
+        if (strcasecmp(en->service, service) == 0)
+            return en->error[0] ? en->error : NULL;
     return NULL;
 }

@@ -46,5 +46,7 @@ struct chain_status {
 /* Those that are followed and not plain, or failing; by name. Borrowed until the next turn. */
 size_t chain_source_count(const struct chain_source *s);
 void chain_source_at(const struct chain_source *s, size_t i, struct chain_status *ret);
+/* Why the newest answer about this service is not in force; NULL = it is, or nothing was said. */
+const char *chain_source_problem(const struct chain_source *s, const char *service);
 /* Why there may be rules that are not known of; NULL = nothing is wrong. */
 const char *chain_source_error(const struct chain_source *s);

@@ -351,15 +351,17 @@ bool discovery_is_target(const struct discovery *d, const char *service)
 
 size_t discovery_rules_count(const struct discovery *d)
 {
-    return d->rules ? chain_source_count(rules_source(d->rules)) : 0;
+    return d->rules ? rules_count(d->rules) : 0;
 }
 
-void discovery_rules_at(const struct discovery *d, size_t i, struct discovery_rules_status *ret)
+struct chain *discovery_rules_at(const struct discovery *d, size_t i)
 {
-    struct chain_status s;
+    return rules_at(d->rules, i);
+}
 
-    chain_source_at(rules_source(d->rules), i, &s);
-    *ret = (struct discovery_rules_status){s.service, s.chain, s.error, s.changed_ns};
+const char *discovery_rules_problem(const struct discovery *d, const char *service)
+{
+    return d->rules ? chain_source_problem(rules_source(d->rules), service) : NULL;
 }
 
 const char *discovery_rules_error(const struct discovery *d)

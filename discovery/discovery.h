@@ -225,14 +225,10 @@ struct chain *discovery_rules(const struct discovery *d, const char *service);
  * another datacenter): its tags bring no routes. */
 bool discovery_is_target(const struct discovery *d, const char *service);
 
-struct discovery_rules_status {
-    const char *service;
-    struct chain *chain; /* NULL = none was understood yet; borrowed until the next loop turn */
-    const char *error;   /* why Consul's newest ones are not in force; "" = they are */
-    uint64_t changed_ns; /* monotonic; 0 = never */
-};
-/* Services with rules, or with some that cannot be read; by name. */
+/* All rules in force, by service. */
 size_t discovery_rules_count(const struct discovery *d);
-void discovery_rules_at(const struct discovery *d, size_t i, struct discovery_rules_status *ret);
+struct chain *discovery_rules_at(const struct discovery *d, size_t i);
+/* Why what Consul says of this service now is not in force; NULL = it is. */
+const char *discovery_rules_problem(const struct discovery *d, const char *service);
 /* Why there may be rules that are not known of; NULL = nothing is wrong. */
 const char *discovery_rules_error(const struct discovery *d);

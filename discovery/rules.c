@@ -174,6 +174,11 @@ static void remove_rule(struct rules *r, struct rule *u)
     free(u);
 }
 
+static int by_service(const struct rule *a, const struct rule *b)
+{
+    return strcmp(a->service, b->service);
+}
+
 static void take(struct rules *r, const struct chain_status *s)
 {
     struct rule *u = find_or_add(r, s->service);
@@ -207,6 +212,7 @@ static void synchronise(struct rules *r)
         if (!u->seen)
             remove_rule(r, u);
     }
+    HASH_SORT(r->all, by_service);
     follow_targets(r);
 }
 
@@ -360,6 +366,24 @@ struct chain *rules_find(const struct rules *r, const char *service)
         if (strcasecmp(u->service, service) == 0)
             return u->now;
     return NULL;
+}
+
+size_t rules_count(const struct rules *r)
+{
+    size_t n = 0;
+
+    for (const struct rule *u = r->all; u; u = u->hh.next)
+        n += u->now != NULL;
+    return n;
+}
+
+struct chain *rules_at(const struct rules *r, size_t i)
+{
+    const struct rule *u = r->all;
+
+    while (!u->now || i-- > 0)
+        u = u->hh.next;
+    return u->now;
 }
 
 const struct chain_source *rules_source(const struct rules *r)

@@ -27,8 +27,8 @@ bool control_discovery_same(const struct config *a, const struct config *b)
            same_text(x->tag_prefix, y->tag_prefix) && same_text(x->fabio_prefix, y->fabio_prefix) &&
            same_text(x->traefik_prefix, y->traefik_prefix) && x->stale == y->stale &&
            x->wait_ms == y->wait_ms && x->keep_routes_ms == y->keep_routes_ms &&
-           same_safety(x, y) && same_text(a->prefer_meta, b->prefer_meta) &&
-           same_text(a->state_dir, b->state_dir);
+           same_safety(x, y) && x->traffic_rules == y->traffic_rules &&
+           same_text(a->prefer_meta, b->prefer_meta) && same_text(a->state_dir, b->state_dir);
 }
 
 /* How it is spoken to, in the words of a tag that is read here. */
@@ -201,6 +201,7 @@ struct discovery_options control_discovery_options(const struct config *c)
         .traefik_prefix = c->consul.traefik_prefix,
         .prefer_meta = c->prefer_meta,
         .keep_ms = c->consul.keep_routes_ms,
+        .traffic_rules = c->consul.traffic_rules,
         .safety = {c->consul.shrink_confirm_ms, c->consul.shrink_percent,
                    c->consul.shrink_services_percent, c->consul.flap_damping_ms,
                    c->consul.agent_restart_hold_ms},
@@ -208,6 +209,20 @@ struct discovery_options control_discovery_options(const struct config *c)
 
     control_consul_options(c, &o.access);
     return o;
+}
+
+static void set_without_rules(struct discovery *d, const struct config *c)
+{
+    const char **names = calloc(c->nservices + 1, sizeof *names);
+    size_t n = 0;
+
+    if (!names)
+        abort();
+    for (size_t i = 0; i < c->nservices; i++)
+        if (!c->services[i].traffic_rules)
+            names[n++] = c->services[i].name;
+    discovery_without_rules(d, names, n);
+    free(names);
 }
 
 void control_discovery_configure(struct discovery *d, const struct config *c,
@@ -218,6 +233,7 @@ void control_discovery_configure(struct discovery *d, const struct config *c,
     consul_access_require(&o);
     set_static(d, c, commands);
     set_groups(d, c);
+    set_without_rules(d, c);
     set_used(d, c);
 }
 

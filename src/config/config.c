@@ -259,11 +259,29 @@ void config_unref(struct config **c)
         arena_free(old->arena);
 }
 
-const struct service_conf *config_service(const struct config *c, const char *name)
+static const struct service_conf *find_service(const struct config *c, const char *name)
 {
     struct service_conf key = {.name = name};
-    const struct service_conf *found =
-        c->nservices ? bsearch(&key, c->services, c->nservices, sizeof key, by_service_name) : NULL;
 
+    return c->nservices ? bsearch(&key, c->services, c->nservices, sizeof key, by_service_name)
+                        : NULL;
+}
+
+const struct service_conf *config_service(const struct config *c, const char *name)
+{
+    const struct service_conf *found = find_service(c, name);
+    const char *mark = strpbrk(name, ":@+");
+    char base[256];
+
+    if (found || !mark)
+        return found ? found : &c->defaults;
+    /* "web:v2@dc2" is "web:v2" elsewhere, and that is a part of "web". */
+    mark = strpbrk(name, "@+");
+    for (int i = 0; i < 2 && !found; i++, mark = strchr(name, ':'))
+        if (mark && (size_t)(mark - name) < sizeof base) {
+            memcpy(base, name, (size_t)(mark - name));
+            base[mark - name] = '\0';
+            found = find_service(c, base);
+        }
     return found ? found : &c->defaults;
 }

@@ -179,8 +179,18 @@ struct adaptive_conf {
     unsigned tolerance_percent;
 };
 
+/* What an entry of `services:` says by itself: then Consul's traffic rules do not. */
+enum service_says {
+    SERVICE_SAYS_BALANCE = 1,
+    SERVICE_SAYS_RETRIES = 2,
+    SERVICE_SAYS_TIMEOUT = 4,
+    SERVICE_SAYS_CONNECT_TIMEOUT = 8
+};
+
 struct service_conf {
     const char *name;
+    unsigned says;      /* bits of enum service_says */
+    bool traffic_rules; /* Consul's are obeyed for it */
     struct static_instance *instances; /* the file source: the service needs no Consul */
     size_t ninstances;
     struct places_conf places; /* empty: the usual place of Consul */
@@ -380,7 +390,8 @@ void config_unref(struct config **c);
 
 /* The policy of that name in `cors:`; NULL when there is none. */
 const struct cors_conf *config_cors(const struct config *c, const char *name);
-/* The settings of a service: its own entry or the defaults. Never NULL. */
+/* The settings of a service: its own entry, that of the service it is a part of ("web" for
+ * "web:v2@dc2"), or the defaults. Never NULL. */
 const struct service_conf *config_service(const struct config *c, const char *name);
 /* "low" "normal" "high" "critical": as in the configuration, metrics and documents. */
 const char *importance_name(enum importance i);

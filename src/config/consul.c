@@ -111,6 +111,8 @@ static const struct field consul_fields[] = {
            "`fabio/config`; unset = none are read."),
     STRING("traefik_prefix", consul_conf, traefik_prefix, "", traefik_prefix_problem,
            "What Traefik's tags begin with, as its `prefix`: `traefik`; `\"\"` = not read."),
+    BOOLEAN("traffic_rules", consul_conf, traffic_rules, "true",
+            "Obey Consul's own traffic rules: service-router, service-splitter, service-resolver."),
     BOOLEAN("stale", consul_conf, stale, "true",
             "Let any Consul server answer, so that discovery lives on without a leader."),
     DURATION("wait", consul_conf, wait_ms, SECONDS, 10 * MINUTES, "60s",

@@ -37,6 +37,7 @@ struct consul_conf {
     enum fabio_matcher fabio_matcher;
     const char *fabio_kv;       /* key with its commands; no slash at either end; NULL = none */
     const char *traefik_prefix; /* "traefik."; "" = off */
+    bool traffic_rules;     /* obey its routers, splitters and resolvers */
     bool stale;                 /* ask with ?stale */
     uint64_t wait_ms;           /* of a blocking query */
     uint64_t keep_routes_ms;    /* how long the routes of a vanished service answer 503 */

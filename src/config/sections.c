@@ -50,6 +50,9 @@ static int defaults_read(struct reader *r, const struct node *n, void *at)
         return -1;
     if (n->kind == NODE_MAP && node_get(n, "instances"))
         return node_error(node_get(n, "instances"), r->err, "instances belong to one service");
+    if (n->kind == NODE_MAP && node_get(n, "traffic_rules"))
+        return node_error(node_get(n, "traffic_rules"), r->err,
+                          "traffic_rules belongs to one service; for all of them it is in consul");
     if (n->kind == NODE_MAP && (node_get(n, "datacenters") || node_get(n, "places")))
         return node_error(n, r->err, "datacenters and places belong to one service");
     return 0;

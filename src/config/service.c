@@ -354,6 +354,8 @@ static const struct field service_fields[] = {
      .kind = "map or policy",
      .help = "How an instance is chosen. `balance: random` is short for `balance: { policy: "
              "random }`."},
+    BOOLEAN("traffic_rules", service_conf, traffic_rules, "true",
+            "Obey Consul's service-router, service-splitter and service-resolver for it."),
     {.key = "retries",
      .type = FIELD_SECTION,
      .offset = offsetof(struct service_conf, retries),
@@ -467,10 +469,27 @@ static int instances_check(struct reader *r, const struct node *n, const struct 
     return 0;
 }
 
+static void note_said(const struct node *n, struct service_conf *s)
+{
+    static const struct {
+        const char *key;
+        enum service_says bit;
+    } keys[] = {{"balance", SERVICE_SAYS_BALANCE},
+                {"retries", SERVICE_SAYS_RETRIES},
+                {"timeout", SERVICE_SAYS_TIMEOUT},
+                {"connect_timeout", SERVICE_SAYS_CONNECT_TIMEOUT}};
+
+    s->says = 0;
+    for (size_t i = 0; s->name && i < ARRAY_LEN(keys); i++)
+        if (node_get(n, keys[i].key))
+            s->says |= keys[i].bit;
+}
+
 int service_read(struct reader *r, const struct node *n, struct service_conf *s)
 {
     const struct node *fallback;
 
+    note_said(n, s);
     if (section_read(r, &service_section, n, s) < 0 || service_check(r, n, s) < 0)
         return -1;
     /* A list of `defaults` may name a service that inherits it: there it is passed over. */

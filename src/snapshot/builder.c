@@ -120,7 +120,7 @@ static struct known *find_or_add(struct builder *b, const char *name)
 
 /* Brings one service up to date; true when its routes changed. */
 static bool look_at(struct builder *b, struct instance_set *set, const struct config *c,
-                    bool config_changed)
+                    bool config_changed, bool is_target)
 {
     struct known *k = find_or_add(b, set->service);
     bool same_set = k->set == set;
@@ -142,7 +142,7 @@ static bool look_at(struct builder *b, struct instance_set *set, const struct co
     arena_free(k->arena);
     k->arena = arena_new();
     memset(&k->routes, 0, sizeof k->routes);
-    if (c->consul.enabled && c->consul.expose != EXPOSE_NONE)
+    if (c->consul.enabled && c->consul.expose != EXPOSE_NONE && !is_target)
         tags_parse(set, &c->consul, k->arena, &k->routes);
     return true;
 }
@@ -298,10 +298,19 @@ static void mark_present(const struct builder *b, const struct service_view *v)
     }
 }
 
+struct placing {
+    struct builder *b;
+    struct snapshot *s;
+    const struct discovery *d;
+    uint64_t now_ns;
+};
+
 /* The view of one service: last build's when nothing about it changed. */
-static void place_service(struct builder *b, struct snapshot *s, const char *name,
-                          struct instance_set *set, uint64_t now_ns)
+static void place_service(const struct placing *p, const char *name, struct instance_set *set)
 {
+    struct builder *b = p->b;
+    struct snapshot *s = p->s;
+    struct service_rules rules = service_rules_find(p->d, s->config, name);
     struct service_state *state = registry_service(b->registry, name);
     struct service_view *old = last_view(b, state->slot);
     const struct fabio_weights *shared = shared_routes_weights(b->shared, name);
@@ -310,14 +319,14 @@ static void place_service(struct builder *b, struct snapshot *s, const char *nam
     if (state->slot >= s->nslots || s->services[state->slot])
         return;
     if (old && old->set == set && old->config == s->config &&
-        old->weights == service_view_weights_hash(weights)) {
+        old->weights == service_view_weights_hash(weights) && service_view_has_rules(old, &rules)) {
         s->services[state->slot] = service_view_ref(old);
         return;
     }
     if (!old || old->config != s->config)
         registry_configure(state, config_service(s->config, name));
     s->services[state->slot] =
-        service_view_new(b->registry, state, s->config, set, weights, now_ns);
+        service_view_new(b->registry, state, s->config, set, weights, &rules, p->now_ns);
     mark_present(b, s->services[state->slot]);
     retire_missing(b, old);
 }
@@ -327,44 +336,40 @@ static void register_service(void *arg, const char *service)
     registry_service(arg, service);
 }
 
-struct placing {
-    struct builder *b;
-    struct snapshot *s;
-    const struct discovery *d;
-    uint64_t now_ns;
-};
-
 static void place_named(void *arg, const char *service)
 {
     const struct placing *p = arg;
 
-    place_service(p->b, p->s, service, discovery_find(p->d, service), p->now_ns);
+    place_service(p, service, discovery_find(p->d, service));
 }
 
 static void place_services(struct builder *b, struct snapshot *s, const struct discovery *d,
                            uint64_t now_ns)
 {
+    struct placing p = {b, s, d, now_ns};
+
     for (struct known *k = b->known; k; k = k->hh.next)
         registry_service(b->registry, k->name);
     fallback_each_service(s->config, register_service, b->registry);
     authority_each_service(s->config, register_service, b->registry);
     part_each_service(s->config, register_service, b->registry);
+    service_rules_each_target(d, register_service, b->registry);
     s->nslots = registry_slots(b->registry);
     s->services = calloc(s->nslots ? s->nslots : 1, sizeof(struct service_view *));
     if (!s->services)
         abort();
     for (struct known *k = b->known; k; k = k->hh.next)
-        place_service(b, s, k->name, k->set, now_ns);
+        place_service(&p, k->name, k->set);
     for (size_t i = 0; i < route_table_count(s->routes); i++) {
         const struct route_conf *c = route_table_at(s->routes, i)->conf;
 
         for (size_t t = 0; t < c->ntargets; t++)
-            place_service(b, s, c->targets[t].service, discovery_find(d, c->targets[t].service),
-                          now_ns);
+            place_named(&p, c->targets[t].service);
     }
-    fallback_each_service(s->config, place_named, &(struct placing){b, s, d, now_ns});
-    authority_each_service(s->config, place_named, &(struct placing){b, s, d, now_ns});
-    part_each_service(s->config, place_named, &(struct placing){b, s, d, now_ns});
+    fallback_each_service(s->config, place_named, &p);
+    authority_each_service(s->config, place_named, &p);
+    part_each_service(s->config, place_named, &p);
+    service_rules_each_target(d, place_named, &p);
     for (uint32_t i = 0; b->last && i < b->last->nslots; i++)
         if (!s->services[i])
             retire_missing(b, b->last->services[i]);
@@ -434,7 +439,8 @@ struct snapshot *builder_build(struct builder *b, struct config *c, const struct
         abort();
     b->builds++;
     for (size_t i = 0; i < discovery_count(d); i++)
-        routes_changed |= look_at(b, discovery_at(d, i), c, config_changed);
+        routes_changed |= look_at(b, discovery_at(d, i), c, config_changed,
+                                  discovery_is_target(d, discovery_at(d, i)->service));
     routes_changed |= drop_unseen(b) | b->commands_changed;
     b->commands_changed = false;
 

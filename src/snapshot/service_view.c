@@ -93,9 +93,36 @@ static void find_fallbacks(struct registry *r, struct service_view *v)
             v->fallback_slots[i] = registry_service(r, list->items[i].service)->slot;
 }
 
+static uint32_t slot_of(void *arg, const char *service)
+{
+    return registry_service(arg, service)->slot;
+}
+
+static void take_rules(struct registry *r, struct service_view *v,
+                       const struct service_rules *rules)
+{
+    if (!rules)
+        return;
+    if (rules->chain)
+        v->rules = traffic_rules_new(rules->chain, slot_of, r);
+    if (!rules->settings)
+        return;
+    v->settings_owner = chain_ref(rules->owner);
+    v->settings = rules->settings;
+    v->own = service_rules_settings(v->conf, v->settings);
+    if (v->own)
+        v->conf = v->own;
+}
+
+bool service_view_has_rules(const struct service_view *v, const struct service_rules *rules)
+{
+    return (v->rules ? v->rules->chain : NULL) == rules->chain && v->settings == rules->settings;
+}
+
 struct service_view *service_view_new(struct registry *r, struct service_state *state,
                                       struct config *config, struct instance_set *set,
-                                      const struct instance_weights *weights, uint64_t now_ns)
+                                      const struct instance_weights *weights,
+                                      const struct service_rules *rules, uint64_t now_ns)
 {
     struct service_view *v = alloc_or_abort(sizeof *v);
     struct balance_target *targets;
@@ -106,6 +133,7 @@ struct service_view *service_view_new(struct registry *r, struct service_state *
     v->state = state;
     v->config = config_ref(config);
     v->conf = config_service(config, state->name);
+    take_rules(r, v, rules);
     v->set = set ? instance_set_ref(set) : NULL;
     v->n = set ? set->n : 0;
     v->weights = service_view_weights_hash(weights);
@@ -148,6 +176,9 @@ void service_view_unref(struct service_view **vp)
     balancer_free(v->balancer);
     instance_set_unref(&v->set);
     config_unref(&v->config);
+    traffic_rules_free(&v->rules);
+    chain_unref(&v->settings_owner);
+    free(v->own);
     tls_client_unref(&v->tls);
     free(v->transports);
     free(v->states);

@@ -12,6 +12,7 @@
 #include "limits/limits.h"
 #include "route/route.h"
 #include "snapshot/registry.h"
+#include "snapshot/traffic_rules.h"
 
 struct issuer_set;
 struct tls_client;
@@ -22,6 +23,10 @@ struct service_view {
     struct service_state *state; /* ref */
     struct config *config;       /* ref: owner of conf */
     const struct service_conf *conf;
+    struct service_conf *own;     /* owned: conf is it, when Consul has settings for it; or NULL */
+    struct traffic_rules *rules;  /* owned: they say who serves it; NULL = it does itself */
+    struct chain *settings_owner; /* ref; of settings; NULL = none */
+    const struct chain_resolver *settings;  /* that `own` is made of */
     struct instance_set *set;               /* ref; NULL = not in the catalog */
     uint64_t weights;                       /* hash of those that it was made with */
     unsigned n;                             /* instances, in the order of set->items */

@@ -26,6 +26,7 @@ struct discovery {
     bool unready;
     unsigned n;
     struct instance_set *sets[8]; /* refs */
+    struct chain *rules;          /* of one service; NULL = none */
 };
 
 /* Include-only helpers: each test uses what it needs. */

@@ -36,6 +36,28 @@ bool discovery_ready(const struct discovery *d)
     return !d->unready;
 }
 
+size_t discovery_rules_count(const struct discovery *d)
+{
+    return d->rules != NULL;
+}
+
+struct chain *discovery_rules_at(const struct discovery *d, size_t i)
+{
+    (void)i;
+    return d->rules;
+}
+
+struct chain *discovery_rules(const struct discovery *d, const char *service)
+{
+    return d->rules && strcmp(d->rules->service, service) == 0 ? d->rules : NULL;
+}
+
+bool discovery_is_target(const struct discovery *d, const char *service)
+{
+    (void)d;
+    return strchr(service, ':') != NULL;
+}
+
 static const char tagged[] = "consul: { expose: tagged }\n"
                              "defaults: { breaker: { minimum_requests: 4, open_for: 60s } }\n"
                              "routes:\n"
@@ -478,6 +500,90 @@ static void one_service_behind_two_routes(void **state)
     assert_int_equal(view("files")->n, 1);
 }
 
+static struct chain *canary(const char *service, unsigned share)
+{
+    char body[2048];
+    struct err e;
+    struct chain *c;
+
+    snprintf(
+        body, sizeof body,
+        "{\"Chain\":{\"StartNode\":\"s\",\"Nodes\":{"
+        "\"s\":{\"Type\":\"splitter\",\"Splits\":[{\"Weight\":%u,\"NextNode\":\"1\"},"
+        "{\"Weight\":%u,\"NextNode\":\"2\"}]},"
+        "\"1\":{\"Type\":\"resolver\",\"Resolver\":{\"Target\":\"orders\",\"ConnectTimeout\":"
+        "\"7s\"}},"
+        "\"2\":{\"Type\":\"resolver\",\"Resolver\":{\"Target\":\"v2\",\"ConnectTimeout\":\"9s\","
+        "\"LoadBalancer\":{\"Policy\":\"maglev\",\"HashPolicies\":[{\"Field\":\"cookie\","
+        "\"FieldValue\":\"sid\"}]}}}},"
+        "\"Targets\":{\"orders\":{\"Service\":\"orders\"},"
+        "\"v2\":{\"Service\":\"orders\",\"ServiceSubset\":\"v2\"}}}}",
+        100 - share, share);
+    c = chain_parse(str_of(body), service, &e);
+    assert_non_null(c);
+    return c;
+}
+
+/* A chain leads to views by slot; its resolvers say what the configuration does not say. */
+static void rules_of_consul(void **state)
+{
+    struct traffic_query q = {.req = &(struct request){.method = METHOD_GET}, .path = STR("/")};
+    struct rng rng = {7};
+    struct traffic_walk walk;
+    struct chain *old;
+
+    (void)state;
+    reconfigure("consul: { expose: tagged }\nservices: { orders: { connect_timeout: 3s, "
+                "first_byte_timeout: 4s } }\n");
+    PUT(&catalog, "orders", {.id = "1", .port = 1, .tags = {"frontdesk.path=/orders/"}});
+    catalog.rules = canary("orders", 100);
+    build(S(1));
+    assert_non_null(view("orders")->rules);
+    assert_true(traffic_rules_walk(view("orders")->rules, &q, &rng, &walk));
+    assert_ptr_equal(snap->services[walk.slot], view("orders:v2"));
+    assert_string_equal(walk.target->key, "orders:v2");
+    assert_int_equal(view("orders:v2")->n, 0);
+    assert_null(view("orders:v2")->rules);
+    /* What `services:` says comes first, for the parts of a service as for itself. */
+    assert_int_equal(view("orders")->conf->connect_timeout_ms, 3000);
+    assert_int_equal(view("orders:v2")->conf->connect_timeout_ms, 3000);
+    assert_int_equal(view("orders:v2")->conf->first_byte_timeout_ms, 4000);
+    assert_string_equal(view("orders:v2")->conf->balance.policy, "consistent_hash");
+    assert_int_equal(view("orders:v2")->conf->balance.hash_source, HASH_COOKIE);
+
+    PUT(&catalog, "orders:v2", {.id = "2", .port = 2, .tags = {"frontdesk.path=/other/"}});
+    build(S(2));
+    assert_int_equal(view("orders:v2")->n, 1);
+    assert_string_equal(served_by("/other/"), "");
+
+    /* The same rules share the view, others make a new one. */
+    old = catalog.rules;
+    {
+        const struct service_view *before = view("orders");
+
+        build(S(3));
+        assert_ptr_equal(view("orders"), before);
+        catalog.rules = canary("orders", 0);
+        chain_unref(&old);
+        build(S(4));
+        assert_ptr_not_equal(view("orders"), before);
+    }
+    assert_true(traffic_rules_walk(view("orders")->rules, &q, &rng, &walk));
+    assert_ptr_equal(snap->services[walk.slot], view("orders"));
+
+    reconfigure("consul: { expose: tagged }\nservices: { orders: { balance: random } }\n");
+    build(S(5));
+    assert_int_equal(view("orders:v2")->conf->connect_timeout_ms, 9000);
+    assert_string_equal(view("orders:v2")->conf->balance.policy, "random");
+    reconfigure("consul: { expose: tagged }\nservices: { orders: { traffic_rules: false } }\n");
+    build(S(6));
+    assert_null(view("orders")->rules);
+    assert_int_equal(view("orders")->conf->connect_timeout_ms, 1000);
+    chain_unref(&catalog.rules);
+    build(S(7));
+    assert_null(view("orders")->rules);
+}
+
 int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, begin, end)
@@ -500,6 +606,7 @@ int main(void)
         T(an_old_snapshot_stays_whole),
         T(services_keep_their_slots),
         T(one_service_behind_two_routes),
+        T(rules_of_consul),
     };
 #undef T
 

@@ -33,7 +33,7 @@ static struct service_view *view_of(const char *yaml, const struct row *rows, un
 {
     struct config *c = config_of(yaml);
     struct instance_set *set = rows ? make_set("orders", rows, n) : NULL;
-    struct service_view *v = service_view_new(reg, orders, c, set, NULL, now_ns);
+    struct service_view *v = service_view_new(reg, orders, c, set, NULL, NULL, now_ns);
 
     config_unref(&c); /* the view keeps its own references */
     instance_set_unref(&set);

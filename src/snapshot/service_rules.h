@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* service_rules.h - what Consul's traffic rules mean for the settings of a service.
+ *
+ * What the configuration says for the service itself (in `services:`) comes first, then Consul's
+ * resolver, then `defaults`. Control thread. */
+#include "config/config.h"
+#include "discovery/chain.h"
+#include "discovery/discovery.h"
+
+/* What Consul says of one service, all borrowed. */
+struct service_rules {
+    struct chain *chain;                   /* its own rules; NULL = none */
+    struct chain *owner;                   /* of `settings`; NULL when that is */
+    const struct chain_resolver *settings; /* that leads to it; NULL = none */
+};
+
+/* What is in force for the service now. */
+struct service_rules service_rules_find(const struct discovery *d, const struct config *c,
+                                        const char *service);
+/* The services that rules lead to; more than once for one of several. */
+void service_rules_each_target(const struct discovery *d,
+                               void (*fn)(void *arg, const char *service), void *arg);
+
+/* An allocated copy of `conf` with what the resolver says; NULL when that changes nothing. The
+ * strings are those of `conf` and of the chain. */
+struct service_conf *service_rules_settings(const struct service_conf *conf,
+                                            const struct chain_resolver *settings);
