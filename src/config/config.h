@@ -225,11 +225,15 @@ enum path_match {
     PATH_GLOB
 };
 
+struct regex;
+
 /* A condition on a header or query parameter. value NULL = only present. */
 struct match_conf {
     const char *name, *value;
     bool prefix; /* value is a prefix */
+    bool regex;  /* value is an expression that is found somewhere in it */
     bool invert;
+    const struct regex *re; /* of a route table's copy */
 };
 
 struct header_change {
@@ -262,6 +266,9 @@ struct route_conf {
     const char *host;   /* lower case; "" = any; "*.shop.example"; "a*b?.shop.example" */
     const char *path;   /* literal, or with {name} and a final {name...} for PATH_PATTERN */
     enum path_match path_match;
+    /* Expressions (base/regex.h) that are found in the host, without its port, or in the path; or
+     * are not. NULL = none. */
+    const char *host_regex, *path_regex, *not_host_regex, *not_path_regex;
     enum route_scheme scheme;
     const char **methods; /* NULL-terminated; NULL = any */
     struct match_conf *headers;

@@ -13,64 +13,6 @@ struct route_draft {
     bool strip_prefix;
 };
 
-struct condition_draft {
-    const char *name, *value, *prefix;
-    bool present, invert;
-};
-
-static const struct field condition_fields[] = {
-    STRING("name", condition_draft, name, NULL, value_name_problem,
-           "Header or query parameter. Required."),
-    STRING("value", condition_draft, value, NULL, value_header_value_problem, "Its whole value."),
-    STRING("prefix", condition_draft, prefix, NULL, value_header_value_problem,
-           "The beginning of its value."),
-    BOOLEAN("present", condition_draft, present, "false", "It is there, whatever its value."),
-    BOOLEAN("invert", condition_draft, invert, "false",
-            "The opposite must hold: another value, or absent."),
-};
-static const struct section condition_section = {condition_fields, ARRAY_LEN(condition_fields)};
-
-static int condition_read(struct reader *r, const struct node *n, void *at)
-{
-    struct condition_draft draft = {.name = NULL};
-    struct match_conf *m = at;
-
-    if (n->kind != NODE_MAP)
-        return node_expected(n, r->err, "a map such as { name: x-canary, value: \"yes\" }");
-    if (section_read(r, &condition_section, n, &draft) < 0)
-        return -1;
-    if (!draft.name)
-        return node_error(n, r->err, "a condition needs a name");
-    if (!!draft.value + !!draft.prefix + draft.present != 1)
-        return node_error(n, r->err, "expected exactly one of value, prefix and present: true");
-    m->name = draft.name;
-    m->value = draft.prefix ? draft.prefix : draft.value;
-    m->prefix = draft.prefix != NULL;
-    m->invert = draft.invert;
-    return 0;
-}
-
-static int headers_read(struct reader *r, const struct node *n, void *at)
-{
-    struct route_conf *c = at;
-
-    c->headers = list_read(r, n, "a list of conditions", MAX_CONDITIONS, sizeof *c->headers,
-                           condition_read, &c->nheaders);
-    for (size_t i = 0; c->headers && i < c->nheaders; i++)
-        if (!value_is_token(c->headers[i].name))
-            return node_error(n, r->err, "\"%s\" is not a header name", c->headers[i].name);
-    return c->headers ? 0 : -1;
-}
-
-static int query_read(struct reader *r, const struct node *n, void *at)
-{
-    struct route_conf *c = at;
-
-    c->query = list_read(r, n, "a list of conditions", MAX_CONDITIONS, sizeof *c->query,
-                         condition_read, &c->nquery);
-    return c->query ? 0 : -1;
-}
-
 static int method_read(struct reader *r, const struct node *n, void *at)
 {
     if (n->kind != NODE_TEXT || !value_is_token(n->text))
@@ -231,6 +173,15 @@ static const struct field route_fields[] = {
      .shown = "`pattern` if the path has a `{`, else `prefix`",
      .help = "How the path is compared. A prefix matches whole segments, a plain one any bytes "
              "(`plain_iprefix`: in any case); in a glob `*` is any bytes and `?` one."},
+    STRING("host_regex", route_draft, conf.host_regex, NULL, value_regex_problem,
+           "A regular expression (RE2) that must be found in the host, its port left out. Anchored "
+           "only by `^` and `$`."),
+    STRING("path_regex", route_draft, conf.path_regex, NULL, value_regex_problem,
+           "The same for the path, besides what `path` and `match` say."),
+    STRING("not_host_regex", route_draft, conf.not_host_regex, NULL, value_regex_problem,
+           "One that must not be found in the host."),
+    STRING("not_path_regex", route_draft, conf.not_path_regex, NULL, value_regex_problem,
+           "One that must not be found in the path."),
     {.key = "scheme",
      .type = FIELD_WORD,
      .offset = FIELD_AT(route_draft, conf.scheme, enum route_scheme),
@@ -247,14 +198,14 @@ static const struct field route_fields[] = {
     {.key = "headers",
      .type = FIELD_CUSTOM,
      .section = &condition_section,
-     .read = headers_read,
+     .read = condition_headers_read,
      .kind = "list of maps",
      .shown = "none",
      .help = "Conditions on request headers; all must hold."},
     {.key = "query",
      .type = FIELD_CUSTOM,
      .section = &condition_section,
-     .read = query_read,
+     .read = condition_query_read,
      .kind = "list of maps",
      .shown = "none",
      .help = "Conditions on query parameters; all must hold."},

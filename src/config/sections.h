@@ -169,6 +169,10 @@ int service_read(struct reader *r, const struct node *n, struct service_conf *s)
 /* One entry of `routes:`; `at` is a struct route_conf. */
 int route_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 extern const struct section change_section; /* into a draft of header_changes.c */
+/* `headers:` and `query:` of a route; `at` is the struct route_conf. */
+extern const struct section condition_section;
+int condition_headers_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
+int condition_query_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 /* `request_headers:` and `response_headers:` of a route; `at` is the struct route_conf. */
 int request_headers_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 int response_headers_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;

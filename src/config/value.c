@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/value.h"
+#include "base/regex.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -418,4 +419,15 @@ const char *value_realm_problem(const char *text)
         if (*p < ' ' || *p > '~' || *p == '"' || *p == '\\')
             return "holds a character that a realm may not have here";
     return NULL;
+}
+
+const char *value_regex_problem(const char *text)
+{
+    struct arena *a = arena_new();
+    const char *why = NULL;
+
+    if (!regex_compile(a, str_of(text), &why) && !why)
+        why = "is no regular expression";
+    arena_free(a);
+    return why;
 }

@@ -48,5 +48,6 @@ struct value_params {
 const char *value_pattern_problem(const char *text, struct value_params *ret_params);
 /* A text that refers to parameters: every {name} in it must be one of `params`. */
 const char *value_template_problem(const char *text, const struct value_params *params);
+const char *value_regex_problem(const char *text);
 /* A realm of HTTP authentication, as it goes between quotes. */
 const char *value_realm_problem(const char *text);

@@ -12,9 +12,20 @@ static uint64_t hash_conditions(const struct match_conf *m, size_t n, uint64_t h
     for (size_t i = 0; i < n; i++) {
         h = hash_str(str_of(m[i].name), h);
         h = hash_str(str_of(m[i].value ? m[i].value : ""), h);
-        h = hash_mix(h ^ (!!m[i].value + 2u * m[i].prefix + 4u * m[i].invert));
+        h = hash_mix(h ^ (!!m[i].value + 2u * m[i].prefix + 4u * m[i].invert + 8u * m[i].regex));
     }
     return hash_mix(h ^ n);
+}
+
+static uint64_t hash_expressions(const struct route_conf *c)
+{
+    const char *const texts[] = {c->host_regex, c->path_regex, c->not_host_regex,
+                                 c->not_path_regex};
+    uint64_t h = c->scheme;
+
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        h = texts[i] ? hash_mix(hash_str(str_of(texts[i]), h + i + 1)) : h;
+    return h;
 }
 
 /* Routes that differ only by their conditions can have the same name, made from host and path. The
@@ -22,7 +33,7 @@ static uint64_t hash_conditions(const struct match_conf *m, size_t n, uint64_t h
 void capture_key(struct exchange *x, struct cache_key *ret)
 {
     const struct route_conf *c = x->match.route->conf;
-    uint64_t h = hash_conditions(c->headers, c->nheaders, 0);
+    uint64_t h = hash_conditions(c->headers, c->nheaders, hash_expressions(c));
 
     *ret = (struct cache_key){
         .scope = str_of(c->name),

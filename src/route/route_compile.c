@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/regex.h"
 #include "http/chars.h"
 #include "http/uri.h"
 #include "route/route_table.h"
@@ -182,6 +183,31 @@ static const char *check_targets(struct compiled *c)
     return c->route.weight_sum > 0 ? NULL : "no service has a weight";
 }
 
+static const char *compile_regexes(struct compiled *c, struct arena *a)
+{
+    const struct route_conf *conf = c->route.conf;
+    const struct {
+        const char *text;
+        const struct regex **to;
+    } rows[] = {{conf->host_regex, &c->host_re},
+                {conf->path_regex, &c->path_re},
+                {conf->not_host_regex, &c->not_host_re},
+                {conf->not_path_regex, &c->not_path_re}};
+    const char *why = NULL;
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (rows[i].text && !(*rows[i].to = regex_compile(a, str_of(rows[i].text), &why)))
+            return why;
+    for (size_t i = 0; i < conf->nheaders + conf->nquery; i++) {
+        const struct match_conf *m =
+            i < conf->nheaders ? &conf->headers[i] : &conf->query[i - conf->nheaders];
+
+        if (m->regex && !m->re)
+            return "the expression of a condition cannot be used";
+    }
+    return NULL;
+}
+
 const char *route_compile(struct compiled *c, struct arena *a)
 {
     const char *why = route_host_problem(c->route.conf->host);
@@ -196,6 +222,8 @@ const char *route_compile(struct compiled *c, struct arena *a)
         why = check_names(c, c->route.conf->redirect_to);
     if (!why)
         why = check_targets(c);
+    if (!why)
+        why = compile_regexes(c, a);
     compile_methods(c, a);
     return why;
 }
@@ -207,7 +235,9 @@ static int compare_u64(uint64_t a, uint64_t b)
 
 static size_t conditions(const struct route_conf *conf)
 {
-    return (conf->scheme != SCHEME_ANY) + (conf->methods != NULL) + conf->nheaders + conf->nquery;
+    return (conf->host_regex != NULL) + (conf->path_regex != NULL) +
+           (conf->not_host_regex != NULL) + (conf->not_path_regex != NULL) +
+           (conf->scheme != SCHEME_ANY) + (conf->methods != NULL) + conf->nheaders + conf->nquery;
 }
 
 static unsigned match_class(const struct compiled *c)

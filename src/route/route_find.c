@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/regex.h"
 #include "http/uri.h"
 #include "route/route_table.h"
 
@@ -14,6 +15,8 @@ struct search {
 
 static bool value_matches(const struct match_conf *m, struct str value)
 {
+    if (m->re)
+        return regex_finds(m->re, value);
     if (!m->value)
         return true;
     return m->prefix ? str_starts(value, str_of(m->value)) : str_eq(value, str_of(m->value));
@@ -51,6 +54,21 @@ const struct match_conf *route_failed_query(const struct route_conf *conf, const
     return NULL;
 }
 
+bool route_regexes_match(const struct compiled *c, const struct request *r, bool *ret_host)
+{
+    struct str host;
+    uint16_t port;
+
+    *ret_host = true;
+    if (c->host_re || c->not_host_re) {
+        uri_split_authority(r->host, &host, &port);
+        *ret_host = (!c->host_re || regex_finds(c->host_re, host)) &&
+                    !(c->not_host_re && regex_finds(c->not_host_re, host));
+    }
+    return *ret_host && (!c->path_re || regex_finds(c->path_re, r->path)) &&
+           !(c->not_path_re && regex_finds(c->not_path_re, r->path));
+}
+
 bool route_scheme_matches(const struct route_conf *conf, const struct request *r)
 {
     return conf->scheme == SCHEME_ANY || (conf->scheme == SCHEME_HTTPS) == r->secure;
@@ -77,7 +95,8 @@ static void consider(struct search *s, struct route_list list)
 
         if (c->route.conf->path_match == PATH_GLOB && !route_glob(c->path, s->r->path))
             continue;
-        if (!route_scheme_matches(c->route.conf, s->r) ||
+        bool host;
+        if (!route_scheme_matches(c->route.conf, s->r) || !route_regexes_match(c, s->r, &host) ||
             route_failed_header(c->route.conf, s->r) || route_failed_query(c->route.conf, s->r))
             continue;
         if (route_method_matches(c, s->r)) {

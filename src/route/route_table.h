@@ -19,9 +19,10 @@ enum { ROUTE_MAX_PATH = 2048, ROUTE_MAX_SEGMENTS = 64, ROUTE_MAX_HOST = 260 };
 
 struct compiled {
     struct route route;
-    struct str path;     /* its normal form */
-    uint32_t next;       /* of the same list, in order of precedence */
-    uint32_t methods;    /* bit (1u << enum method); 0 = any */
+    struct str path;  /* its normal form */
+    uint32_t next;    /* of the same list, in order of precedence */
+    uint32_t methods; /* bit (1u << enum method); 0 = any */
+    const struct regex *host_re, *path_re, *not_host_re, *not_path_re; /* NULL = none */
     const char **others; /* names of METHOD_OTHER methods; NULL = none */
     const char *allow;   /* the route's own methods: "GET, PUT" */
     unsigned literal;    /* bytes before the first parameter or wildcard */
@@ -98,6 +99,8 @@ const struct match_conf *route_failed_header(const struct route_conf *conf,
                                              const struct request *r);
 const struct match_conf *route_failed_query(const struct route_conf *conf, const struct request *r);
 bool route_method_matches(const struct compiled *c, const struct request *r);
+/* The host as the expressions of a route see it. */
+bool route_regexes_match(const struct compiled *c, const struct request *r, bool *ret_host);
 bool route_scheme_matches(const struct route_conf *conf, const struct request *r);
 /* '*' any bytes, '?' one byte, "[a-z]" one of these, "[!a-z]" one of the others. */
 bool route_glob(struct str pattern, struct str s);

@@ -123,12 +123,15 @@ static enum route_loss judge(const struct compiled *c, const struct request *r,
                              const char **ret_field)
 {
     const struct match_conf *failed;
+    bool host;
 
     *ret_field = NULL;
     if (host_rank(c->route.conf->host, r) == 0)
         return ROUTE_LOST_HOST;
     if (!path_matches(c, r->path))
         return ROUTE_LOST_PATH;
+    if (!route_regexes_match(c, r, &host))
+        return host ? ROUTE_LOST_PATH : ROUTE_LOST_HOST;
     if (!route_scheme_matches(c->route.conf, r))
         return ROUTE_LOST_SCHEME;
     if ((failed = route_failed_header(c->route.conf, r)) != NULL) {

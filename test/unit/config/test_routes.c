@@ -149,7 +149,7 @@ static void mistakes_are_named(void **state)
         {ROUTE("service: a, methods: GET"), "expected a list of methods"},
         {ROUTE("service: a, methods: []"), "matches nothing"},
         {ROUTE("service: a, headers: [{value: b}]"), "a condition needs a name"},
-        {ROUTE("service: a, headers: [{name: b}]"), "exactly one of value, prefix and present"},
+        {ROUTE("service: a, headers: [{name: b}]"), "exactly one of value, prefix, regex and present"},
         {ROUTE("service: a, headers: [{name: b, value: c, prefix: d}]"), "exactly one of"},
         {ROUTE("service: a, headers: [{name: \"b:\", value: c}]"), "is not a header name"},
         {ROUTE("service: a, query: [b]"), "query[0]: expected a map"},

@@ -25,8 +25,10 @@ static void test_everything_is_copied(void **state)
     from->methods[0] = arena_strdup(old, "GET");
     from->methods[1] = arena_strdup(old, "PUT");
     from->headers = ARENA_NEW(old, struct match_conf);
-    *from->headers =
-        (struct match_conf){arena_strdup(old, "h"), arena_strdup(old, "v"), true, true};
+    *from->headers = (struct match_conf){.name = arena_strdup(old, "h"),
+                                         .value = arena_strdup(old, "v"),
+                                         .prefix = true,
+                                         .invert = true};
     from->query = ARENA_NEW(old, struct match_conf);
     *from->query = (struct match_conf){.name = arena_strdup(old, "q")};
     from->targets = ARENA_NEW(old, struct target_conf);

@@ -49,6 +49,7 @@ struct rule {
     const char **methods;
     struct match_conf *header, *query;
     enum route_scheme scheme;
+    const char *path_regex, *host_regex, *not_path_regex, *not_host_regex;
 };
 
 #define R(n, h, p) .name = n, .host = h, .path = p
@@ -69,6 +70,10 @@ static struct route_table *make_table(const struct rule *rules, size_t n)
                                  .priority = rules[i].priority,
                                  .methods = rules[i].methods,
                                  .scheme = rules[i].scheme,
+                                 .path_regex = rules[i].path_regex,
+                                 .host_regex = rules[i].host_regex,
+                                 .not_path_regex = rules[i].not_path_regex,
+                                 .not_host_regex = rules[i].not_host_regex,
                                  .headers = rules[i].header,
                                  .nheaders = rules[i].header != NULL,
                                  .query = rules[i].query,
@@ -83,6 +88,7 @@ static struct route_table *make_table(const struct rule *rules, size_t n)
 }
 
 static const char *get_only[] = {"GET", NULL};
+static struct match_conf betas = {.name = "X-Beta", .value = "^b+$", .regex = true};
 static struct match_conf beta = {.name = "X-Beta"}, version = {.name = "v", .value = "2"};
 
 static void test_each_loss(void **state)
@@ -102,6 +108,14 @@ static void test_each_loss(void **state)
         {{R("scheme", "shop.example", "/orders/"), .scheme = SCHEME_HTTPS}, "scheme", NULL},
         {{R("glob host", "s*p.exam[a-z]le", "/orders/")}, "more_specific_host", NULL},
         {{R("other glob host", "s*p.exam[!p]le", "/orders/")}, "host", NULL},
+        {{R("path regex", "shop.example", "/orders/"), .path_regex = "/[a-f]+$"}, "path", NULL},
+        {{R("not path regex", "shop.example", "/orders"), .not_path_regex = "ders/\\d$"}, "path", NULL},
+        {{R("host regex", "", "/orders/"), .host_regex = "^hop"}, "host", NULL},
+        {{R("not host regex", "", "/orders/"), .not_host_regex = "p.example$"}, "host", NULL},
+        {{R("regexes fit", "", "/orders/"), .host_regex = "^s.*e$", .path_regex = "/7$"},
+         "more_specific_host",
+         NULL},
+        {{R("header regex", "shop.example", "/orders/"), .header = &betas}, "header", "X-Beta"},
         {{R("header", "shop.example", "/orders/"), .header = &beta}, "header", "X-Beta"},
         {{R("query", "shop.example", "/orders/"), .query = &version}, "query", "v"},
         {{R("method", "shop.example", "/orders/"), .methods = get_only}, "method", NULL},
@@ -260,6 +274,10 @@ static struct route_table *random_table(struct rng *g)
             rules[i].methods = rng_below(g, 2) ? get_only : put_brew;
         if (rng_below(g, 4) == 0)
             rules[i].header = rng_below(g, 2) ? &beta : &no_beta;
+        if (rng_below(g, 6) == 0)
+            rules[i].path_regex = "[a-f]/?$";
+        if (rng_below(g, 6) == 0)
+            rules[i].not_host_regex = "^[gy].*x$";
         if (rng_below(g, 5) == 0)
             rules[i].query = &version;
     }
