@@ -100,6 +100,19 @@ static void write_reload_failures(const struct scrape *s, const struct metric *m
     plain_sample(s, m, s->look->sources->reloads_failed);
 }
 
+/* Absent when there is none. */
+static void write_consul_config(const struct scrape *s, const struct metric *m)
+{
+    const struct admin_sources *from = s->look->sources;
+    json_t *c = from->consul_config_document ? from->consul_config_document(from->arg) : NULL;
+
+    if (json_is_object(c) && strstr(m->name, "index"))
+        plain_sample(s, m, (uint64_t)json_integer_value(json_object_get(c, "index")));
+    else if (json_is_object(c))
+        plain_sample(s, m, json_is_true(json_object_get(c, "refused")));
+    json_decref(c);
+}
+
 static void write_version(const struct scrape *s, const struct metric *m)
 {
     plain_sample(s, m, s->look->snapshot ? s->look->snapshot->version : 0);
@@ -527,6 +540,8 @@ static const struct metric metrics[] = {
     {"webhook_deliveries_total", "counter", "What webhooks were to be told, by what became of it.", write_webhooks, 0},
     {"config_reloads_total", "counter", "Configuration reloads that took effect.", write_reloads, 0},
     {"config_reload_failures_total", "counter", "Configuration reloads that were refused.", write_reload_failures, 0},
+    {"consul_config_refused", "gauge", "1 while the configuration in Consul is not in force.", write_consul_config, 0},
+    {"consul_config_index", "gauge", "Consul's index of the configuration that is in force.", write_consul_config, 0},
     {"snapshot_version", "gauge", "Number of the routes and instances in force.", write_version, 0},
     {"access_log_dropped_total", "counter", "Lines of the access log lost because it could not be written fast enough.", WORKER(access_log_dropped)},
 };

@@ -418,6 +418,27 @@ static void put_consul(struct lines *l, const struct status_page *p)
     put_kept(l, json_object_get(consul, "kept"));
 }
 
+/* The part of the configuration that is in Consul: shown when it is not as it should be. */
+static void put_consul_config(struct lines *l, const struct status_page *p)
+{
+    const json_t *c = json_object_get(p->status, "consul_config");
+    bool refused = json_is_true(json_object_get(c, "refused"));
+
+    if (!json_is_object(c))
+        return;
+    if (json_is_string(json_object_get(c, "last_error")))
+        put_line(l, format("Configuration in Consul: %s", doc_text(c, "last_error")),
+                 refused ? "31;1" : "33;1");
+    else if (strcmp(doc_text(c, "source"), "disk") == 0)
+        put_line(l, format("Configuration in Consul: as on disk, of %s", doc_text(c, "saved")),
+                 "33;1");
+    else if (!l->limited)
+        put_line(l,
+                 format("Configuration in Consul: %lld documents, index %lld",
+                        (long long)doc_int(c, "documents"), (long long)doc_int(c, "index")),
+                 NULL);
+}
+
 static void put_shedding(struct lines *l, const struct status_page *p)
 {
     static const char *const refused[] = {"", "low", "low and normal", "low, normal and high"};
@@ -447,6 +468,7 @@ static void put_head(struct lines *l, const struct status_page *p)
              NULL);
     if (!l->limited || l->left >= ROOM_FOR_ALL || status_page_consul_away(p))
         put_consul(l, p);
+    put_consul_config(l, p);
     put_shedding(l, p);
     if (!l->limited || l->left >= ROOM_FOR_ALL)
         put_line(l, format("%s", ""), NULL);

@@ -123,6 +123,20 @@ static void warn_routes(const struct config *c)
     }
 }
 
+/* A query on the outer one would get the keys of both with each change of one. */
+static void warn_prefixes(const struct config *c)
+{
+    const char *fleet = c->fleet.prefix, *documents = c->consul.config_prefix;
+    size_t n = c->fleet.enabled ? strlen(fleet) : 0;
+
+    if (n > 0 && documents && strncmp(documents, fleet, n) == 0 && documents[n] == '/')
+        log_warn(
+            "config",
+            "consul.config_prefix %s lies within fleet.prefix %s: with each breaker that "
+            "changes anywhere, every gateway is sent all of the configuration. Keep them apart",
+            documents, fleet);
+}
+
 static void warn_admin(const struct config *c)
 {
     const struct admin_conf *a = &c->admin;
@@ -198,6 +212,7 @@ static struct config *finish(struct tree *t, const char *dir, struct err *e)
     warn_services(c);
     warn_routes(c);
     warn_admin(c);
+    warn_prefixes(c);
     tls_warn(c);
     authorities_warn(c);
     return c;

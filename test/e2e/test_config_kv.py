@@ -245,6 +245,21 @@ class ConfigKv(Scenario):
         self.assertEqual(gateway.get("/a").reason, "catalog_unknown")
         self.assertIn("config.state is not used", gateway.log())
 
+    def test_catalog_and_configuration_from_disk(self):
+        """Routes that only Consul's KV store has, to services that only its catalog has."""
+        consul = self.own_consul()
+        self.instance("orders", "o1", agent=consul, tags=[])
+        self.put(consul, a=document(route("/orders", "orders")))
+        made = tempfile.TemporaryDirectory(prefix="frontdesk-state-")
+        self.addCleanup(made.cleanup)
+        gateway = self.shared(consul, config={"state_dir": made.name})
+        gateway.wait_status("/orders", 200)
+        # Both are written by a thread that takes its time; a gateway that ends writes what is left.
+        consul.stop()
+        self.restart(gateway)
+        gateway.wait_status("/orders", 200)
+        self.wait_config(gateway, source="disk")
+
     def test_consul_is_restarted(self):
         consul = self.own_consul()
         self.put(consul, a=document(route("/a")))
