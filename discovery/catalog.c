@@ -11,6 +11,7 @@
 
 struct entry {
     char *name;                /* owned; lower case */
+    char *label;               /* owned; for the log and removals, or NULL */
     struct instance_set *set;  /* ref; what readers see */
     struct instance_set *told; /* ref; what is believed of Consul's word, or NULL; differs from
                                   `set` when hidden */
@@ -59,6 +60,7 @@ static void free_entry(struct entry *en)
     instance_set_unref(&en->set);
     instance_set_unref(&en->told);
     free(en->name);
+    free(en->label);
     free(en);
 }
 
@@ -262,6 +264,19 @@ static bool left_rotation(const struct instance *was, const struct instance *is,
     return true;
 }
 
+void catalog_label(struct catalog *c, const char *service, const char *label)
+{
+    struct entry *en = find(c, service);
+
+    if (en && !en->label && !(en->label = strdup(label)))
+        abort();
+}
+
+static const char *label_of(const struct entry *en)
+{
+    return en->label ? en->label : en->name;
+}
+
 static void note_removals(struct catalog *c, struct entry *en, const struct instance_set *after,
                           bool accepted, uint64_t now_ns)
 {
@@ -272,7 +287,7 @@ static void note_removals(struct catalog *c, struct entry *en, const struct inst
                                   .accepted = accepted};
 
         if (left_rotation(was, is, &f.why))
-            removals_add(&c->removals, &en->removed, en->name, is ? is : was, &f, now_ns);
+            removals_add(&c->removals, &en->removed, label_of(en), is ? is : was, &f, now_ns);
     }
 }
 
@@ -284,7 +299,7 @@ static void note_hold(struct catalog *c, const struct entry *en, uint64_t now_ns
     if (removals_may_log(&c->removals, now_ns))
         log_write(b->why < BELIEF_CONFIRMING ? LOG_INFO : LOG_WARN, "discovery",
                   "service=%s: Consul lists %u instance%s, %u that it no longer lists %s kept: %s",
-                  en->name, b->said->n, b->said->n == 1 ? "" : "s", b->held,
+                  label_of(en), b->said->n, b->said->n == 1 ? "" : "s", b->held,
                   b->held == 1 ? "is" : "are", belief_why_text(b->why));
 }
 

@@ -31,6 +31,8 @@ void catalog_watch(struct catalog *c, const char *service);
 /* The watch ended. `vanished`: Consul dropped it, so keep it for a while; else it leaves at once.
  */
 void catalog_unwatch(struct catalog *c, const char *service, bool vanished, uint64_t now_ns);
+/* What the log calls it, when that is not the name. */
+void catalog_label(struct catalog *c, const char *service, const char *label);
 struct catalog_answer {
     struct arena *arena;    /* taken over; holds the items and their strings */
     struct instance *items; /* sorted, not resolved */

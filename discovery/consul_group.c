@@ -161,7 +161,7 @@ static bool is_absent(const struct consul_source *s, const struct service *v)
            s->lead.query.watch.failures == 0;
 }
 
-static struct failover_fact fact_of(const struct consul_source *s, const struct group_place *p)
+struct failover_fact group_fact(const struct consul_source *s, const struct group_place *p)
 {
     const struct instance_set *set = catalog_find(s->places, p->key);
     struct discovery_watch_status status = {0};
@@ -253,7 +253,7 @@ static void judge(struct consul_source *s, struct group *g)
     if (!facts)
         abort();
     for (size_t i = 0; i < g->n; i++)
-        facts[i] = fact_of(s, &g->places[i]);
+        facts[i] = group_fact(s, &g->places[i]);
     if (failover_judge(o, &g->options, facts, now)) {
         explain(g, facts, !first && o->active < before);
         tell_move(g, before, first);
@@ -372,58 +372,4 @@ void groups_release(struct consul_source *s)
         }
     }
     event_free(s->fail_back);
-}
-
-static const struct group *followed(const struct consul_source *s, const char *service)
-{
-    struct arena *a;
-    const struct group *g;
-
-    if (!s->groups[GROUPS_CONFIGURED] && !s->groups[GROUPS_CHAIN])
-        return NULL;
-    a = arena_new();
-    g = group_find(s, consul_key(a, service));
-    arena_free(a);
-    return g && g->wanted ? g : NULL;
-}
-
-bool consul_source_group_status(const struct consul_source *s, const char *service,
-                                struct discovery_group_status *ret)
-{
-    const struct group *g = followed(s, service);
-
-    if (!g)
-        return false;
-    *ret = (struct discovery_group_status){.nplaces = g->n,
-                                           .active = g->failover.active,
-                                           .decided = g->failover.decided,
-                                           .since_ns = g->failover.since_ns,
-                                           .moves = g->failover.moves};
-    memcpy(ret->why, g->why, sizeof ret->why);
-    return true;
-}
-
-bool consul_source_place_status(const struct consul_source *s, const char *service, size_t i,
-                                struct discovery_place_status *ret)
-{
-    const struct group *g = followed(s, service);
-    struct discovery_watch_status status = {0};
-    const struct group_place *p;
-    struct failover_fact fact;
-
-    if (!g || i >= g->n)
-        return false;
-    p = &g->places[i];
-    fact = fact_of(s, p);
-    (void)catalog_status(s->places, p->key, &status);
-    *ret = (struct discovery_place_status){.usable = fact.usable,
-                                           .total = fact.total,
-                                           .heard = fact.state == PLACE_HEARD,
-                                           .failing = p->service->query.watch.failures > 0,
-                                           .index = p->service->query.watch.index,
-                                           .answered_ns = p->service->answered_ns,
-                                           .changed_ns = status.changed_ns};
-    snprintf(ret->label, sizeof ret->label, "%s", p->label);
-    snprintf(ret->error, sizeof ret->error, "%s", ret->failing ? p->service->error : "");
-    return true;
 }

@@ -58,6 +58,8 @@ static void on_checked(void *arg, bool trusted, const char *why)
         log_debug("discovery", "service=%s: what is missing may be for want of rights: %s",
                   v->label, why);
     catalog_set_rights(v->catalog, v->name, trusted, clock_now_ns());
+    if (!list_empty(&v->place_link))
+        groups_note(v->query.owner, v);
     source_touch(v->query.owner);
 }
 
@@ -207,6 +209,7 @@ struct service *service_add_place(struct consul_source *s, const struct group_pl
     struct service *v = add(s, s->places, p->key, place_path(&p->conf));
 
     v->label = place_label(&p->conf, "");
+    catalog_label(s->places, p->key, v->label);
     v->of = copy(p->conf.query ? "" : p->conf.service);
     v->wish.service = v->of[0] ? v->of : NULL;
     v->special = place_is_special(&p->conf);

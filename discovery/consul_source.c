@@ -473,10 +473,12 @@ bool consul_source_watch_status(const struct consul_source *s, const char *servi
     const struct group *g = group_find(s, key);
     const struct service *v;
 
-    if (g && g->wanted)
+    if (g && g->wanted) {
         v = g->places[g->failover.active].service;
-    else
+        group_add_doubts(s, g, ret);
+    } else {
         HASH_FIND_STR(s->services, key, v);
+    }
     arena_free(a);
     if (!v)
         return false;

@@ -52,6 +52,13 @@ bool consul_source_watch_status(const struct consul_source *s, const char *servi
                                 struct discovery_watch_status *ret);
 bool consul_source_group_status(const struct consul_source *s, const char *service,
                                 struct discovery_group_status *ret);
+/* The newest removals of all places of a group, newest first: up to *n, then so many. False when
+ * the service is no group. */
+bool consul_source_group_removals(const struct consul_source *s, const char *service,
+                                  struct discovery_removal *ret, unsigned *n);
+/* An operator says that what Consul lists is true, of the places of this group or (NULL) of all.
+ * Returns how many instances were held. */
+unsigned consul_source_accept_places(struct consul_source *s, const char *service);
 bool consul_source_place_status(const struct consul_source *s, const char *service, size_t i,
                                 struct discovery_place_status *ret);
 /* For other queries to the same agent. They end before the source is freed. */

@@ -160,5 +160,9 @@ void groups_settle(struct consul_source *s);
 void groups_note(struct consul_source *s, const struct service *place);
 /* All of them, for a change of addresses or of time. */
 void groups_judge(struct consul_source *s);
+/* Adds what is held and damped in the places of a group to what is said of it. */
+void group_add_doubts(const struct consul_source *s, const struct group *g,
+                      struct discovery_watch_status *ret);
+struct failover_fact group_fact(const struct consul_source *s, const struct group_place *p);
 void groups_start(struct consul_source *s, struct event_base *base);
 void groups_release(struct consul_source *s);

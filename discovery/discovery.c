@@ -40,10 +40,20 @@ static bool lookup(void *arg, const char *host, uint16_t port, struct sockaddr_s
     return resolver_get(d->resolver, host, port, ret_addr, ret_len);
 }
 
+/* What time alone changes in a place is seen through its groups. */
+static uint64_t expire_places(struct discovery *d, uint64_t now)
+{
+    uint64_t before = catalog_version(d->places), next = catalog_expire(d->places, now);
+
+    if (d->consul && catalog_version(d->places) != before)
+        consul_source_look_again(d->consul);
+    return next;
+}
+
 static void arm_expiry(struct discovery *d)
 {
-    uint64_t now = clock_now_ns(), next = catalog_expire(d->catalog, now);
-    uint64_t places_next = catalog_expire(d->places, now), left_ms;
+    uint64_t now = clock_now_ns(), places_next = expire_places(d, now);
+    uint64_t next = catalog_expire(d->catalog, now), left_ms;
     struct timeval tv;
 
     if (places_next && (next == 0 || places_next < next))
@@ -65,9 +75,10 @@ static bool all_heard(const struct discovery *d)
 /* Whatever happened: tell the owner, once, if it can be seen. */
 static void review(struct discovery *d)
 {
-    uint64_t version = catalog_version(d->catalog);
+    uint64_t version;
 
     arm_expiry(d);
+    version = catalog_version(d->catalog);
     if (d->rules) {
         version += rules_version(d->rules);
         rules_catalog_changed(d->rules);
@@ -322,6 +333,8 @@ const char *discovery_removal_word(unsigned i)
 unsigned discovery_removals(const struct discovery *d, const char *service,
                             struct discovery_removal *ret, unsigned max)
 {
+    if (d->consul && consul_source_group_removals(d->consul, service, ret, &max))
+        return max;
     return catalog_removals(d->catalog, service, ret, max);
 }
 
@@ -329,6 +342,8 @@ unsigned discovery_accept(struct discovery *d, const char *service)
 {
     unsigned n = catalog_accept(d->catalog, service, clock_now_ns());
 
+    if (d->consul)
+        n += consul_source_accept_places(d->consul, service);
     review(d);
     return n;
 }

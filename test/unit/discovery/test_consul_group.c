@@ -42,9 +42,10 @@ static struct discovery *d;
     "{\"Node\":{\"Node\":\"n1\",\"Address\":\"10.0.0.1\",\"Datacenter\":\"" dc                     \
     "\"},\"Service\":{\"ID\":\"" id "\",\"Port\":80},\"Checks\":[{\"Status\":\"" status "\"}]}"
 
-#define LOCAL_GOOD "[" ONE("local", "dc1", "passing") "]"
-#define LOCAL_BAD  "[" ONE("local", "dc1", "critical") "]"
-#define DC2_GOOD   "[" ONE("far", "dc2", "passing") "]"
+#define LOCAL_GOOD   "[" ONE("local", "dc1", "passing") "]"
+#define LOCAL_BAD    "[" ONE("local", "dc1", "critical") "]"
+#define PAIR(status) "[" ONE("local", "dc1", "passing") "," ONE("other", "dc1", status) "]"
+#define DC2_GOOD     "[" ONE("far", "dc2", "passing") "]"
 
 static void answer(struct evhttp_request *r)
 {
@@ -99,11 +100,8 @@ static void on_changed(void *arg)
     (void)arg;
 }
 
-static int begin(void **state)
+static void start(struct discovery_safety safety)
 {
-    struct evhttp_bound_socket *s;
-    struct sockaddr_in addr;
-    socklen_t len = sizeof addr;
     static char address[64];
     struct discovery_options o = {.consul = true,
                                   .address = address,
@@ -112,8 +110,21 @@ static int begin(void **state)
                                   .scope = DISCOVER_USED,
                                   .tag_prefix = "frontdesk.",
                                   .fabio_prefix = "",
-                                  .keep_ms = 60000};
+                                  .keep_ms = 60000,
+                                  .safety = safety};
     struct err e;
+
+    discovery_free(d);
+    snprintf(address, sizeof address, "http://127.0.0.1:%u", port);
+    d = discovery_new(base, &o, on_changed, NULL, &e);
+    assert_non_null(d);
+}
+
+static int begin(void **state)
+{
+    struct evhttp_bound_socket *s;
+    struct sockaddr_in addr;
+    socklen_t len = sizeof addr;
 
     (void)state;
     said[SAID_DC2] = (struct said){"dc=dc2", DC2_GOOD, 200};
@@ -131,9 +142,7 @@ static int begin(void **state)
     assert_non_null(s);
     assert_int_equal(getsockname(evhttp_bound_socket_get_fd(s), (struct sockaddr *)&addr, &len), 0);
     port = ntohs(addr.sin_port);
-    snprintf(address, sizeof address, "http://127.0.0.1:%u", port);
-    d = discovery_new(base, &o, on_changed, NULL, &e);
-    assert_non_null(d);
+    start((struct discovery_safety){.confirm_ms = 0});
     return 0;
 }
 
@@ -141,6 +150,7 @@ static int end(void **state)
 {
     (void)state;
     discovery_free(d);
+    d = NULL;
     evhttp_free(http);
     event_base_loop(base, EVLOOP_NONBLOCK);
     event_base_free(base);
@@ -372,6 +382,67 @@ static void group_that_nobody_asks_for_is_not_followed(void **state)
     UNTIL(SHOWS("web", "local"));
 }
 
+static void removals_of_all_places_are_told(void **state)
+{
+    struct discovery_removal removed[4];
+    struct discovery_watch_status watch;
+
+    (void)state;
+    follow("web", two, 2, 1);
+    UNTIL(SHOWS("web", "local") && place("web", 1).heard && nwaiting == 3);
+    said[SAID_WEB].body = LOCAL_BAD;
+    wake();
+    UNTIL(SHOWS("web", "far") && nwaiting == 3);
+    said[SAID_DC2].body = "[]";
+    wake();
+    UNTIL(place("web", 1).usable == 0);
+    assert_int_equal(discovery_removals(d, "WEB", removed, ARRAY_LEN(removed)), 2);
+    assert_string_equal(removed[0].id, "far");
+    assert_string_equal(removed[1].id, "local");
+    assert_string_equal(removed[1].why, "critical");
+    assert_int_equal(discovery_removals(d, "web", removed, 1), 1);
+    assert_true(discovery_watch_status(d, "web", &watch));
+    assert_int_equal(watch.held, 0);
+}
+
+static void held_loss_of_a_place_is_told_and_can_be_accepted(void **state)
+{
+    struct discovery_watch_status watch;
+
+    (void)state;
+    start((struct discovery_safety){.confirm_ms = 600000, .shrink_percent = 50});
+    follow("web", two, 2, 1);
+    UNTIL(SHOWS("web", "local") && nwaiting == 3);
+    said[SAID_WEB].body = "[]";
+    wake();
+    UNTIL(discovery_watch_status(d, "web", &watch) && watch.held == 1);
+    assert_true(SHOWS("web", "local"));
+    assert_true(*watch.held_why);
+    assert_int_equal(discovery_accept(d, "web"), 1);
+    assert_true(SHOWS("web", "far"));
+}
+
+/* Nothing of Consul's says so, time does. */
+static void instance_that_flapped_comes_back_by_time(void **state)
+{
+    static const struct discovery_group all_must_be_well = {
+        .name = "web", .places = two, .n = 2, .min_healthy = 100};
+
+    (void)state;
+    start((struct discovery_safety){.damping_ms = 100});
+    said[SAID_WEB].body = PAIR("passing");
+    discovery_set_groups(d, &all_must_be_well, 1);
+    discovery_use(d, &all_must_be_well.name, 1);
+    UNTIL(SHOWS("web", "local") && place("web", 1).heard && nwaiting == 3);
+    for (int i = 0; i < 12; i++) {
+        said[SAID_WEB].body = i % 2 ? PAIR("passing") : PAIR("critical");
+        wake();
+        UNTIL(nwaiting == 3);
+    }
+    assert_true(SHOWS("web", "far"));
+    UNTIL(SHOWS("web", "local"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -384,6 +455,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_known_stays_when_a_place_fails, begin, end),
         cmocka_unit_test_setup_teardown(another_service_a_filter_and_a_query, begin, end),
         cmocka_unit_test_setup_teardown(becoming_a_group_loses_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(removals_of_all_places_are_told, begin, end),
+        cmocka_unit_test_setup_teardown(held_loss_of_a_place_is_told_and_can_be_accepted, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(instance_that_flapped_comes_back_by_time, begin, end),
         cmocka_unit_test_setup_teardown(group_that_nobody_asks_for_is_not_followed, begin, end),
     };
 

@@ -36,7 +36,9 @@ static struct consul_health health(const char *body)
     return h;
 }
 
-#define NODE "\"Node\":{\"Node\":\"n1\",\"Address\":\"10.0.0.1\",\"Meta\":{\"zone\":\"b\"}}"
+#define NODE                                                                                       \
+    "\"Node\":{\"Node\":\"n1\",\"Address\":\"10.0.0.1\",\"Datacenter\":\"dc2\","                   \
+    "\"Meta\":{\"zone\":\"b\"}}"
 #define CHECK(id, name, status)                                                                    \
     "{\"CheckID\":\"" id "\",\"Name\":\"" name "\",\"Status\":\"" status "\"}"
 
@@ -55,6 +57,7 @@ static void whole_instance(void **state)
     assert_string_equal(i->node, "n1");
     assert_string_equal(i->id, "w1");
     assert_string_equal(i->address, "10.0.0.1");
+    assert_string_equal(i->datacenter, "dc2");
     assert_int_equal(i->port, 8080);
     assert_int_equal(i->health, HEALTH_PASSING);
     assert_string_equal(i->check, "");
@@ -232,6 +235,38 @@ static void list_of_services(void **state)
     assert_int_equal(consul_json_services(STR("{\"web\":{}}"), a, &s, &e), -1);
 }
 
+static void answer_of_a_prepared_query(void **state)
+{
+    static const struct {
+        const char *body;
+        int result;
+        unsigned n;
+    } rows[] = {
+        {"{\"Service\":\"web\",\"Nodes\":[{" NODE ",\"Service\":{\"ID\":\"w1\",\"Port\":80}}]}", 0,
+         1},
+        {"{\"Nodes\":[]}", 0, 0},
+        {"{\"Nodes\":null,\"Failovers\":1}", 0, 0},
+        {"{\"Nodes\":[1,2]}", -1, 0},
+        {"{\"Nodes\":{}}", -1, 0},
+        {"{\"Nodes\":3}", -1, 0},
+        {"{}", -1, 0},
+        {"[]", -1, 0},
+        {"x", -1, 0},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct consul_health h = {.n = 99};
+
+        e.text[0] = '\0';
+        if (consul_json_prepared(str_of(rows[i].body), NULL, a, &h, &e) != rows[i].result)
+            fail_msg("%s: %s", rows[i].body, e.text);
+        assert_int_equal(*e.text != '\0', rows[i].result != 0);
+        if (rows[i].result == 0)
+            assert_int_equal(h.n, rows[i].n);
+    }
+}
+
 static void list_of_checks(void **state)
 {
     struct consul_checks k;
@@ -258,6 +293,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(not_an_answer, begin, end),
         cmocka_unit_test_setup_teardown(deep_nesting_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(list_of_services, begin, end),
+        cmocka_unit_test_setup_teardown(answer_of_a_prepared_query, begin, end),
         cmocka_unit_test_setup_teardown(list_of_checks, begin, end),
     };
 
