@@ -442,7 +442,7 @@ class Commands(Scenario):
             folder = "%s-%d" % (self.dir, i)
             os.mkdir(folder)
             for name in ("a", "b", "c"):
-                with open("%s/%s.yaml" % (folder, name), "w") as file:
+                with open("%s/%s%d.yaml" % (folder, name, i), "w") as file:
                     file.write("routes: [{path: /%s%d, service: web}]" % (name, i))
             pushes.append(subprocess.Popen(
                 [binary(), "config", "push", "-c", folder, "--base", self.base],
@@ -451,9 +451,7 @@ class Commands(Scenario):
         for (_, errors), status in results:
             self.assertTrue(status == 0 or "somebody else has written meanwhile" in errors, errors)
         self.assertTrue(any(status == 0 for _, status in results))
-        values = {base64.b64decode(row["Value"]).decode().split("/")[1][1:2]
-                  for row in consul.get("/v1/kv/%s?recurse" % PREFIX) if row["Key"].endswith(".yaml")}
-        self.assertEqual(len(values), 1)
+        self.assertEqual(len({name[1] for name in self.keys(consul) if name != ".pushed"}), 1)
 
     def test_rights(self):
         consul = self.own_consul(acl=True)
