@@ -288,11 +288,13 @@ static void forget_documents(struct control_config *c)
 /* Where the good ones are kept. */
 static void use_state(struct control_config *c, const struct config *now)
 {
+    const char *dir = now->consul.config_prefix ? now->state_dir : NULL;
+
+    if (config_state_is_in(c->state, dir))
+        return;
     config_state_free(c->state);
-    c->state = now->state_dir && now->consul.config_prefix
-                   ? config_state_new(c->base, now->state_dir)
-                   : NULL;
-    if (c->state && c->good && c->origin == FROM_CONSUL)
+    c->state = dir ? config_state_new(c->base, dir) : NULL;
+    if (c->good && c->origin == FROM_CONSUL)
         config_state_put(c->state, c->good->prefix, bytes_str(&c->good->body));
 }
 

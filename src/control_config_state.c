@@ -16,7 +16,7 @@ enum { LAST_WRITE_MS = 2000 };
 
 struct config_state {
     struct state_writer *writer; /* owned */
-    char *path;                  /* owned */
+    char *directory, *path;      /* owned */
     bool failing;
 };
 
@@ -45,6 +45,9 @@ struct config_state *config_state_new(struct event_base *base, const char *direc
     struct config_state *s = alloc_or_abort(sizeof *s);
 
     s->path = path_in(directory);
+    s->directory = strdup(directory);
+    if (!s->directory)
+        abort();
     s->writer = state_writer_new(base, s->path, &kind, on_written, s);
     return s;
 }
@@ -57,8 +60,14 @@ void config_state_free(struct config_state *s)
         return;
     if (!state_writer_free(s->writer, LAST_WRITE_MS, &e))
         log_error("control", "%s was not written: %s", s->path, e.text);
+    free(s->directory);
     free(s->path);
     free(s);
+}
+
+bool config_state_is_in(const struct config_state *s, const char *directory)
+{
+    return s ? directory && strcmp(s->directory, directory) == 0 : !directory;
 }
 
 void config_state_put(struct config_state *s, const char *prefix, struct str body)

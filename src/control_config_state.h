@@ -7,11 +7,15 @@
 #include "base/err.h"
 #include "config/kv_rows.h"
 
+#include <stdbool.h>
+
 struct event_base;
 struct config_state;
 
 /* Writes, off the control thread, to a file of this directory. */
 struct config_state *config_state_new(struct event_base *base, const char *directory);
+/* Is it of this directory? (NULL: neither.) */
+bool config_state_is_in(const struct config_state *s, const char *directory);
 /* What was put is written first. Accepts NULL. */
 void config_state_free(struct config_state *s);
 /* `body` is Consul's answer for the prefix. Accepts a NULL config_state. */
