@@ -20,9 +20,9 @@ service "frontdesk" { policy = "write" }
 key_prefix "frontdesk/" { policy = "write" }
 session_prefix "" { policy = "write" }
 
-# `consul.config_prefix:` - the configuration in Consul. To read only, although it lies below the
-# prefix of the fleet: who may change it is somebody else's affair.
-key_prefix "frontdesk/config/" { policy = "read" }
+# `consul.config_prefix:` - the configuration in Consul, to read only: who may change it is somebody
+# else's affair. Even if it lay below the prefix of the fleet, the longer prefix counts.
+key_prefix "frontdesk-config/" { policy = "read" }
 
 # `api_keys: { partners: { kv: frontdesk/keys } }` - the same goes for keys of API clients.
 key_prefix "frontdesk/keys" { policy = "read" }

@@ -132,7 +132,7 @@ class Rights(Access):
         lacks = {'service_prefix ""': ["service:read"], 'node_prefix ""': ["node:read"],
                  'service "frontdesk"': ["service:write on frontdesk"],
                  'key_prefix "frontdesk/"': ["key:write on frontdesk/"],
-                 'session_prefix ""': ["session:write"], 'key_prefix "frontdesk/config/"': [],
+                 'session_prefix ""': ["session:write"], 'key_prefix "frontdesk-config/"': [],
                  'key_prefix "frontdesk/keys"': []}
         lines = self.policy()
         self.assertEqual(sorted(line.split(" {")[0] for line in lines), sorted(lacks))
