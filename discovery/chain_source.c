@@ -156,7 +156,8 @@ static void entry_ended(struct query *q)
     free_entry(en);
 }
 
-static const struct query_ops entry_ops = {entry_read, entry_apply, entry_after, entry_ended};
+static const struct query_ops entry_ops = {
+    .read = entry_read, .apply = entry_apply, .after = entry_after, .ended = entry_ended};
 
 static struct entry *add_entry(struct chain_source *s, const char *service)
 {
@@ -245,7 +246,8 @@ static void kind_ended(struct query *q)
     abort(); /* query_end() is not used on it */
 }
 
-static const struct query_ops kind_ops = {kind_read, kind_apply, kind_after, kind_ended};
+static const struct query_ops kind_ops = {
+    .read = kind_read, .apply = kind_apply, .after = kind_after, .ended = kind_ended};
 
 /* What is followed. */
 

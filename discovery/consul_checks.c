@@ -74,7 +74,8 @@ struct consul_checks_watch *consul_checks_new(struct query_pool *p, const char *
                                               uint64_t wait_ms, consul_checks_changed_fn *changed,
                                               consul_checks_outcome_fn *outcome, void *arg)
 {
-    static const struct query_ops ops = {checks_read, checks_apply, checks_after, checks_ended};
+    static const struct query_ops ops = {
+        .read = checks_read, .apply = checks_apply, .after = checks_after, .ended = checks_ended};
     struct consul_checks_watch *k = calloc(1, sizeof *k);
 
     if (!k)

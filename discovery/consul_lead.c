@@ -89,7 +89,8 @@ static void lead_ended(struct query *q)
     abort();
 }
 
-static const struct query_ops lead_ops = {lead_read, lead_apply, lead_after, lead_ended};
+static const struct query_ops lead_ops = {
+    .read = lead_read, .apply = lead_apply, .after = lead_after, .ended = lead_ended};
 
 void lead_start(struct consul_source *s, uint64_t wait_ms)
 {

@@ -148,8 +148,19 @@ static void service_ended(struct query *q)
         source_tell_recalled(s, true);
 }
 
-static const struct query_ops service_ops = {service_read, service_apply, service_after,
-                                             service_ended};
+static bool service_urgent(const struct query *q)
+{
+    const struct service *v = CONTAINER_OF(q, struct service, query);
+    const struct consul_source *s = q->owner;
+
+    return s->traffic && s->traffic(s->traffic_arg, v->of);
+}
+
+static const struct query_ops service_ops = {.read = service_read,
+                                             .apply = service_apply,
+                                             .after = service_after,
+                                             .ended = service_ended,
+                                             .urgent = service_urgent};
 
 void service_free(struct service *v)
 {

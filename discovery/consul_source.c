@@ -243,12 +243,12 @@ void source_poll_service(struct consul_source *s, const char *name)
 
     HASH_FIND_STR(s->services, name, v);
     if (v && v->query.options.polled)
-        query_kick(&v->query);
+        query_hurry(&v->query);
     list_each(l, &s->place_list)
     {
         v = CONTAINER_OF(l, struct service, place_link);
         if (v->query.options.polled && strcmp(v->of, name) == 0)
-            query_kick(&v->query);
+            query_hurry(&v->query);
     }
 }
 
@@ -413,6 +413,7 @@ void consul_source_free(struct consul_source *s)
     consul_checks_free(s->warning);
     groups_release(s);
     lead_release(&s->lead);
+    query_pool_release(&s->pool);
     agent_release(s);
     event_free(s->sweep);
     event_free(s->later);
@@ -443,6 +444,12 @@ void source_tell_recalled(struct consul_source *s, bool answers)
                  age_text(clock_wall_ms() - k.recalled_ms, age, sizeof age), k.file);
 }
 
+void consul_source_set_traffic(struct consul_source *s, discovery_traffic_fn *fn, void *arg)
+{
+    s->traffic = fn;
+    s->traffic_arg = arg;
+}
+
 bool consul_source_heard(const struct consul_source *s)
 {
     return (s->scope.scope == DISCOVER_USED || s->lead.heard) && catalog_all_heard(s->catalog);
@@ -458,6 +465,9 @@ void consul_source_status(const struct consul_source *s, struct discovery_status
     *ret = s->status;
     ret->consul = true;
     ret->watches = HASH_COUNT(s->services) + 1 + (s->critical ? 2 : 0);
+    ret->strategy = s->multiplexed ? "http2" : s->npolled > 0 ? "watches_and_polls" : "watches";
+    ret->polled = s->npolled;
+    ret->queued = list_count(&s->pool.urgent) + list_count(&s->pool.waiting);
     ret->requests = s->pool.requests;
     ret->index_resets = s->pool.index_resets;
     ret->recalled_list = s->lead.query.recalled_ms != 0;

@@ -43,6 +43,9 @@ void consul_source_look_again(struct consul_source *s);
 /* The static services of the catalog changed: watches what is no longer hidden. */
 void consul_source_review(struct consul_source *s);
 
+/* Of two services that must be asked about again, the one with traffic is first. */
+void consul_source_set_traffic(struct consul_source *s, discovery_traffic_fn *fn, void *arg);
+
 /* True once the list of services (when the scope needs it) and every watched service was heard. */
 bool consul_source_heard(const struct consul_source *s);
 const struct consul_access_status *consul_source_access(const struct consul_source *s);

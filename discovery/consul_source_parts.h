@@ -109,6 +109,8 @@ struct consul_source {
     unsigned slots, npolled;
     uint64_t fewer_slots_ns; /* when slots were last taken away */
     bool multiplexed;
+    discovery_traffic_fn *traffic; /* NULL = nobody knows */
+    void *traffic_arg;
     bool lead_logged;
     bool recalled_logged; /* that what is served is from an earlier run */
     struct discovery_status status;

@@ -248,6 +248,12 @@ void discovery_set_groups(struct discovery *d, const struct discovery_group *gro
     review(d);
 }
 
+void discovery_set_traffic(struct discovery *d, discovery_traffic_fn *fn, void *arg)
+{
+    if (d->consul)
+        consul_source_set_traffic(d->consul, fn, arg);
+}
+
 size_t discovery_count(const struct discovery *d)
 {
     return catalog_count(d->catalog);

@@ -109,6 +109,11 @@ void discovery_set_static(struct discovery *d, const struct discovery_static *se
  * hides a group of the same name. */
 void discovery_set_groups(struct discovery *d, const struct discovery_group *groups, size_t n);
 
+/* Has this service (lower case) had requests? After Consul was away, and at other times when there
+ * is much to ask, such services come first. Replaces the one before; for Consul only. */
+typedef bool discovery_traffic_fn(void *arg, const char *service);
+void discovery_set_traffic(struct discovery *d, discovery_traffic_fn *fn, void *arg);
+
 /* The catalog: the present set of every service that is watched or static. The sets are borrowed
  * until the next loop turn; take a reference to keep one. */
 size_t discovery_count(const struct discovery *d);
@@ -131,6 +136,9 @@ struct discovery_status {
     uint64_t failing_since_ns; /* 0 = not failing */
     char last_error[256];      /* never holds the token */
     uint64_t watches, requests, errors, index_resets, skipped_instances, updates;
+    const char *strategy; /* how it is asked: "http2", "watches" or "watches_and_polls" */
+    uint64_t polled;      /* services without a watch of their own */
+    uint64_t queued;      /* requests that wait for their turn */
     /* What is served from an earlier run and was not confirmed by Consul yet. */
     bool recalled_list;         /* which services there are */
     unsigned recalled_services; /* and the instances of so many */

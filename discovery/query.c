@@ -10,16 +10,33 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SYNCING_MAX = 32 };
+enum { SYNCING_MAX = 32, SYNCING_A_SECOND = 500, SYNCING_BURST = 100 };
 
 static void pump(struct query_pool *p);
+
+static void on_turn(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    pump(arg);
+}
 
 void query_pool_init(struct query_pool *p, struct event_base *base, struct consul_http *http,
                      const char *suffix)
 {
     *p = (struct query_pool){.base = base, .http = http, .suffix = suffix};
     p->rng.state = clock_now_ns() ^ (uint64_t)(uintptr_t)p;
+    list_init(&p->urgent);
     list_init(&p->waiting);
+    p->pace = pace_of(SYNCING_A_SECOND, SYNCING_BURST);
+    p->turn = evtimer_new(base, on_turn, p);
+    if (!p->turn)
+        abort();
+}
+
+void query_pool_release(struct query_pool *p)
+{
+    event_free(p->turn);
 }
 
 const char *query_suffix(const struct query *q)
@@ -42,6 +59,7 @@ static void start(struct query *q)
         n = asprintf(&path, "%s?%s", q->path, suffix);
     if (n < 0)
         abort();
+    q->hurry = false;
     q->blocking = r->index != 0;
     q->asked_ns = q->blocking ? 0 : clock_now_ns();
     q->syncing = !q->blocking;
@@ -54,20 +72,43 @@ static void start(struct query *q)
 
 static void start_or_wait(struct query *q)
 {
+    bool urgent;
+
     if (q->next.index != 0) {
         start(q);
         return;
     }
+    urgent = q->hurry || !q->ops->urgent || q->ops->urgent(q);
     list_remove(&q->link);
-    list_push_back(&q->pool->waiting, &q->link);
+    list_push_back(urgent ? &q->pool->urgent : &q->pool->waiting, &q->link);
     pump(q->pool);
+}
+
+/* The next one of those that can wait, or NULL: then the timer is set if there is one. */
+static struct list *next_patient(struct query_pool *p)
+{
+    uint64_t wait_ns;
+
+    if (list_empty(&p->waiting))
+        return NULL;
+    wait_ns = pace_take(&p->pace, clock_now_ns());
+    if (wait_ns > 0) {
+        struct timeval tv = {(time_t)(wait_ns / NS_PER_S),
+                             (suseconds_t)(wait_ns % NS_PER_S / 1000 + 1)};
+
+        evtimer_add(p->turn, &tv);
+        return NULL;
+    }
+    return list_pop(&p->waiting);
 }
 
 static void pump(struct query_pool *p)
 {
     while (p->syncing < SYNCING_MAX) {
-        struct list *l = list_pop(&p->waiting);
+        struct list *l = list_pop(&p->urgent);
 
+        if (!l)
+            l = next_patient(p);
         if (!l)
             break;
         start(CONTAINER_OF(l, struct query, link));
@@ -274,6 +315,19 @@ void query_kick(struct query *q)
         return;
     r = watch_now(&q->watch, &q->options, clock_now_ns(), &q->pool->rng);
     schedule(q, &r);
+}
+
+void query_hurry(struct query *q)
+{
+    q->hurry = true;
+    /* One that waits its turn among the others need not. */
+    if (!list_empty(&q->link)) {
+        list_remove(&q->link);
+        list_push_back(&q->pool->urgent, &q->link);
+        pump(q->pool);
+    } else {
+        query_kick(q);
+    }
 }
 
 void query_end(struct query *q)

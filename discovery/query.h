@@ -3,14 +3,17 @@
 /* query.h - one Consul query that is asked again and again: a watch (the rules), a timer and an
  * HTTP request. The query_pool is what all queries of an agent share.
  *
- * Requests that do not block are limited to SYNCING_MAX at a time and queue beyond that, because a
- * restarted agent fails all watches in the same millisecond. A blocking query in flight is never
+ * Requests that do not block pass one scheduler, because a restarted agent fails all watches in the
+ * same millisecond: SYNCING_MAX at a time; first those that matter now (a service with traffic, or
+ * one that is known to have changed), then the others, these no more than SYNCING_A_SECOND. A
+ * blocking query in flight is never
  * cancelled to ask again: over HTTP/1.1 the agent keeps its slot until the wait ends. */
 #include "base/err.h"
 #include "base/list.h"
 #include "base/rng.h"
 #include "base/str.h"
 #include "consul_http.h"
+#include "pace.h"
 #include "watch.h"
 
 struct arena;
@@ -23,7 +26,10 @@ struct query_pool {
     struct event_base *base;  /* borrowed */
     struct consul_http *http; /* borrowed */
     struct rng rng;
-    struct list waiting; /* queries that may not start yet, through query.link */
+    struct list urgent;  /* queries that may not start yet, through query.link */
+    struct list waiting; /* the same, behind those */
+    struct pace pace;    /* of `waiting` */
+    struct event *turn;  /* owned; when the next one of `waiting` may start */
     unsigned syncing;    /* requests in flight that count against the limit */
     const char *suffix;  /* borrowed; "stale&dc=x&" or "" */
     uint64_t requests;
@@ -52,6 +58,8 @@ struct query_ops {
     void (*after)(struct query *q, const struct query_outcome *o);
     /* query_end() came to its end: free q. */
     void (*ended)(struct query *q);
+    /* Does it go before others now? NULL = always. */
+    bool (*urgent)(const struct query *q);
 };
 
 struct query {
@@ -65,10 +73,11 @@ struct query {
     struct watch_request next;
     struct consul_get *get; /* owned */
     struct event *timer;    /* owned */
-    struct list link;       /* in pool->waiting */
+    struct list link;       /* in pool->urgent or pool->waiting */
     bool syncing;           /* the request in flight counts against the limit */
     bool blocking;          /* the request in flight blocks */
     bool again;             /* kicked while a request was in flight */
+    bool hurry;             /* known to have changed: the next request is urgent */
     uint64_t asked_ns;      /* begin of the request that is answered, if it did not block; else 0 */
     uint64_t read_again_ns; /* set by apply(): ask then, without blocking */
     bool ending;
@@ -81,6 +90,8 @@ struct query {
 
 void query_pool_init(struct query_pool *p, struct event_base *base, struct consul_http *http,
                      const char *suffix);
+/* All its queries must be released before. */
+void query_pool_release(struct query_pool *p);
 
 /* Copies the path. The first request starts with query_kick(). */
 void query_init(struct query *q, const struct query_ops *ops, struct query_pool *pool, void *owner,
@@ -97,6 +108,8 @@ void query_keep(struct query *q);
 
 /* Asks now, unless a blocking request is in flight, which the change will end by itself. */
 void query_kick(struct query *q);
+/* The same, before all others: it is known that there is something new. */
+void query_hurry(struct query *q);
 
 /* No further request; one in flight runs out first, its answer is ignored. Calls ended(), perhaps
  * before it returns. */

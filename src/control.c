@@ -256,6 +256,7 @@ static int apply(struct control *c, struct config *next, struct err *e)
                                        on_catalog_changed, c, e);
         if (!coming)
             return -1;
+        discovery_set_traffic(coming, control_traffic, c);
     }
     if (!same_fleet)
         fleet = make_fleet(c, next, e);
@@ -442,6 +443,7 @@ static int start(struct control *c, struct err *e)
         return -1;
     control_fabio_use(c->fabio, c->config);
     discovery_keep(c->discovery);
+    discovery_set_traffic(c->discovery, control_traffic, c);
     c->proxy = proxy_new(c->nworkers);
     c->registration = control_registration_new(c->base, FRONTDESK_VERSION, report, c);
     c->drain =

@@ -49,5 +49,7 @@ struct control {
 void control_sources_fill(struct control *c);
 /* The fleet came or went. */
 void control_sources_fleet(struct control *c);
+/* Has the service had requests? arg is the struct control. */
+bool control_traffic(void *arg, const char *service);
 /* The newest one; arg is the struct control. */
 struct snapshot *control_snapshot(void *arg);

@@ -4,6 +4,17 @@
 #include "control_parts.h"
 #include "proxy/proxy.h"
 
+bool control_traffic(void *arg, const char *service)
+{
+    const struct control *c = arg;
+    const struct service_state *s = registry_find(c->registry, service);
+
+    for (unsigned w = 0; s && w < s->nworkers; w++)
+        if (atomic_load_explicit(&s->stats[w].requests, memory_order_relaxed) > 0)
+            return true;
+    return false;
+}
+
 struct snapshot *control_snapshot(void *arg)
 {
     return ((struct control *)arg)->snapshot;

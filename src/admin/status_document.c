@@ -11,9 +11,10 @@
 static json_t *consul_part(const struct look *l)
 {
     struct discovery_status d;
+    json_t *part;
 
     discovery_status(l->sources->discovery, &d);
-    return json_pack(
+    part = json_pack(
         "{s:b,s:b,s:b,s:I,s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "enabled", d.consul,
         "connected", d.connected, "leader_known", d.leader_known, "last_contact_ms",
         (json_int_t)d.last_contact_ms, "last_good_age_ms", look_age_ms(l, d.last_good_ns),
@@ -22,6 +23,10 @@ static json_t *consul_part(const struct look *l)
         "requests", (json_int_t)d.requests, "errors", (json_int_t)d.errors, "index_resets",
         (json_int_t)d.index_resets, "skipped_instances", (json_int_t)d.skipped_instances, "updates",
         (json_int_t)d.updates, "access", access_part(l), "kept", kept_part(l, &d));
+    json_object_set_new(part, "strategy", d.strategy ? json_string(d.strategy) : json_null());
+    json_object_set_new(part, "polled", json_integer((json_int_t)d.polled));
+    json_object_set_new(part, "queued", json_integer((json_int_t)d.queued));
+    return part;
 }
 
 static json_t *registration_part(const struct admin_sources *s)

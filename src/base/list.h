@@ -49,6 +49,16 @@ static inline struct list *list_pop(struct list *head)
     return node;
 }
 
+/* Walks the whole list. */
+static inline unsigned list_count(const struct list *head)
+{
+    unsigned n = 0;
+
+    for (const struct list *it = head->next; it != head; it = it->next)
+        n++;
+    return n;
+}
+
 #define list_each(it, head) for (struct list *it = (head)->next; it != (head); it = it->next)
 #define list_each_safe(it, tmp, head)                                                              \
     for (struct list *it = (head)->next, *tmp = it->next; it != (head); it = tmp, tmp = it->next)

@@ -63,6 +63,15 @@ export function drawVerdict(v, live, name) {
   setAttribute(byId("favicon"), "href", `/dashboard/icon-${live ? v.tone : "quiet"}.svg`);
 }
 
+function howAsked(c) {
+  const way = { http2: "a blocking query for each service, many on one HTTP/2 connection",
+    watches: "a blocking query and a connection for each service",
+    watches_and_polls: "a blocking query for some services, the others are polled" }[c.strategy];
+  const polled = c.polled ? `, ${c.polled} polled` : "";
+  const queued = c.queued ? `, ${c.queued} requests wait for their turn` : "";
+  return `${way || "not asked yet"} (${c.watches} in all${polled}${queued})`;
+}
+
 export function drawGateway(hello, status) {
   setText(byId("gateway"), hello.gateway || "");
   setClass(byId("title"), hello.gateway ? "named" : "");
@@ -77,6 +86,7 @@ export function drawGateway(hello, status) {
         : ["bad", `Consul AWAY, data ${words.duration(c.last_good_age_ms)} old`];
   setClass(byId("consul"), "fact " + tone);
   setText(byId("consul"), text);
+  byId("consul").title = c.enabled ? howAsked(c) : "";
   setText(byId("traffic"), status.rate === undefined ? "" : words.number(status.rate) + " requests/s");
 }
 
