@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { TICK_MS = 250, PROBE_MS = 30000, PROBE_DEADLINE_MS = 5000, HEADERS_MAX = 3 };
+enum { TICK_MS = 250 };
 
 /* Of the control thread. Those that are ending are in it too. */
 static struct list all = {&all, &all};
@@ -148,7 +148,7 @@ void consul_access_send(struct consul_access *a, unsigned agent, struct fetch *f
                         uint64_t deadline_ms)
 {
     char header[4200], *url = make_url(a, agent, path);
-    const char *headers[HEADERS_MAX] = {NULL};
+    const char *headers[] = {NULL, NULL};
     struct fetch_request q = {
         .method = method, .url = url, .headers = headers, .body = body, .deadline_ms = deadline_ms};
 
@@ -195,70 +195,6 @@ void consul_access_describe(const struct consul_access *a, const struct fetch_an
                  "Enterprise): take `namespace` and `partition` away");
 }
 
-static void move(struct consul_access *a, unsigned from, const char *why)
-{
-    a->generation++;
-    a->status.agent = a->agents.at;
-    a->status.agent_since_ns = a->agents.since_ns;
-    a->status.switches = a->agents.switches;
-    a->status.switched_wall_ms = clock_wall_ms();
-    snprintf(a->status.switch_why, sizeof a->status.switch_why, "%s: %s", a->addresses[from].text,
-             why);
-    log_warn("discovery", "consul %s is asked from now on; %s", consul_access_agent(a)->text,
-             a->status.switch_why);
-    fetch_free(a->probe);
-    a->probe = NULL;
-    consul_login_moved(a);
-    list_each(l, &a->users)
-    {
-        struct consul_access_user *u = CONTAINER_OF(l, struct consul_access_user, link);
-
-        u->moved(u);
-    }
-    consul_self_check_restart(a);
-}
-
-void consul_access_outcome(struct consul_access *a, unsigned generation, bool lead, int status,
-                           bool refused, const char *error)
-{
-    enum consul_outcome outcome = refused                        ? CONSUL_REFUSED
-                                  : status == 0 || status >= 500 ? CONSUL_FAILED
-                                                                 : CONSUL_ANSWERED;
-    unsigned from = a->agents.at;
-
-    if (generation != a->generation || (!lead && outcome == CONSUL_FAILED))
-        return;
-    if (consul_agents_report(&a->agents, outcome, clock_now_ns()))
-        move(a, from, error ? error : "it fails");
-}
-
-static void on_probe(void *arg, const struct fetch_answer *f)
-{
-    struct consul_access *a = arg;
-    unsigned from = a->agents.at;
-
-    if (consul_agents_probed(&a->agents, f->status == 200 && f->body.n > 2, a->o.fail_back_ms,
-                             clock_now_ns()))
-        move(a, from, "the preferred agent is well again");
-}
-
-/* Who knows its leader can be asked again. */
-static void probe(struct consul_access *a, uint64_t now)
-{
-    uint64_t every_ms = a->o.fail_back_ms / 4 < PROBE_MS ? a->o.fail_back_ms / 4 : PROBE_MS;
-    struct fetch_options o = {0};
-
-    if (!consul_agents_away(&a->agents) || a->o.fail_back_ms == 0 || now < a->probe_at_ns ||
-        (a->probe && fetch_busy(a->probe)))
-        return;
-    a->probe_at_ns = now + every_ms * NS_PER_MS;
-    if (!a->probe) {
-        consul_access_options(a, 0, &o);
-        a->probe = fetch_new(a->fetcher, &o, on_probe, a);
-    }
-    consul_access_send(a, 0, a->probe, NULL, "/v1/status/leader", STR(""), NULL, PROBE_DEADLINE_MS);
-}
-
 bool consul_access_has_token(const struct consul_access *a)
 {
     return !a->o.login_method || a->login.lease.has;
@@ -302,7 +238,7 @@ static void release(struct consul_access *a)
         consul_login_release(a);
         consul_self_check_release(a);
     }
-    fetch_free(a->probe);
+    consul_pulse_release(a);
     fetcher_free(a->fetcher);
     token_file_free(a->token);
     for (unsigned i = 0; i < a->status.nagents; i++)
@@ -330,7 +266,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         log_info("discovery", "consul: the token was read again");
         consul_access_token_changed(a);
     }
-    probe(a, now);
+    consul_pulse_tick(a, now);
     consul_self_check_tick(a, now);
 }
 

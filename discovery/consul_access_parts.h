@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* consul_access_parts.h - private to consul_access.c, consul_login.c, consul_self_check.c and
- * consul_http.c: the access that connections with the same settings share. */
+/* consul_access_parts.h - private to consul_access.c, consul_pulse.c, consul_login.c,
+ * consul_self_check.c and consul_http.c: the access that connections with the same settings share.
+ */
 #include "base/arena.h"
 #include "base/fetch.h"
 #include "base/list.h"
@@ -24,6 +25,8 @@ struct consul_access_user {
     void (*moved)(struct consul_access_user *u);
     /* What has waited for the token can go (error NULL), or there is none. */
     void (*token)(struct consul_access_user *u, const char *error);
+    /* The token was looked into, and is good. `regained`: it lacked something before. */
+    void (*good)(struct consul_access_user *u, bool regained);
 };
 
 struct consul_login {
@@ -52,6 +55,8 @@ struct consul_self_check {
     unsigned nlisted, at_listed;
     int step;
     bool running;
+    bool lacked;         /* the last one that came to an end was not trusted */
+    unsigned told_token; /* generation of the token that users know to be good */
     uint64_t due_ns, finished_ns;
     struct consul_missing rows[CONSUL_RIGHTS_MAX + 2]; /* status.asked */
     char said[512];                                    /* what was logged last */
@@ -70,9 +75,10 @@ struct consul_access {
 
     struct consul_address addresses[CONSUL_AGENTS_MAX];
     struct consul_agents agents;
-    unsigned generation; /* of the agent in use */
-    struct fetch *probe; /* owned; of the preferred agent while another one is in use */
-    uint64_t probe_at_ns;
+    unsigned generation;               /* of the agent in use */
+    struct fetch *pulse, *pulse_other; /* owned */
+    unsigned looking_at;               /* the agent that pulse_other asks */
+    uint64_t pulse_at_ns;
 
     struct token_file *token;  /* owned */
     unsigned token_generation; /* another one each time it changes */
@@ -99,7 +105,7 @@ void consul_access_options(const struct consul_access *a, unsigned agent, struct
 void consul_access_send(struct consul_access *a, unsigned agent, struct fetch *f,
                         const char *method, const char *path, struct str body, const char *token,
                         uint64_t deadline_ms);
-/* What came of a request; `generation` is that of the time when it was sent. */
+/* What came of a request (consul_pulse.c); `generation` is that of the time when it was sent. */
 void consul_access_outcome(struct consul_access *a, unsigned generation, bool lead, int status,
                            bool refused, const char *error);
 /* One line for people from a failed answer: no control bytes, no secret. */
@@ -111,6 +117,10 @@ bool consul_access_has_token(const struct consul_access *a);
 /* 403: reads the token again. True: it is another one now, or will be soon (see has_token). */
 bool consul_access_denied(struct consul_access *a, bool unknown);
 void consul_access_token_changed(struct consul_access *a);
+
+/* consul_pulse.c */
+void consul_pulse_tick(struct consul_access *a, uint64_t now_ns);
+void consul_pulse_release(struct consul_access *a);
 
 /* consul_login.c */
 void consul_login_init(struct consul_access *a);

@@ -11,6 +11,8 @@ enum {
     CONNECTIONS_MAX =
         150, /* the agent closes the 201st of a client address; leave some to others */
     STREAMS_PLANNED = 200,
+    /* Over HTTP/1.1 the agent keeps the place of a query that is dropped until its wait ends. */
+    DROPPED_MAX = 40,
 };
 
 struct consul_http {
@@ -24,6 +26,8 @@ struct consul_http {
     char dropped_why[300];
     bool multiplexed; /* false once HTTPS turned out to be without HTTP/2 */
     size_t expected;
+    void (*good)(void *arg);
+    void *arg;
 };
 
 struct consul_get {
@@ -217,6 +221,46 @@ static void on_token(struct consul_access_user *u, const char *error)
     }
 }
 
+/* What is being waited for was asked when less could be seen, and no change will wake it. */
+static void drop_blocking(struct consul_http *h)
+{
+    size_t n = 0;
+
+    list_each(l, &h->flying)
+    {
+        n++;
+    }
+    if (!h->multiplexed && n > DROPPED_MAX)
+        return;
+    snprintf(h->dropped_why, sizeof h->dropped_why, "the token has its rights again: asked anew");
+    list_each_safe(l, next, &h->flying)
+    {
+        struct consul_get *g = CONTAINER_OF(l, struct consul_get, link);
+
+        if (g->method || !strstr(g->path, "index="))
+            continue;
+        fetch_free(g->fetch);
+        g->fetch = NULL;
+        drop(g);
+    }
+}
+
+static void on_good(struct consul_access_user *u, bool regained)
+{
+    struct consul_http *h = CONTAINER_OF(u, struct consul_http, user);
+
+    if (regained)
+        drop_blocking(h);
+    if (h->good)
+        h->good(h->arg);
+}
+
+void consul_http_when_good(struct consul_http *h, void (*fn)(void *arg), void *arg)
+{
+    h->good = fn;
+    h->arg = arg;
+}
+
 struct consul_http *consul_http_new(struct event_base *base, const struct discovery_options *o,
                                     struct err *e)
 {
@@ -230,6 +274,7 @@ struct consul_http *consul_http_new(struct event_base *base, const struct discov
     h->fetcher = fetcher_new(base);
     h->user.moved = on_moved;
     h->user.token = on_token;
+    h->user.good = on_good;
     list_push_back(&access->users, &h->user.link);
     list_init(&h->flying);
     list_init(&h->waiting);

@@ -44,6 +44,9 @@ typedef void consul_get_done_fn(void *arg, const struct consul_answer *a);
 /* Strings in `o` are copied. */
 struct consul_http *consul_http_new(struct event_base *base, const struct discovery_options *o,
                                     struct err *e) MUST_CHECK;
+/* Called from the loop when there is a good token again: whoever was denied something may ask at
+ * once. It may start requests; it may free none. */
+void consul_http_when_good(struct consul_http *h, void (*fn)(void *arg), void *arg);
 /* All consul_get must be freed before. Accepts NULL. */
 void consul_http_free(struct consul_http *h);
 

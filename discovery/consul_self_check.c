@@ -146,12 +146,30 @@ static void finish(struct consul_access *a)
         c->due_ns = 0;
 }
 
+static void tell_good(struct consul_access *a)
+{
+    struct consul_self_check *c = &a->check;
+
+    if (!c->lacked && c->told_token == a->token_generation)
+        return;
+    c->told_token = a->token_generation;
+    list_each(l, &a->users)
+    {
+        struct consul_access_user *u = CONTAINER_OF(l, struct consul_access_user, link);
+
+        u->good(u, c->lacked);
+    }
+}
+
 static void finish_judged(struct consul_access *a)
 {
     fill_rows(a, false);
     set_problem(a);
     a->status.trusted = a->status.problem[0] == '\0';
     a->status.checked_ns = clock_now_ns();
+    if (a->status.trusted)
+        tell_good(a);
+    a->check.lacked = !a->status.trusted;
     finish(a);
 }
 
@@ -177,6 +195,7 @@ static void finish_unknown_token(struct consul_access *a)
     a->status.acls = CONSUL_ACLS_ON;
     a->status.checked_ns = clock_now_ns();
     a->status.accessor[0] = a->status.policies[0] = '\0';
+    a->check.lacked = true;
     finish_failed(a, "Consul does not know the token: it is wrong, was deleted, or has expired");
 }
 

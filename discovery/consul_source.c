@@ -18,6 +18,15 @@ enum {
 };
 
 static void check_changed(void *arg, const char *service);
+static void on_good_token(void *arg)
+{
+    struct consul_source *s = arg;
+
+    if (s->lead.query.watch.failures > 0)
+        query_kick(&s->lead.query);
+    source_kick_failing(s);
+}
+
 static void checks_outcome(void *arg, const struct query_outcome *o);
 
 void source_touch(struct consul_source *s)
@@ -384,6 +393,7 @@ struct consul_source *consul_source_new(struct event_base *base, const struct di
     list_init(&s->ending);
     consul_scope_init(&s->scope, o);
     query_pool_init(&s->pool, base, http, s->suffix);
+    consul_http_when_good(http, on_good_token, s);
     s->pool.keeper = keeper;
     s->sweep = evtimer_new(base, on_sweep, s);
     s->later = event_new(base, -1, 0, on_later, s);

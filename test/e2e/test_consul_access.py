@@ -8,6 +8,7 @@ import tempfile
 import time
 
 from lib import Consul, Scenario, SigningKey, find_consul, free_port, run_command, wait_for
+from lib.cluster import Cluster
 from lib.consul import ROOT
 
 READ = 'service_prefix "" { policy = "read" }\nnode_prefix "" { policy = "read" }\n'
@@ -195,6 +196,19 @@ class Rights(Access):
         wait_for(lambda: self.missing(gateway) == [], 20, "right again")
         self.wait_checked(gateway)
         gateway.wait_spread("/", ["a", "b"], timeout=90)
+
+    def test_a_right_that_comes_later(self):
+        """Nothing in the catalog changes, so no query wakes: the gateway asks anew by itself."""
+        self.web(self.secure)
+        self.secure.put("/v1/acl/policy", {"Name": "later", "Rules": 'service_prefix "" { policy = "read" }'})
+        policy = self.secure.get("/v1/acl/policy/name/later")
+        self.addCleanup(self.secure.call, "DELETE", "/v1/acl/policy/" + policy["ID"])
+        token = self.secure.put("/v1/acl/token", {"Policies": [{"Name": "later"}]})["SecretID"]
+        gateway = self.start(self.secure, token, ready=False, settings={"wait": "10m"})
+        wait_for(lambda: self.missing(gateway) == ["node:read"], what="node:read named")
+        self.assertEqual(gateway.get("/").status, 503)
+        self.secure.put("/v1/acl/policy/" + policy["ID"], dict(policy, Rules=READ))
+        self.wait_served(gateway, 30)
 
     def test_for_some_services_only(self):
         """Rights for single services and nodes are as good as those for all."""
@@ -492,6 +506,41 @@ class Agents(Access):
             self.assertEqual(gateway.get("/").status, 200)
         server.start()
         wait_for(lambda: gateway.status()["consul"]["connected"], 60, "Consul again")
+        self.assertEqual(gateway.get("/").status, 200)
+
+    def test_one_that_hangs(self):
+        """It neither answers nor refuses, and no query of ours is due for minutes."""
+        client, server = self.agents()
+        origin = self.origin("a")
+        server.register("web", origin.port, id="web-a")
+        gateway = self.start(client, settings={"address": [client.address, server.address], "wait": "10m",
+                                               "fail_back": "2s"})
+        self.wait_served(gateway)
+        wait_for(lambda: gateway.status()["consul"]["watches"] >= 2, what="watches")
+        client.pause()
+        wait_for(lambda: self.access(gateway)["agent"] == server.address, 60, "second agent")
+        self.assertIn("does not answer", self.access(gateway)["switch_why"])
+        self.assertEqual(gateway.get("/").status, 200)
+        client.resume()
+        wait_for(lambda: self.access(gateway)["agent"] == client.address, 30, "first agent again")
+
+    def test_one_without_a_leader(self):
+        """It answers, of old times: another one that knows a leader is better, and keeps no grudge."""
+        if find_consul() is None:
+            self.skipTest("no consul binary here")
+        cluster = Cluster(tls=False, acl=False)
+        self.addCleanup(cluster.close)
+        origin, better = self.origin("a"), self.own_consul()
+        for agent in (cluster.servers[0], better):
+            agent.register("web", origin.port, id="web-a")
+        gateway = self.start(cluster.servers[0], settings={
+            "address": [cluster.servers[0].address, better.address], "fail_back": "2s"})
+        self.wait_served(gateway)
+        cluster.kill(*cluster.servers[1:])
+        wait_for(lambda: self.access(gateway)["agent"] == better.address, 60, "the better agent")
+        self.assertEqual(gateway.get("/").status, 200)
+        cluster.heal()
+        wait_for(lambda: self.access(gateway)["agent"] == cluster.servers[0].address, 60, "the first one again")
         self.assertEqual(gateway.get("/").status, 200)
 
     def test_all_gone_and_back(self):

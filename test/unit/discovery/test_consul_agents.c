@@ -58,6 +58,11 @@ static void outcomes_choose(void **state)
     }
 }
 
+static bool pulse(struct consul_agents *a, unsigned i, enum consul_pulse p, uint64_t now)
+{
+    return consul_agents_pulse(a, i, p, 60000, now);
+}
+
 static void returns_after_a_calm_while(void **state)
 {
     struct consul_agents a;
@@ -65,18 +70,32 @@ static void returns_after_a_calm_while(void **state)
 
     (void)state;
     consul_agents_init(&a, 2, t0);
-    assert_false(consul_agents_away(&a));
+    assert_int_equal(consul_agents_look(&a, 60000), a.at);
     assert_true(consul_agents_report(&a, CONSUL_REFUSED, t0));
-    assert_true(consul_agents_away(&a));
-    assert_false(consul_agents_probed(&a, true, 60000, t0));
-    assert_false(consul_agents_probed(&a, true, 60000, t0 + minute - 1));
-    assert_false(consul_agents_probed(&a, false, 60000, t0 + minute));
-    assert_false(consul_agents_probed(&a, true, 60000, t0 + minute + 1));
-    assert_false(consul_agents_probed(&a, true, 60000, t0 + 2 * minute));
-    assert_true(consul_agents_probed(&a, true, 60000, t0 + 2 * minute + 1));
+    assert_int_equal(consul_agents_look(&a, 60000), 0);
+    assert_false(pulse(&a, 0, CONSUL_WELL, t0));
+    assert_false(pulse(&a, 0, CONSUL_WELL, t0 + minute - 1));
+    assert_false(pulse(&a, 0, CONSUL_SILENT, t0 + minute));
+    assert_false(pulse(&a, 0, CONSUL_WELL, t0 + minute + 1));
+    assert_false(pulse(&a, 0, CONSUL_WELL, t0 + 2 * minute));
+    assert_true(pulse(&a, 0, CONSUL_WELL, t0 + 2 * minute + 1));
     assert_int_equal(a.at, 0);
     assert_int_equal(a.switches, 2);
-    assert_false(consul_agents_probed(&a, true, 60000, t0 + 9 * minute));
+    assert_false(pulse(&a, 0, CONSUL_WELL, t0 + 9 * minute));
+}
+
+static void leaderless_is_not_well(void **state)
+{
+    struct consul_agents a;
+    uint64_t minute = 60 * NS_PER_S;
+
+    (void)state;
+    consul_agents_init(&a, 2, t0);
+    consul_agents_report(&a, CONSUL_REFUSED, t0);
+    assert_false(pulse(&a, 0, CONSUL_WELL, t0));
+    assert_false(pulse(&a, 0, CONSUL_LEADERLESS, t0 + minute));
+    assert_false(pulse(&a, 0, CONSUL_WELL, t0 + minute + 1));
+    assert_int_equal(a.at, 1);
 }
 
 static void stays_when_told_to(void **state)
@@ -86,9 +105,58 @@ static void stays_when_told_to(void **state)
     (void)state;
     consul_agents_init(&a, 2, t0);
     consul_agents_report(&a, CONSUL_REFUSED, t0);
+    assert_int_equal(consul_agents_look(&a, 0), a.at);
     for (unsigned i = 0; i < 1000; i++)
-        assert_false(consul_agents_probed(&a, true, 0, t0 + i * NS_PER_S * 60));
+        assert_false(consul_agents_pulse(&a, 0, CONSUL_WELL, 0, t0 + i * NS_PER_S * 60));
     assert_int_equal(a.at, 1);
+}
+
+static void one_that_hangs_is_left(void **state)
+{
+    struct consul_agents a;
+
+    (void)state;
+    consul_agents_init(&a, 2, t0);
+    assert_false(pulse(&a, 0, CONSUL_SILENT, t0));
+    assert_false(pulse(&a, 0, CONSUL_SILENT, t0));
+    assert_false(pulse(&a, 0, CONSUL_WELL, t0));
+    assert_false(pulse(&a, 0, CONSUL_SILENT, t0));
+    assert_false(pulse(&a, 0, CONSUL_SILENT, t0));
+    assert_true(pulse(&a, 0, CONSUL_SILENT, t0));
+    assert_int_equal(a.at, 1);
+}
+
+static void one_without_a_leader_is_left_for_a_better_one(void **state)
+{
+    struct consul_agents a;
+
+    (void)state;
+    consul_agents_init(&a, 3, t0);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_false(pulse(&a, 2, CONSUL_WELL, t0));
+        assert_false(pulse(&a, 0, CONSUL_LEADERLESS, t0));
+    }
+    /* The others in turn, for as long as none of them knows. */
+    for (unsigned i = 0; i < 10; i++) {
+        assert_int_equal(consul_agents_look(&a, 60000), 1 + i % 2);
+        assert_false(pulse(&a, 1 + i % 2, i % 3 ? CONSUL_LEADERLESS : CONSUL_SILENT, t0));
+        assert_false(pulse(&a, 0, CONSUL_LEADERLESS, t0));
+    }
+    assert_true(pulse(&a, 2, CONSUL_WELL, t0));
+    assert_int_equal(a.at, 2);
+}
+
+static void a_leader_that_is_back_ends_the_search(void **state)
+{
+    struct consul_agents a;
+
+    (void)state;
+    consul_agents_init(&a, 2, t0);
+    for (unsigned i = 0; i < 5; i++)
+        pulse(&a, 0, CONSUL_LEADERLESS, t0);
+    pulse(&a, 0, CONSUL_WELL, t0);
+    assert_false(pulse(&a, 1, CONSUL_WELL, t0));
+    assert_int_equal(a.at, 0);
 }
 
 /* Whatever happens: an agent of the list, and every one is tried before one is tried twice. */
@@ -118,7 +186,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(outcomes_choose),
         cmocka_unit_test(returns_after_a_calm_while),
+        cmocka_unit_test(leaderless_is_not_well),
         cmocka_unit_test(stays_when_told_to),
+        cmocka_unit_test(one_that_hangs_is_left),
+        cmocka_unit_test(one_without_a_leader_is_left_for_a_better_one),
+        cmocka_unit_test(a_leader_that_is_back_ends_the_search),
         cmocka_unit_test(every_agent_gets_its_turn),
     };
 
