@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin/metrics.h"
-#include "admin/kept_part.h"
 #include "admin/certificates.h"
 #include "admin/credentials_part.h"
+#include "admin/kept_part.h"
 #include "admin/places_part.h"
 #include "admin/service_row.h"
 #include "policy/issuers.h"
@@ -131,6 +131,20 @@ static void write_last_good(const struct scrape *s, const struct metric *m)
     if (s->consul.consul && good)
         evbuffer_add_printf(s->out, "frontdesk_%s %.3f\n", m->name,
                             now > good ? (double)(now - good) / 1e9 : 0.0);
+}
+
+static void write_access(const struct scrape *s, const struct metric *m)
+{
+    const struct consul_access_status *a = discovery_access(s->look->sources->discovery);
+
+    if (!a)
+        return;
+    if (strstr(m->name, "rights"))
+        plain_sample(s, m, a->nmissing);
+    else if (strstr(m->name, "trusted"))
+        plain_sample(s, m, a->trusted);
+    else
+        plain_sample(s, m, strstr(m->name, "switches") ? a->switches : a->logins);
 }
 
 static void write_consul_errors(const struct scrape *s, const struct metric *m)
@@ -533,6 +547,10 @@ static const struct metric metrics[] = {
     {"upstream_reuses_total", "counter", "Requests sent over a kept connection.", WORKER(upstream_reuses)},
     {"consul_connected", "gauge", "1 while the last answer of Consul was good.", write_connected, 0},
     {"consul_last_good_age_seconds", "gauge", "Time since Consul last gave a good answer.", write_last_good, 0},
+    {"consul_rights_missing", "gauge", "Rights that the token lacks in Consul.", write_access, 0},
+    {"consul_token_trusted", "gauge", "1 while the token may read services and nodes, as far as was last found out.", write_access, 0},
+    {"consul_agent_switches_total", "counter", "Times that another agent was asked from then on.", write_access, 0},
+    {"consul_logins_total", "counter", "Tokens that were got by a login.", write_access, 0},
     {"consul_errors_total", "counter", "Queries to Consul that failed.", write_consul_errors, 0},
     {"catalog_recalled_services", "gauge", "Services whose instances are from disk and not confirmed by Consul yet.", write_recalled, 0},
     {"catalog_recalled_age_seconds", "gauge", "Age of the catalog from disk while any of it is served; else 0.", write_recalled_age, 0},

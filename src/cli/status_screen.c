@@ -398,6 +398,29 @@ static void put_kept(struct lines *l, const json_t *kept)
         put_line(l, format("Catalog not kept on disk: %s", doc_text(kept, "error")), "33");
 }
 
+/* The agent when there is a choice, and what the token lacks. */
+static void put_access(struct lines *l, const json_t *access)
+{
+    const json_t *missing = json_object_get(access, "missing"), *m;
+    size_t at;
+
+    if (json_array_size(json_object_get(access, "agents")) > 1)
+        put_line(l,
+                 format("Consul agent: %s since %s%s%s", doc_text(access, "agent"),
+                        doc_text(access, "since"),
+                        json_is_string(json_object_get(access, "switch_why")) ? "; " : "",
+                        doc_text(access, "switch_why")),
+                 NULL);
+    json_array_foreach(missing, at, m) put_line(
+        l, format("Consul: the token lacks %s, for %s", doc_text(m, "right"), doc_text(m, "for")),
+        "31;1");
+    if (json_array_size(missing) == 0 && strcmp(doc_text(access, "acls"), "on") == 0 &&
+        json_is_string(json_object_get(access, "problem")))
+        put_line(l, format("Consul: %s", doc_text(access, "problem")), "31;1");
+    if (json_is_false(json_object_get(access, "verify")))
+        put_line(l, format("Consul: the agent's certificate is not verified"), "33;1");
+}
+
 static void put_consul(struct lines *l, const struct status_page *p)
 {
     const json_t *consul = json_object_get(p->status, "consul");
@@ -415,6 +438,7 @@ static void put_consul(struct lines *l, const struct status_page *p)
                  "31;1");
     else
         put_line(l, format("Consul: connected, last answer %s ago", age), NULL);
+    put_access(l, json_object_get(consul, "access"));
     put_kept(l, json_object_get(consul, "kept"));
 }
 

@@ -28,6 +28,8 @@ function gatewayTroubles(status) {
   const recalled = recalledCatalog(status.consul);
   if (status.consul.enabled && !status.consul.connected)
     list.push(recalled ? `Consul is away; the catalog is from disk, ${words.duration(recalled.age_ms)} old` : "Consul is away");
+  const lacks = lackedRights(status.consul);
+  if (lacks) list.push(lacks);
   const refused = refusedRoutes(status);
   if (refused) list.push(`This gateway is saturated and refuses routes of ${refused} importance`);
   if (status.reload.last_error) list.push("The last configuration was refused");
@@ -40,6 +42,25 @@ function gatewayTroubles(status) {
 // What is served from an earlier run; null when Consul has confirmed everything.
 function recalledCatalog(consul) {
   return consul.kept && consul.kept.recalled;
+}
+
+// In words, what the token lacks at Consul; "" for nothing.
+function lackedRights(consul) {
+  const access = consul.access;
+  if (!access) return "";
+  if (access.missing.length)
+    return `The Consul token lacks ${access.missing.slice(0, NAMED).map((m) => m.right).join(", ")}`;
+  return access.acls === "on" && access.problem && consul.connected ? "Consul: " + access.problem : "";
+}
+
+// Which agent is asked, since when, with which token.
+function whoIsAsked(access) {
+  if (!access) return "";
+  const why = access.switch_why ? ` (${access.switch_why})` : "";
+  const token = access.token.from === "none" ? "no token"
+    : `token from ${access.token.from}${access.token.policies ? ": " + access.token.policies : ""}`;
+  const unverified = access.verify ? "" : ", certificate NOT verified";
+  return `${access.agent} since ${words.clock(Date.parse(access.since))}${why}, ${token}${unverified}: `;
 }
 
 // In words, which routes give way at the present level of load shedding; "" for none.
@@ -86,7 +107,7 @@ export function drawGateway(hello, status) {
         : ["bad", `Consul AWAY, data ${words.duration(c.last_good_age_ms)} old`];
   setClass(byId("consul"), "fact " + tone);
   setText(byId("consul"), text);
-  byId("consul").title = c.enabled ? howAsked(c) : "";
+  byId("consul").title = c.enabled ? whoIsAsked(c.access) + howAsked(c) : "";
   setText(byId("traffic"), status.rate === undefined ? "" : words.number(status.rate) + " requests/s");
 }
 

@@ -404,7 +404,7 @@ static void rights_come_back_with_the_token_file(void **state)
 
 static void static_services_need_no_agent(void **state)
 {
-    static const struct discovery_address addresses[] = {{"10.0.0.9", 80, 1, NULL}};
+    static const struct discovery_address addresses[] = {{.host = "10.0.0.9", .port = 80, .weight = 1}};
     static const struct discovery_static files = {"files", addresses, 1};
 
     (void)state;
