@@ -52,9 +52,9 @@ static const char gateway_yaml[] =
 
 static inline void gateway_use_static(struct gateway *g)
 {
-    static const struct discovery_address orders[] = {{"127.0.0.1", 7001, 1, NULL},
-                                                      {"127.0.0.1", 7002, 1, NULL}};
-    static const struct discovery_address web[] = {{"127.0.0.1", 7003, 1, NULL}};
+    static const struct discovery_address orders[] = {{"127.0.0.1", 7001, 1, NULL, NULL},
+                                                      {"127.0.0.1", 7002, 1, NULL, NULL}};
+    static const struct discovery_address web[] = {{"127.0.0.1", 7003, 1, NULL, NULL}};
     static const struct discovery_static services[] = {{"web", web, 1}, {"orders", orders, 2}};
 
     discovery_set_static(g->discovery, services, 2);

@@ -241,8 +241,8 @@ static void doubtful_answer_does_not_change_what_is_known(void **state)
     assert_int_equal(catalog_find(c, "web")->items[0].health, HEALTH_PASSING);
 }
 
-static const struct discovery_address addresses[] = {{"10.0.0.9", 81, 2, "z1"},
-                                                     {"files.internal", 80, 1, NULL}};
+static const struct discovery_address addresses[] = {{"10.0.0.9", 81, 2, "z1", NULL},
+                                                     {"files.internal", 80, 1, NULL, NULL}};
 
 static void static_service_hides_consul(void **state)
 {

@@ -367,7 +367,7 @@ static void becoming_a_group_loses_nothing(void **state)
 static void group_that_nobody_asks_for_is_not_followed(void **state)
 {
     struct discovery_group g = {.name = "web", .places = two, .n = 2};
-    static const struct discovery_address addresses[] = {{"10.0.0.9", 80, 1, NULL}};
+    static const struct discovery_address addresses[] = {{"10.0.0.9", 80, 1, NULL, NULL}};
     static const struct discovery_static fixed = {"web", addresses, 1};
 
     (void)state;

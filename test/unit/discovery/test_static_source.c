@@ -11,10 +11,10 @@
 
 static void instances_are_sorted_and_pass(void **state)
 {
-    static const struct discovery_address addresses[] = {{"10.0.0.2", 80, 1, NULL},
-                                                         {"10.0.0.1", 80, 7, "z1"},
-                                                         {"::1", 81, 1, NULL},
-                                                         {"db.internal", 82, 1, ""}};
+    static const struct discovery_address addresses[] = {{"10.0.0.2", 80, 1, NULL, NULL},
+                                                         {"10.0.0.1", 80, 7, "z1", NULL},
+                                                         {"::1", 81, 1, NULL, NULL},
+                                                         {"db.internal", 82, 1, "", NULL}};
     static const struct discovery_static s = {"Web", addresses, 4};
     struct instance *items;
     struct instance_set *set = static_source_build(&s, "web", &items);
@@ -36,10 +36,10 @@ static void instances_are_sorted_and_pass(void **state)
 
 static void unusable_and_double_ones_are_left_out(void **state)
 {
-    static const struct discovery_address addresses[] = {{"10.0.0.2", 0, 1, NULL},
-                                                         {"not a host!", 80, 1, NULL},
-                                                         {"10.0.0.1", 80, 1, NULL},
-                                                         {"10.0.0.1", 80, 1, NULL}};
+    static const struct discovery_address addresses[] = {{"10.0.0.2", 0, 1, NULL, NULL},
+                                                         {"not a host!", 80, 1, NULL, NULL},
+                                                         {"10.0.0.1", 80, 1, NULL, NULL},
+                                                         {"10.0.0.1", 80, 1, NULL, NULL}};
     static const struct discovery_static s = {"web", addresses, 4};
     struct instance *items;
     struct instance_set *set = static_source_build(&s, "web", &items);
