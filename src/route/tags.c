@@ -218,12 +218,29 @@ static int by_age(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static void read_instance(struct tags_set *s, const struct instance *i)
+/* Mostly all instances of a service say the same. */
+static bool same_words(const struct instance *a, const struct instance *b)
+{
+    if (a->ntags != b->ntags || a->nmeta != b->nmeta)
+        return false;
+    for (unsigned i = 0; i < a->ntags; i++)
+        if (strcmp(a->tags[i], b->tags[i]) != 0)
+            return false;
+    for (unsigned i = 0; i < a->nmeta; i++)
+        if (strcmp(a->meta[i].key, b->meta[i].key) != 0 ||
+            strcmp(a->meta[i].value, b->meta[i].value) != 0)
+            return false;
+    return true;
+}
+
+/* `before`: the one that was read before it, or NULL. */
+static void read_instance(struct tags_set *s, const struct instance *i,
+                          const struct instance *before)
 {
     struct str fabio = str_of(s->consul->fabio_prefix);
     unsigned n = 0;
 
-    if (s->consul->tag_prefix && *s->consul->tag_prefix)
+    if (s->consul->tag_prefix && *s->consul->tag_prefix && !(before && same_words(before, i)))
         tags_native(s, i);
     for (unsigned k = 0; fabio.n > 0 && k < i->ntags; k++) {
         struct str tag = str_trim(str_of(i->tags[k]));
@@ -267,7 +284,7 @@ void tags_parse(const struct instance_set *set, const struct consul_conf *consul
     qsort(oldest, set->n, sizeof(oldest[0]), by_age);
     s.create_index = oldest[0]->create_index;
     for (unsigned i = 0; i < set->n; i++)
-        read_instance(&s, oldest[i]);
+        read_instance(&s, oldest[i], i > 0 ? oldest[i - 1] : NULL);
     if (consul->expose == EXPOSE_ALL && !s.asked && ret->nproblems == 0)
         add_auto(&s);
 }

@@ -291,8 +291,12 @@ static void add_group(struct tags_set *s, const struct group *g)
 
 void tags_native(struct tags_set *s, const struct instance *i)
 {
-    struct groups g = {ARENA_ARRAY(s->arena, struct group, TAGS_MAX_ROUTES), 0};
+    unsigned most = i->ntags + i->nmeta; /* a group is made by a tag or a key of meta */
+    struct groups g = {NULL, 0};
 
+    if (most > TAGS_MAX_ROUTES)
+        most = TAGS_MAX_ROUTES;
+    g.items = ARENA_ARRAY(s->arena, struct group, most);
     if (read_tags(s, i, &g) || s->consul->expose == EXPOSE_ALL)
         read_meta(s, i, &g);
     for (size_t k = 0; k < g.n; k++)
