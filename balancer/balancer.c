@@ -173,9 +173,16 @@ static bool tried(const struct balance_query *q, const struct instance_load *l)
     return false;
 }
 
+static bool avoided(const struct view *v, const struct instance_load *l)
+{
+    if (!GET(&l->doubted))
+        return false;
+    return (v->q->avoid_doubted && !v->lenient) || GET(&l->refused_until_ns) > v->q->now_ns;
+}
+
 static bool fits_but_for_limit(const struct view *v, const struct instance_load *l)
 {
-    return !out(v, l) && !probation_taken(l, v->q->now_ns) && (v->revisit || !tried(v->q, l));
+    return !out(v, l) && !avoided(v, l) && !probation_taken(l, v->q->now_ns) && (v->revisit || !tried(v->q, l));
 }
 
 bool view_may(const struct view *v, uint32_t target)
@@ -297,25 +304,36 @@ unsigned balancer_available(const struct balancer *b, uint64_t now_ns)
     return n;
 }
 
+/* POOL_NONE when there is none. */
+static int pick(const struct balancer *b, struct view *v)
+{
+    int target = POOL_NONE;
+
+    if (v->panic) {
+        target = pick_from(&b->panic, v);
+        if (target == POOL_NONE && v->q->ntried > 0) {
+            v->revisit = true;
+            target = pick_from(&b->panic, v);
+        }
+        return target;
+    }
+    if (prefers_tier(b, v->q->now_ns))
+        target = pick_from(&b->preferred, v);
+    return target == POOL_NONE ? pick_from(&b->usable, v) : target;
+}
+
 enum balance_verdict balancer_pick(const struct balancer *b, const struct balance_query *q,
                                    unsigned *ret_index)
 {
     struct view v = {.b = b, .q = q, .panic = balancer_in_panic(b, q->now_ns)};
-    int target = POOL_NONE;
+    int target;
 
-    if (v.panic) {
-        target = pick_from(&b->panic, &v);
-        if (target == POOL_NONE && q->ntried > 0) {
-            v.revisit = true;
-            target = pick_from(&b->panic, &v);
-        }
-    } else {
-        if (b->usable.n == 0)
-            return BALANCE_NONE;
-        if (prefers_tier(b, q->now_ns))
-            target = pick_from(&b->preferred, &v);
-        if (target == POOL_NONE)
-            target = pick_from(&b->usable, &v);
+    if (!v.panic && b->usable.n == 0)
+        return BALANCE_NONE;
+    target = pick(b, &v);
+    if (target == POOL_NONE && q->avoid_doubted) {
+        v.lenient = true;
+        target = pick(b, &v);
     }
     if (target == POOL_NONE)
         return v.any_full ? BALANCE_FULL : BALANCE_EXHAUSTED;

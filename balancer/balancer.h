@@ -73,6 +73,8 @@ struct balance_query {
     uint64_t hash;
     unsigned ntried; /* instances that this request has been sent to already */
     struct instance_load *tried[BALANCE_MAX_TRIED]; /* named by their load: stable over snapshots */
+    bool avoid_doubted; /* an instance that Consul no longer lists was not there: go to one that it
+                           lists, if there is any */
 };
 
 enum balance_verdict {

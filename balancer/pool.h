@@ -39,6 +39,7 @@ struct view {
     const struct balance_query *q;
     bool panic;    /* ejection does not matter */
     bool revisit;  /* nor does having been tried */
+    bool lenient;  /* nor what the query would rather avoid */
     bool any_full; /* pool_scan() met one that only its limit kept out */
 };
 

@@ -4,8 +4,8 @@
  *
  * Lives in the registry beside the snapshots, so a catalog change or a reload never resets it.
  * Every field is atomic and read with relaxed order: a balancer may act on a value that is a
- * microsecond old. Written by the proxy (in_flight, latency) and by the outlier detector
- * (ejection); read by the balancer. */
+ * microsecond old. Written by the proxy (in_flight, latency, refused), by the outlier
+ * detector (ejection) and by who builds snapshots (usable, doubted); read by the balancer. */
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,6 +20,8 @@ struct instance_load {
     _Atomic bool held_out;             /* ejected by hand: not even panic mode sends there */
     _Atomic bool on_probation;         /* after an ejection: one request at a time */
     _Atomic bool probing;              /* that request is under way */
+    _Atomic bool doubted; /* Consul does not list it any more, which is not believed yet */
+    _Atomic uint64_t refused_until_ns; /* doubted, and nothing listens there: not asked until then */
 };
 
 /* Enters a latency sample. Peak-EWMA (Finagle): a sample above the average replaces it at once,

@@ -9,6 +9,8 @@
 
 /* Time constant of the latency average (Finagle's default). */
 static const uint64_t ewma_decay_ns = 10 * NS_PER_S;
+/* An instance that Consul no longer lists and that refuses connections is tried again after this. */
+static const uint64_t refused_ns = 10 * NS_PER_S;
 
 bool reason_blames_service(enum reason why)
 {
@@ -207,6 +209,17 @@ static struct instance_state *let_go(struct exchange *x)
     return i;
 }
 
+/* Consul does not list the instance any more, and nothing listens there: both together are enough
+ * to leave it alone, and its like in this request. */
+static void note_refused(struct exchange *x, struct instance_load *l, enum reason why)
+{
+    if ((why != REASON_CONNECT_FAILED && why != REASON_CONNECT_TIMEOUT) ||
+        !atomic_load_explicit(&l->doubted, memory_order_relaxed))
+        return;
+    atomic_store_explicit(&l->refused_until_ns, x->w->now_ns + refused_ns, memory_order_relaxed);
+    x->query.avoid_doubted = true;
+}
+
 void attempt_end(struct exchange *x, enum reason why)
 {
     struct attempt *a = x->attempt;
@@ -219,6 +232,7 @@ void attempt_end(struct exchange *x, enum reason why)
         enum outlier_event event;
 
         count_outcome(x, why);
+        note_refused(x, &i->load, why);
         sample_latency(x, why);
         if (adaptive_enabled(&i->service->adaptive))
             sample_for_limit(x, why);

@@ -48,6 +48,15 @@ static uint32_t weight_of(const struct instance *i, const struct instance_weight
     return i->weight;
 }
 
+static void note_doubt(struct instance_state *state, const struct instance *i)
+{
+    bool doubted = i->doubt == DOUBT_HELD;
+
+    atomic_store_explicit(&state->load.doubted, doubted, memory_order_relaxed);
+    if (!doubted)
+        atomic_store_explicit(&state->load.refused_until_ns, 0, memory_order_relaxed);
+}
+
 static struct balance_target target_of(const struct service_view *v, const struct instance *i,
                                        struct instance_state *state,
                                        const struct instance_weights *weights)
