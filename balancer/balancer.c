@@ -182,7 +182,8 @@ static bool avoided(const struct view *v, const struct instance_load *l)
 
 static bool fits_but_for_limit(const struct view *v, const struct instance_load *l)
 {
-    return !out(v, l) && !avoided(v, l) && !probation_taken(l, v->q->now_ns) && (v->revisit || !tried(v->q, l));
+    return !out(v, l) && !avoided(v, l) && !probation_taken(l, v->q->now_ns) &&
+           (v->revisit || !tried(v->q, l));
 }
 
 bool view_may(const struct view *v, uint32_t target)

@@ -329,13 +329,16 @@ static void weigh(struct judgement *j)
 {
     struct belief *b = j->b;
     const struct guard_options *o = &b->world->options.guard;
+    bool doubted = b->held > 0 && b->why >= BELIEF_CONFIRMING;
     struct guard_loss loss;
 
     walk(j);
     if (j->confirmed > 0)
         guard_confirmed(&b->guard, j->usable - j->confirmed, j->now_ns);
     loss = (struct guard_loss){j->usable - j->confirmed, j->absent, j->listed};
-    j->doubt = !j->in_full && guard_doubts(&b->guard, o, &loss, j->now_ns);
+    /* While a large loss is doubted no other one is small: what comes back bit by bit does not make
+     * the rest of it true. */
+    j->doubt = !j->in_full && (guard_doubts(&b->guard, o, &loss, j->now_ns) || doubted);
 }
 
 static struct instance_set *conclude(struct judgement *j)

@@ -549,20 +549,21 @@ bool catalog_status(const struct catalog *c, const char *service,
                     struct discovery_watch_status *ret)
 {
     const struct entry *en = find(c, service);
+    const struct belief *b;
 
     if (!en)
         return false;
+    b = &en->belief;
     ret->answered_ns = en->answered_ns;
     ret->changed_ns = en->changed_ns;
     ret->is_static = en->is_static;
     ret->gone = en->gone && !en->is_static;
     ret->skipped = en->skipped;
-    ret->held = en->belief.held;
-    ret->held_why = belief_why_text(en->belief.why);
-    ret->held_since_ns = en->belief.held_since_ns;
-    ret->believed_ns =
-        en->belief.read_again_ns ? en->belief.read_again_ns : en->belief.judge_again_ns;
-    ret->damped = en->belief.damped;
+    ret->held = b->held;
+    ret->held_why = belief_why_text(b->why);
+    ret->held_since_ns = b->held_since_ns;
+    ret->believed_ns = b->read_again_ns ? b->read_again_ns : b->judge_again_ns;
+    ret->damped = b->damped;
     return true;
 }
 

@@ -329,7 +329,10 @@ bool discovery_place_status(const struct discovery *d, const char *service, size
     return d->consul && consul_source_place_status(d->consul, service, i, ret);
 }
 
-_Static_assert((int)DISCOVERY_REMOVALS == (int)REMOVAL_WHYS, "one word for each");
+_Static_assert((int)DISCOVERY_REMOVALS == (int)REMOVAL_WHYS &&
+                   (int)DISCOVERY_REMOVAL_NODE_GONE == (int)REMOVAL_NODE_GONE &&
+                   (int)DISCOVERY_REMOVALS_KEPT == (int)REMOVALS_KEPT,
+               "discovery.h and removals.h agree");
 
 const char *discovery_removal_word(unsigned i)
 {
@@ -346,10 +349,13 @@ unsigned discovery_removals(const struct discovery *d, const char *service,
 
 unsigned discovery_accept(struct discovery *d, const char *service)
 {
-    unsigned n = catalog_accept(d->catalog, service, clock_now_ns());
+    unsigned n;
 
-    if (d->consul)
+    n = catalog_accept(d->catalog, service, clock_now_ns());
+    if (d->consul) {
         n += consul_source_accept_places(d->consul, service);
+        consul_source_review(d->consul);
+    }
     review(d);
     return n;
 }

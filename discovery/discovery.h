@@ -125,7 +125,7 @@ struct instance_set *discovery_find(const struct discovery *d, const char *servi
 bool discovery_ready(const struct discovery *d);
 
 /* Why an instance left: words of removals.h, in their order. */
-enum { DISCOVERY_REMOVALS = 5 };
+enum { DISCOVERY_REMOVALS = 5, DISCOVERY_REMOVAL_NODE_GONE = 1 /* counted as deregistered */ };
 const char *discovery_removal_word(unsigned i);
 
 struct discovery_status {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin/admin.h"
+#include "admin/doubt_part.h"
 #include "admin/events.h"
 #include "admin/host_guard.h"
 #include "admin/pages.h"
@@ -178,6 +179,8 @@ static void write_page(struct admin *admin, struct evhttp_request *req, const ch
     };
     if (strcmp(path, PAGES_PURGE) == 0)
         purge_answer(&look, &q, a);
+    else if (strcmp(path, PAGES_ACCEPT) == 0)
+        accept_answer(&look, &q, a);
     else
         write_answer(&look, &q, a);
 }
@@ -215,8 +218,8 @@ static bool answer(struct admin *admin, struct evhttp_request *req, struct page_
     bool writable;
 
     path = path && path[0] ? path : "/";
-    writable =
-        strncmp(path, PAGES_BREAKER, strlen(PAGES_BREAKER)) == 0 || strcmp(path, PAGES_PURGE) == 0;
+    writable = strncmp(path, PAGES_BREAKER, strlen(PAGES_BREAKER)) == 0 ||
+               strcmp(path, PAGES_PURGE) == 0 || strcmp(path, PAGES_ACCEPT) == 0;
     if (!host_allowed(admin, req)) {
         pages_refuse(a, 403, "host", "Host: expected an IP address or localhost");
     } else if (method == EVHTTP_REQ_GET || method == EVHTTP_REQ_HEAD) {

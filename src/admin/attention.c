@@ -2,6 +2,7 @@
 #include "admin/attention.h"
 #include "admin/access_part.h"
 #include "admin/certificates.h"
+#include "admin/doubt_part.h"
 #include "admin/places_part.h"
 #include "admin/series.h"
 #include "base/alloc.h"
@@ -28,6 +29,7 @@ enum attention attention_of(const struct look *l, const struct service_row *row)
     const struct breaker_info *b = &row->breaker;
     struct discovery_group_status group;
     struct discovery_place_status place;
+    struct discovery_watch_status watch;
     uint64_t requests, errors;
 
     if (b->state == BREAKER_OPEN || (row->in_rotation == 0 && !row->panic))
@@ -39,7 +41,7 @@ enum attention attention_of(const struct look *l, const struct service_row *row)
         return ATTENTION_SUSPECT;
     if ((b->state == BREAKER_DISABLED && b->forced) ||
         (b->state == BREAKER_SHADOW && b->machine != BREAKER_CLOSED) ||
-        places_away(l, row->name, &group, &place))
+        places_away(l, row->name, &group, &place) || doubt_holds(l, row->name, &watch))
         return ATTENTION_NOTE;
     return ATTENTION_NONE;
 }
@@ -202,6 +204,18 @@ static void say_place(struct text *t, const struct look *l, const struct service
     say(t, ": %s", group.why);
 }
 
+static void say_held(struct text *t, const struct look *l, const struct service_row *row)
+{
+    struct discovery_watch_status w;
+
+    if (!doubt_holds(l, row->name, &w))
+        return;
+    begin(t);
+    say(t, "Consul is not believed about %u instance%s", w.held, w.held == 1 ? "" : "s");
+    say_since(t, l, w.held_since_ns);
+    say(t, ": %s", w.held_why);
+}
+
 /* What clients get meanwhile. */
 static void say_meanwhile(struct text *t, const struct service_row *row)
 {
@@ -234,6 +248,7 @@ void attention_text(const struct look *l, const struct service_row *row, char *r
         say_machine(&t, l, b);
     say_place(&t, l, row);
     say_instances(&t, l, row);
+    say_held(&t, l, row);
     say_meanwhile(&t, row);
     say(&t, ".");
 }

@@ -2,6 +2,7 @@
 #include "admin/metrics.h"
 #include "admin/certificates.h"
 #include "admin/credentials_part.h"
+#include "admin/doubt_part.h"
 #include "admin/kept_part.h"
 #include "admin/places_part.h"
 #include "admin/service_row.h"
@@ -583,4 +584,5 @@ void metrics_write(const struct look *l, struct evbuffer *out)
     free(rows);
     credentials_metrics(l, out);
     certificates_metrics(l, out);
+    doubt_metrics(&s.consul, out);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin/documents.h"
+#include "admin/doubt_part.h"
 #include "admin/places_part.h"
 
 #include <stdlib.h>
@@ -143,6 +144,8 @@ static json_t *instance_part(const struct look *l, const struct instance *i,
                             i->datacenter[0] ? json_text(i->datacenter) : json_null());
         json_object_set_new(doc, "protocol", json_string(transport_http_name(t->http)));
         json_object_set_new(doc, "tls", json_boolean(t->tls));
+        json_object_set_new(doc, "doubt",
+                            i->doubt ? json_string(doubt_name(i->doubt)) : json_null());
         json_object_set_new(doc, "last_error", last_error(state));
         add_ejection(l, doc, state);
         add_traffic(doc, state);
@@ -220,8 +223,9 @@ static json_t *service_part(const struct look *l, const struct service_row *row)
     const char *word = watch_word(l, row->name, &watch);
     json_t *budget = json_pack("{s:I,s:I}", "taken", (json_int_t)GET(state->budget.taken),
                                "refused", (json_int_t)GET(state->budget.refused));
+    json_t *doc;
 
-    return json_pack(
+    doc = json_pack(
         "{s:o,s:o,s:o,s:I,s:s,s:I,s:o,s:o,s:o,s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:I,s:b,"
         "s:s,s:o,s:o,s:o}",
         "name", json_text(row->name), "breaker", breaker_summary(l, row), "data_age_ms",
@@ -236,6 +240,8 @@ static json_t *service_part(const struct look *l, const struct service_row *row)
         row->panic, "protocol", transport_http_name(transport_part(row->view).http), "tls",
         tls_part(row->view), "failover", places_part(l, row->name), "instances",
         instances_part(l, row->view));
+    doubt_add_service(l, row->name, &watch, doc);
+    return doc;
 }
 
 static json_t *bounds_ms(void)

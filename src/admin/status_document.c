@@ -4,6 +4,7 @@
 #include "admin/certificates.h"
 #include "admin/credentials_part.h"
 #include "admin/documents.h"
+#include "admin/doubt_part.h"
 #include "admin/kept_part.h"
 
 #include <stdlib.h>
@@ -26,6 +27,7 @@ static json_t *consul_part(const struct look *l)
     json_object_set_new(part, "strategy", d.strategy ? json_string(d.strategy) : json_null());
     json_object_set_new(part, "polled", json_integer((json_int_t)d.polled));
     json_object_set_new(part, "queued", json_integer((json_int_t)d.queued));
+    doubt_add_consul(&d, part);
     return part;
 }
 

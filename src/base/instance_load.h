@@ -21,7 +21,8 @@ struct instance_load {
     _Atomic bool on_probation;         /* after an ejection: one request at a time */
     _Atomic bool probing;              /* that request is under way */
     _Atomic bool doubted; /* Consul does not list it any more, which is not believed yet */
-    _Atomic uint64_t refused_until_ns; /* doubted, and nothing listens there: not asked until then */
+    _Atomic uint64_t
+        refused_until_ns; /* doubted, and nothing listens there: not asked until then */
 };
 
 /* Enters a latency sample. Peak-EWMA (Finagle): a sample above the average replaces it at once,

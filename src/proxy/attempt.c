@@ -9,7 +9,8 @@
 
 /* Time constant of the latency average (Finagle's default). */
 static const uint64_t ewma_decay_ns = 10 * NS_PER_S;
-/* An instance that Consul no longer lists and that refuses connections is tried again after this. */
+/* An instance that Consul no longer lists and that refuses connections is tried again after this.
+ */
 static const uint64_t refused_ns = 10 * NS_PER_S;
 
 bool reason_blames_service(enum reason why)

@@ -154,6 +154,7 @@ struct service_view *service_view_new(struct registry *r, struct service_state *
         v->states[i] = instance_state_ref(s);
         atomic_store_explicit(&s->load.max_in_flight, v->conf->max_requests_per_instance,
                               memory_order_relaxed);
+        note_doubt(s, &set->items[i]);
         targets[i] = target_of(v, &set->items[i], s, weights);
         note_usable(s, targets[i].usable, first_view, now_ns);
         usable += targets[i].usable;

@@ -6,6 +6,8 @@ import tempfile
 
 from lib import Scenario, holds, wait_for
 
+TOKEN = "correct-horse-battery-staple"
+BEARER = {"Authorization": "Bearer " + TOKEN}
 TAGS = ["frontdesk.path=/orders/"]
 ROUND_ROBIN = {"balance": "round_robin"}
 
@@ -70,9 +72,20 @@ class Shrink(Scenario):
 
     def test_operator_says_that_it_is_true(self):
         gateway = self.ten(shrink_confirm="10m")
+        token = gateway.write_file("token", TOKEN + "\n")
+        os.chmod(token, 0o600)
+        gateway.configure(dict(config(shrink_confirm="10m"), admin={"token_file": token}))
+        gateway.reload()
+        wait_for(lambda: gateway.admin_put("/v1/catalog/accept", {"all": True}, BEARER).status == 200,
+                 what="writes")
         self.leave("abcdefgh")
         wait_for(lambda: gateway.service("orders")["held"]["instances"] == 8, what="eight held")
-        answer = gateway.admin_put("/v1/catalog/accept", {"service": "orders"})
+        self.assertEqual(gateway.admin_put("/v1/catalog/accept", {"service": "orders"}).status, 401)
+        for body, status in (({}, 400), ({"all": False}, 400), ({"service": "orders", "all": True}, 400),
+                             ({"service": ""}, 400), ({"service": "nobody"}, 404)):
+            answer = gateway.admin_put("/v1/catalog/accept", body, BEARER)
+            self.assertEqual(answer.status, status, body)
+        answer = gateway.admin_put("/v1/catalog/accept", {"service": "orders"}, BEARER)
         self.assertEqual((answer.status, answer.json()["accepted"]), (200, 8))
         wait_for(lambda: set(gateway.instances("orders")) == {"i", "j"}, what="two left")
         self.assertTrue(all(row["accepted"] for row in gateway.service("orders")["removals"]))
@@ -125,7 +138,7 @@ class ManyServices(Scenario):
         for name in names:
             for node in ("rack-1", "rack-2"):
                 self.consul.catalog_register(node, "127.0.0.1", service={
-                    "ID": name, "Service": name, "Address": "127.0.0.1", "Port": origin.port,
+                    "ID": "%s-%s" % (name, node), "Service": name, "Address": "127.0.0.1", "Port": origin.port,
                     "Tags": ["frontdesk.path=/%s/" % name]})
         gateway = self.gateway(config(shrink_confirm="5s"))
         wait_for(lambda: len(gateway.services()) >= 12, what="all services")
@@ -225,7 +238,7 @@ class Rights(Scenario):
         gateway.wait_spread("/orders/", {"a", "b"})
         with self.load(gateway, "/orders/") as load:
             agent.put("/v1/acl/policy/" + policy, {"ID": policy, "Name": "gateway", "Rules": ""})
-            wait_for(lambda: agent.call("GET", "/v1/health/service/orders", token=token) == [], 40,
+            wait_for(lambda: agent.get("/v1/health/service/orders", token=token) == [], 40,
                      "an empty list")
             # The index grows as well: nothing in the answer itself shows that it is wrong.
             agent.catalog_register("rack-1", "127.0.0.1", service={
