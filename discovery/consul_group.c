@@ -55,6 +55,7 @@ static struct group *group_new(const struct consul_source *s, const struct disco
     g->n = conf->n;
     g->places = ARENA_ARRAY(g->arena, struct group_place, conf->n);
     g->options = (struct failover_options){conf->min_healthy, conf->fail_back_ms};
+    g->on_breaker = conf->on_breaker;
     for (size_t i = 0; i < g->n; i++)
         g->places[i] = copy_place(s, g, &conf->places[i]);
     failover_init(&g->failover, g->n);
@@ -176,9 +177,13 @@ struct failover_fact group_fact(const struct consul_source *s, const struct grou
     return fact;
 }
 
-static void describe(FILE *f, const struct group_place *p, const struct failover_fact *fact)
+static void describe(FILE *f, const struct group *g, size_t i, const struct failover_fact *fact)
 {
-    if (p->service->query.watch.failures > 0 && (p->service->refused || fact->total == 0))
+    const struct group_place *p = &g->places[i];
+
+    if (failover_is_suspect(&g->failover.places[i], clock_now_ns()))
+        fprintf(f, "%s: requests to it failed", p->label);
+    else if (p->service->query.watch.failures > 0 && (p->service->refused || fact->total == 0))
         fprintf(f, "%s: %s", p->label, p->service->error);
     else if (fact->state != PLACE_HEARD)
         fprintf(f, "%s: not heard yet", p->label);
@@ -189,25 +194,30 @@ static void describe(FILE *f, const struct group_place *p, const struct failover
 }
 
 /* Why the active place is the active one now. */
-static void explain(struct group *g, const struct failover_fact *facts, bool back)
+static void explain(struct group *g, const struct failover_fact *facts, size_t before, bool first)
 {
     const struct failover *o = &g->failover;
+    bool enough = failover_enough(&facts[o->active], g->options.min_healthy);
+    bool back = !first && o->active < before;
     FILE *f = fmemopen(g->why, sizeof g->why, "w");
 
     if (!f)
         abort();
-    if (!failover_enough(&facts[o->active], g->options.min_healthy)) {
+    if (!enough)
         fputs("no place has enough; ", f);
-        describe(f, &g->places[o->active], &facts[o->active]);
-    } else if (back) {
-        describe(f, &g->places[o->active], &facts[o->active]);
-        fputs(" again", f);
-    } else if (o->active == 0) {
+    if (!enough || back)
+        describe(f, g, o->active, &facts[o->active]);
+    else if (o->active == 0)
         fputs("preferred", f);
-    }
+    if (enough && back)
+        fputs(" again", f);
     for (size_t i = 0; i < o->active && !back; i++) {
-        fputs(i == 0 && failover_enough(&facts[o->active], g->options.min_healthy) ? "" : "; ", f);
-        describe(f, &g->places[i], &facts[i]);
+        fputs(i == 0 && enough ? "" : "; ", f);
+        describe(f, g, i, &facts[i]);
+    }
+    if (back && failover_is_suspect(&o->places[before], clock_now_ns())) {
+        fputs("; ", f);
+        describe(f, g, before, &facts[before]);
     }
     fclose(f);
     g->why[sizeof g->why - 1] = '\0';
@@ -255,7 +265,7 @@ static void judge(struct consul_source *s, struct group *g)
     for (size_t i = 0; i < g->n; i++)
         facts[i] = group_fact(s, &g->places[i]);
     if (failover_judge(o, &g->options, facts, now)) {
-        explain(g, facts, !first && o->active < before);
+        explain(g, facts, before, first);
         tell_move(g, before, first);
     }
     if (o->decided)
@@ -297,6 +307,19 @@ static bool has_place(const struct group *g, const struct service *place)
         if (g->places[i].service == place)
             return true;
     return false;
+}
+
+void consul_source_suspect(struct consul_source *s, const char *service)
+{
+    struct arena *a = arena_new();
+    struct group *g = group_find(s, consul_key(a, service));
+
+    arena_free(a);
+    if (!g || !g->wanted || !g->on_breaker)
+        return;
+    failover_suspect(&g->failover, &g->options, clock_now_ns());
+    judge(s, g);
+    arm(s);
 }
 
 void groups_note(struct consul_source *s, const struct service *place)

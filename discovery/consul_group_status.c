@@ -35,6 +35,13 @@ bool consul_source_group_status(const struct consul_source *s, const char *servi
     return true;
 }
 
+static uint64_t suspect_until(const struct group *g, size_t i)
+{
+    const struct failover_place *p = &g->failover.places[i];
+
+    return failover_is_suspect(p, clock_now_ns()) ? p->suspect_until_ns : 0;
+}
+
 bool consul_source_place_status(const struct consul_source *s, const char *service, size_t i,
                                 struct discovery_place_status *ret)
 {
@@ -51,6 +58,7 @@ bool consul_source_place_status(const struct consul_source *s, const char *servi
     *ret = (struct discovery_place_status){.usable = fact.usable,
                                            .total = fact.total,
                                            .heard = fact.state == PLACE_HEARD,
+                                           .suspect_until_ns = suspect_until(g, i),
                                            .failing = p->service->query.watch.failures > 0,
                                            .index = p->service->query.watch.index,
                                            .answered_ns = p->service->answered_ns,

@@ -37,6 +37,8 @@ enum group_origin {
 /* Replaces the groups of this origin; copied. One that is defined as before keeps its state. */
 void consul_source_set_groups(struct consul_source *s, enum group_origin origin,
                               const struct discovery_group *groups, size_t n);
+/* Requests to the place in use of this group fail. */
+void consul_source_suspect(struct consul_source *s, const char *service);
 /* Addresses of instances changed. */
 void consul_source_look_again(struct consul_source *s);
 

@@ -74,6 +74,7 @@ struct group {
     struct group_place *places;
     size_t n;
     struct failover_options options;
+    bool on_breaker;
     struct failover failover;
     struct instance_set *shown; /* ref: the set of the place that readers see now, or NULL */
     char why[256];              /* the active place is active */

@@ -254,6 +254,12 @@ void discovery_set_traffic(struct discovery *d, discovery_traffic_fn *fn, void *
         consul_source_set_traffic(d->consul, fn, arg);
 }
 
+void discovery_suspect(struct discovery *d, const char *service)
+{
+    if (d->consul)
+        consul_source_suspect(d->consul, service);
+}
+
 size_t discovery_count(const struct discovery *d)
 {
     return catalog_count(d->catalog);

@@ -84,6 +84,7 @@ struct discovery_group {
     size_t n;
     unsigned min_healthy;  /* per cent of a place's instances; at least one in any case */
     uint64_t fail_back_ms; /* a better place must be good for so long before it is used again */
+    bool on_breaker;       /* discovery_suspect() moves it */
 };
 
 /* Called on the control thread, in a later loop turn, once for any number of changes: read the
@@ -113,6 +114,11 @@ void discovery_set_groups(struct discovery *d, const struct discovery_group *gro
  * is much to ask, such services come first. Replaces the one before; for Consul only. */
 typedef bool discovery_traffic_fn(void *arg, const char *service);
 void discovery_set_traffic(struct discovery *d, discovery_traffic_fn *fn, void *arg);
+
+/* Requests to the instances that a group shows fail, whatever Consul says of them (the service's
+ * breaker has opened): another place is used for a while, if there is one. Nothing happens for a
+ * service that is no group. */
+void discovery_suspect(struct discovery *d, const char *service);
 
 /* The catalog: the present set of every service that is watched or static. The sets are borrowed
  * until the next loop turn; take a reference to keep one. */
@@ -185,9 +191,10 @@ struct discovery_place_status {
     unsigned usable, total;
     bool heard; /* Consul said at least once what is there */
     bool failing;
-    char error[200];      /* why, when failing */
-    uint64_t index;       /* last X-Consul-Index; 0 for a prepared query */
-    uint64_t answered_ns; /* monotonic; 0 = never */
+    char error[200];           /* why, when failing */
+    uint64_t suspect_until_ns; /* its requests failed; passed over until then; 0 = not suspect */
+    uint64_t index;            /* last X-Consul-Index; 0 for a prepared query */
+    uint64_t answered_ns;      /* monotonic; 0 = never */
     uint64_t changed_ns;
 };
 

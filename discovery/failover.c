@@ -34,9 +34,33 @@ static void note(struct failover_place *p, const struct failover_fact *fact, uns
     p->well = well;
 }
 
+bool failover_is_suspect(const struct failover_place *p, uint64_t now_ns)
+{
+    return p->suspect_until_ns > now_ns;
+}
+
+void failover_suspect(struct failover *f, const struct failover_options *o, uint64_t now_ns)
+{
+    struct failover_place *p = &f->places[f->active];
+    uint64_t least = o->fail_back_ms > SUSPECT_MIN_MS ? o->fail_back_ms : SUSPECT_MIN_MS;
+    uint64_t most = least > SUSPECT_MAX_MS ? least : SUSPECT_MAX_MS, ms = least;
+
+    if (!f->decided || failover_is_suspect(p, now_ns))
+        return;
+    if (now_ns - p->suspect_until_ns > SUSPECT_MAX_MS * NS_PER_MS)
+        p->suspicions = 0;
+    for (unsigned i = 0; i < p->suspicions && ms < most; i++)
+        ms *= 2;
+    p->suspicions++;
+    p->suspect_until_ns = now_ns + (ms < most ? ms : most) * NS_PER_MS;
+}
+
+/* When it may be gone back to. */
 static uint64_t good_from_ns(const struct failover_place *p, uint64_t fail_back_ms)
 {
-    return p->well_since_ns ? p->well_since_ns + fail_back_ms * NS_PER_MS : 0;
+    uint64_t from = p->well_since_ns ? p->well_since_ns + fail_back_ms * NS_PER_MS : 0;
+
+    return from > p->suspect_until_ns ? from : p->suspect_until_ns;
 }
 
 /* The first one that does, whatever its past; n = none. */
@@ -45,6 +69,16 @@ static size_t first_well(const struct failover *f)
     size_t i = 0;
 
     while (i < f->n && !f->places[i].well)
+        i++;
+    return i;
+}
+
+/* The same of those that are not suspect. */
+static size_t first_good(const struct failover *f, uint64_t now_ns)
+{
+    size_t i = 0;
+
+    while (i < f->n && (!f->places[i].well || failover_is_suspect(&f->places[i], now_ns)))
         i++;
     return i;
 }
@@ -69,26 +103,44 @@ static bool must_wait(const struct failover_fact *facts, size_t end)
     return false;
 }
 
+static void judge_again(struct failover *f, uint64_t at_ns)
+{
+    if (f->next_ns == 0 || at_ns < f->next_ns)
+        f->next_ns = at_ns;
+}
+
+/* All that are well are suspect: which is the least so will be known when the first is no longer.
+ */
+static size_t choose_suspect(struct failover *f)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (f->places[i].well)
+            judge_again(f, f->places[i].suspect_until_ns);
+    return f->decided && f->places[f->active].well ? f->active : first_well(f);
+}
+
 static size_t choose(struct failover *f, const struct failover_options *o,
                      const struct failover_fact *facts, uint64_t now_ns)
 {
-    size_t best = first_well(f);
+    size_t best = first_good(f, now_ns);
+    const struct failover_place *active = &f->places[f->active];
 
-    if (best == f->n)
+    if (first_well(f) == f->n)
         return most_usable(f, facts);
-    if (!f->decided || !f->places[f->active].well)
-        return best;
-    for (size_t i = best; i < f->active; i++) {
+    if (best == f->n)
+        return choose_suspect(f);
+    if (f->decided && active->well && !failover_is_suspect(active, now_ns))
+        best = f->active;
+    for (size_t i = 0; i < best; i++) {
         uint64_t from = good_from_ns(&f->places[i], o->fail_back_ms);
 
         if (!f->places[i].well)
             continue;
         if (from <= now_ns)
             return i;
-        if (f->next_ns == 0 || from < f->next_ns)
-            f->next_ns = from;
+        judge_again(f, from);
     }
-    return f->active;
+    return best;
 }
 
 bool failover_judge(struct failover *f, const struct failover_options *o,

@@ -9,6 +9,10 @@
  * has enough, the one with the most usable instances is used, and the present one when that is
  * equal.
  *
+ * A place may also be suspect: Consul says that it is well, but its requests fail. While another
+ * one is well, it is passed over for `fail_back_ms` (at least SUSPECT_MIN_MS), and twice as long
+ * each further time, up to SUSPECT_MAX_MS. Suspicion alone never leaves a service without a place.
+ *
  * A place that nobody has heard of yet is not taken for an empty one: the first choice waits for
  * the places before the one that would do. */
 #include "base/macros.h"
@@ -16,6 +20,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+enum { SUSPECT_MIN_MS = 5000, SUSPECT_MAX_MS = 600000 };
 
 enum place_state {
     PLACE_SILENT, /* not heard yet; it will be */
@@ -36,6 +42,8 @@ struct failover_options {
 struct failover_place {
     bool known, well;
     uint64_t well_since_ns; /* 0 = it was never seen otherwise */
+    uint64_t suspect_until_ns;
+    unsigned suspicions; /* in a row */
 };
 
 struct failover {
@@ -53,6 +61,10 @@ void failover_release(struct failover *f);
 
 /* True when enough instances of it are usable. */
 bool failover_enough(const struct failover_fact *fact, unsigned min_healthy);
+
+/* Requests to the active place fail; failover_judge() says what follows. */
+void failover_suspect(struct failover *f, const struct failover_options *o, uint64_t now_ns);
+bool failover_is_suspect(const struct failover_place *p, uint64_t now_ns);
 
 /* Takes in what is known of all n places. True when `active` is another one than before, or was
  * decided for the first time. */

@@ -229,6 +229,8 @@ static void on_transitions(void *arg)
 {
     struct control *c = arg;
 
+    c->heard_transition =
+        control_discovery_hear(c->discovery, registry_journal(c->registry), c->heard_transition);
     admin_wake(c->admin);
     webhooks_wake(c->webhooks);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control_discovery.h"
+#include "circuit/breaker.h"
 #include "control_consul.h"
 
 #include <stdlib.h>
@@ -135,12 +136,42 @@ static void set_groups(struct discovery *d, const struct config *c)
                                                  .only_passing = at->only_passing};
         }
         if (p->n > 0)
-            groups[n++] = (struct discovery_group){c->services[i].name, places, p->n,
-                                                   p->min_healthy, p->fail_back_ms};
+            groups[n++] = (struct discovery_group){
+                c->services[i].name, places, p->n, p->min_healthy, p->fail_back_ms, p->on_breaker};
     }
     discovery_set_groups(d, groups, n);
     arena_free(a);
     free(groups);
+}
+
+static bool says_failing(const struct transition *t)
+{
+    static const enum breaker_cause causes[] = {BREAKER_BY_FAILURES, BREAKER_BY_SLOW_CALLS,
+                                                BREAKER_BY_PROBE};
+
+    if (t->shadow || t->instance[0] || strcmp(t->to, breaker_state_name(BREAKER_OPEN)) != 0)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(causes); i++)
+        if (strcmp(t->cause, breaker_cause_name(causes[i])) == 0)
+            return true;
+    return false;
+}
+
+uint64_t control_discovery_hear(struct discovery *d, struct journal *j, uint64_t after)
+{
+    struct transition *list = calloc(JOURNAL_KEPT, sizeof *list);
+    size_t n;
+
+    if (!list)
+        abort();
+    n = journal_read(j, after, list, JOURNAL_KEPT, NULL);
+    for (size_t i = 0; i < n; i++)
+        if (says_failing(&list[i]))
+            discovery_suspect(d, list[i].service);
+    if (n > 0)
+        after = list[n - 1].id;
+    free(list);
+    return after;
 }
 
 struct names {

@@ -4,6 +4,7 @@
 #include "config/config.h"
 #include "discovery/discovery.h"
 #include "route/fabio.h"
+#include "snapshot/journal.h"
 
 struct event_base;
 
@@ -18,5 +19,8 @@ struct discovery *control_discovery_new(struct event_base *base, const struct co
 /* `commands`: whose targets become static services; NULL = none. */
 void control_discovery_configure(struct discovery *d, const struct config *c,
                                  const struct fabio_commands *commands);
+/* A breaker that has opened since `after` moves its service to another place, if it has several.
+ * Returns the id of the newest transition. */
+uint64_t control_discovery_hear(struct discovery *d, struct journal *j, uint64_t after);
 /* Can a running discovery go from one to the other by control_discovery_configure() alone? */
 bool control_discovery_same(const struct config *a, const struct config *b);

@@ -41,6 +41,7 @@ struct control {
     struct event *signals[4];
     struct event *first_look, *watchdog, *registry_tick;
     struct control_journal *journal;
+    uint64_t heard_transition; /* id of the newest that discovery was told of */
     unsigned nworkers;
     bool listening, failed;
 };

@@ -22,9 +22,10 @@ static const char *watch_word(const struct discovery_place_status *p)
 static json_t *place_part(const struct look *l, const struct discovery_place_status *p, bool active)
 {
     return json_pack(
-        "{s:o,s:b,s:I,s:I,s:s,s:o,s:I,s:o,s:o}", "place", json_text(p->label), "active", active,
+        "{s:o,s:b,s:I,s:I,s:s,s:o,s:o,s:I,s:o,s:o}", "place", json_text(p->label), "active", active,
         "usable", (json_int_t)p->usable, "total", (json_int_t)p->total, "watch", watch_word(p),
-        "error", p->error[0] ? json_text(p->error) : json_null(), "index", (json_int_t)p->index,
+        "error", p->error[0] ? json_text(p->error) : json_null(), "suspect_until",
+        look_time(l, p->suspect_until_ns), "index", (json_int_t)p->index,
         "data_age_ms", look_age_ms(l, p->answered_ns), "changed", look_time(l, p->changed_ns));
 }
 

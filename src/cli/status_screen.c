@@ -355,16 +355,18 @@ static void put_place(struct lines *l, const json_t *p)
 {
     char age[SPAN_MAX];
     const char *error = json_string_value(json_object_get(p, "error"));
+    bool suspect = json_is_string(json_object_get(p, "suspect_until"));
     bool heard = json_is_number(json_object_get(p, "data_age_ms"));
 
     put_line(l,
-             format("%-28s %-8s %3lld/%-3lld %-8s %s%s%s%s", doc_text(p, "place"),
+             format("%-28s %-8s %3lld/%-3lld %-8s %s%s%s%s%s", doc_text(p, "place"),
                     json_is_true(json_object_get(p, "active")) ? "in use" : "",
                     (long long)doc_int(p, "usable"), (long long)doc_int(p, "total"),
                     doc_text(p, "watch"),
                     heard ? span_text(age, doc_int(p, "data_age_ms")) : "never",
-                    heard ? " ago" : "", error ? ": " : "", error ? error : ""),
-             error ? "33" : NULL);
+                    heard ? " ago" : "", suspect ? ", requests to it failed" : "",
+                    error ? ": " : "", error ? error : ""),
+             error || suspect ? "33" : NULL);
 }
 
 static void put_places(struct lines *l, const struct service_line *s)

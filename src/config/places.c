@@ -47,6 +47,9 @@ static const struct field failover_fields[] = {
             "least one."),
     DURATION("fail_back", service_conf, places.fail_back_ms, 0, 24 * HOURS, "30s",
              "A better place is gone back to when it has been healthy for so long."),
+    BOOLEAN("on_breaker", service_conf, places.on_breaker, "true",
+            "A place is also left when the service's breaker opens: for `fail_back`, and twice as "
+            "long each further time, up to 10 min."),
 };
 const struct section place_failover_section = {failover_fields, ARRAY_LEN(failover_fields)};
 

@@ -18,4 +18,5 @@ struct places_conf {
     size_t n;
     unsigned min_healthy; /* per cent */
     uint64_t fail_back_ms;
+    bool on_breaker;
 };

@@ -4,7 +4,7 @@ too few are healthy, back when it has been good for a while; and what happens to
 instances when its servers are away."""
 import unittest
 
-from lib import Consul, Scenario, find_consul, free_port, holds, run_command, wait_for
+from lib import Consul, Scenario, find_consul, free_port, holds, reply, run_command, wait_for
 
 ROUTES = [{"path": "/", "service": "web"}]
 _pair = None
@@ -109,6 +109,23 @@ class Datacenters(Scenario):
         self.two.deregister("far-1")
         gateway.wait_spread("/", {"near-3"}, timeout=20)
         self.assertIn("no place has enough", self.failover(gateway)["why"])
+
+    def test_place_whose_requests_fail_is_left(self):
+        """Consul finds it healthy, its requests fail: the breaker opens, and the service moves."""
+        near = self.near("near-1")
+        self.far("far-1")
+        gateway = self.routed({
+            "datacenters": ["dc1", "dc2"], "failover": {"fail_back": "1h"}, "retries": {"attempts": 1},
+            "breaker": {"minimum_requests": 5, "open_for": "200ms"}})
+        gateway.wait_spread("/", {"near-1"})
+        near.always(reply(500))
+        with self.load(gateway, "/", threads=1):
+            wait_for(lambda: self.failover(gateway)["active"] == "dc2", what="the other datacenter")
+            gateway.wait_spread("/", {"far-1"})
+        shown = self.failover(gateway)
+        self.assertEqual(shown["why"], "dc1: requests to it failed")
+        self.assertIsNotNone(shown["places"][0]["suspect_until"])
+        wait_for(lambda: gateway.breaker("web")["state"] == "closed", what="a closed breaker")
 
     def test_the_service_is_only_elsewhere(self):
         self.far("far-1")

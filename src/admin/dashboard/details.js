@@ -263,7 +263,7 @@ function flatten(value, prefix = "") {
 // The places of a service that has several.
 function placeLines(failover) {
   return failover ? failover.places.map((p) => `${p.place}${p.active ? " (in use)" : ""}: ` +
-    (p.watch === "pending" ? "not heard yet" : `${p.usable} of ${p.total} healthy`) + (p.error ? `, ${p.error}` : "")) : [];
+    (p.watch === "pending" ? "not heard yet" : `${p.usable} of ${p.total} healthy`) + (p.suspect_until ? ", requests to it failed" : "") + (p.error ? `, ${p.error}` : "")) : [];
 }
 
 function routeItem(r) {

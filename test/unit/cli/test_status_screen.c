@@ -89,7 +89,10 @@ static void test_places(void **state)
                     "{\"place\": \"dc2\", \"active\": true, \"usable\": 2, \"total\": 2,"
                     " \"watch\": \"failing\", \"data_age_ms\": 61000, \"error\": \"HTTP 500\"},"
                     "{\"place\": \"dc3\", \"active\": false, \"usable\": 0, \"total\": 0,"
-                    " \"watch\": \"pending\", \"data_age_ms\": null, \"error\": null}]}"};
+                    " \"watch\": \"pending\", \"data_age_ms\": null, \"error\": null},"
+                    "{\"place\": \"dc4\", \"active\": false, \"usable\": 1, \"total\": 1,"
+                    " \"watch\": \"ok\", \"data_age_ms\": 1000, \"error\": null,"
+                    " \"suspect_until\": \"2026-11-25T00:15:09.926Z\"}]}"};
     struct status_page *p = page_of(&far, 1, 1, NULL, NULL);
     struct capture c;
 
@@ -100,6 +103,7 @@ static void test_places(void **state)
     assert_non_null(strstr(c.text, "  0/3   ok       4s ago\n"));
     assert_non_null(strstr(c.text, " in use     2/2   failing  1m1s ago: HTTP 500\n"));
     assert_non_null(strstr(c.text, "  0/0   pending  never\n"));
+    assert_non_null(strstr(c.text, "  1/1   ok       1s ago, requests to it failed\n"));
     capture_free(&c);
     status_page_free(&p);
 }

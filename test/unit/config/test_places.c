@@ -9,6 +9,7 @@ static void nowhere_in_particular_by_default(void **state)
     assert_int_equal(c->services[0].places.n, 0);
     assert_int_equal(c->services[0].places.min_healthy, 0);
     assert_int_equal(c->services[0].places.fail_back_ms, 30000);
+    assert_true(c->services[0].places.on_breaker);
     config_unref(&c);
 }
 

@@ -202,7 +202,7 @@ static void follow(const char *name, const struct discovery_place *places, size_
                    uint64_t fail_back_ms)
 {
     struct discovery_group g = {
-        .name = name, .places = places, .n = n, .fail_back_ms = fail_back_ms};
+        .name = name, .places = places, .n = n, .fail_back_ms = fail_back_ms, .on_breaker = true};
 
     discovery_set_groups(d, &g, 1);
     discovery_use(d, &name, 1);
@@ -234,6 +234,30 @@ static void local_first_then_the_other_and_back(void **state)
     UNTIL(SHOWS("web", "local"));
     assert_int_equal(group("web").moves, 2);
     assert_string_equal(group("web").why, "local: 1 of 1 healthy again");
+}
+
+static void place_whose_requests_fail_is_left(void **state)
+{
+    static const struct discovery_group by_word = {.name = "web", .places = two, .n = 2};
+
+    (void)state;
+    follow("web", two, 2, 60000);
+    UNTIL(SHOWS("web", "local") && place("web", 1).heard);
+    discovery_suspect(d, "other");
+    discovery_suspect(d, "WEB");
+    assert_true(SHOWS("web", "far"));
+    assert_string_equal(group("web").why, "local: requests to it failed");
+    assert_true(place("web", 0).suspect_until_ns > clock_now_ns());
+    /* There, too: none is better, and it stays. */
+    discovery_suspect(d, "web");
+    assert_true(SHOWS("web", "far"));
+    assert_int_equal(group("web").moves, 1);
+
+    discovery_set_groups(d, NULL, 0);
+    discovery_set_groups(d, &by_word, 1);
+    UNTIL(SHOWS("web", "local") && place("web", 1).heard);
+    discovery_suspect(d, "web");
+    assert_true(SHOWS("web", "local"));
 }
 
 static void goes_back_only_after_the_delay(void **state)
@@ -447,6 +471,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(local_first_then_the_other_and_back, begin, end),
+        cmocka_unit_test_setup_teardown(place_whose_requests_fail_is_left, begin, end),
         cmocka_unit_test_setup_teardown(goes_back_only_after_the_delay, begin, end),
         cmocka_unit_test_setup_teardown(waits_for_the_preferred_one, begin, end),
         cmocka_unit_test_setup_teardown(datacenter_that_does_not_exist, begin, end),

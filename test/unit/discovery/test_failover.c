@@ -19,8 +19,9 @@ enum { MAX_PLACES = 3, MAX_STEPS = 8 };
 struct step {
     unsigned at_s;
     const char *places[MAX_PLACES];
-    const char *active; /* "0" ...; "-" = not decided */
-    unsigned next_s;    /* when it wants to be asked again; 0 = never */
+    const char
+        *active; /* "0" ...; "-" = not decided; "!1" = after requests to the active one failed */
+    unsigned next_s; /* when it wants to be asked again; 0 = never */
 };
 
 struct row {
@@ -101,6 +102,56 @@ static const struct row rows[] = {
      30,
      {{1, {"x", "x"}, "0", 0}, {2, {"x", "0/2"}, "1", 0}, {3, {"x", "1/2"}, "1", 0}}},
     {"heard beats absent even with nothing usable", 0, 30, {{1, {"x", "0/2"}, "1", 0}}},
+    {"suspect: passed over for the delay",
+     0,
+     30,
+     {{1, {"3/3", "3/3"}, "0", 0},
+      {10, {"3/3", "3/3"}, "!1", 40},
+      {39, {"3/3", "3/3"}, "1", 40},
+      {40, {"3/3", "3/3"}, "0", 0}}},
+    {"suspect again: twice as long",
+     0,
+     30,
+     {{1, {"3/3", "3/3"}, "0", 0},
+      {10, {"3/3", "3/3"}, "!1", 40},
+      {40, {"3/3", "3/3"}, "0", 0},
+      {50, {"3/3", "3/3"}, "!1", 110},
+      {110, {"3/3", "3/3"}, "0", 0},
+      {111, {"3/3", "3/3"}, "!1", 231}}},
+    {"suspect long ago: as the first time",
+     0,
+     30,
+     {{1, {"3/3", "3/3"}, "0", 0},
+      {10, {"3/3", "3/3"}, "!1", 40},
+      {40, {"3/3", "3/3"}, "0", 0},
+      {641, {"3/3", "3/3"}, "!1", 671}}},
+    {"suspect without a delay: not at once again",
+     0,
+     0,
+     {{1, {"3/3", "3/3"}, "0", 0}, {10, {"3/3", "3/3"}, "!1", 15}, {15, {"3/3", "3/3"}, "0", 0}}},
+    {"suspect, and there is no other",
+     0,
+     30,
+     {{1, {"3/3", "0/3"}, "0", 0}, {10, {"3/3", "0/3"}, "!0", 40}, {20, {"3/3", "1/3"}, "1", 40}}},
+    {"all are suspect: stays",
+     0,
+     30,
+     {{1, {"3/3", "3/3"}, "0", 0},
+      {10, {"3/3", "3/3"}, "!1", 40},
+      {20, {"3/3", "3/3"}, "!1", 40},
+      {40, {"3/3", "3/3"}, "0", 0}}},
+    {"the others are no place at all",
+     0,
+     30,
+     {{1, {"3/3", "?", "x"}, "0", 0}, {10, {"3/3", "?", "x"}, "!0", 40}}},
+    {"suspect and then bad by Consul's word too: comes back when both are over",
+     0,
+     30,
+     {{1, {"3/3", "3/3"}, "0", 0},
+      {10, {"3/3", "3/3"}, "!1", 40},
+      {30, {"0/3", "3/3"}, "1", 0},
+      {35, {"3/3", "3/3"}, "1", 65},
+      {65, {"3/3", "3/3"}, "0", 0}}},
     {"the active one fails while a silent one comes before: the one that is known",
      0,
      30,
@@ -137,12 +188,14 @@ static void run(const struct row *row)
         size_t before = f.active;
         char active[24] = "-";
 
+        if (s->active[0] == '!')
+            failover_suspect(&f, &o, s->at_s * NS_PER_S);
         for (size_t i = 0; i < n; i++)
             facts[i] = fact(s->places[i]);
         moved = failover_judge(&f, &o, facts, s->at_s * NS_PER_S);
         if (f.decided)
             snprintf(active, sizeof active, "%zu", f.active);
-        if (strcmp(active, s->active) != 0)
+        if (strcmp(active, s->active + (s->active[0] == '!')) != 0)
             fail_msg("%s: at %u s: %s, not %s", row->name, s->at_s, active, s->active);
         if (f.next_ns != s->next_s * NS_PER_S)
             fail_msg("%s: at %u s: next at %lu ns", row->name, s->at_s, (unsigned long)f.next_ns);
