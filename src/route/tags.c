@@ -91,19 +91,43 @@ static const char *addresses_key(struct arena *a, const struct cidr_list *list)
         (unsigned long long)hash_bytes(list->items, list->n * sizeof *list->items, list->n));
 }
 
+static const char *conditions_key(struct arena *a, const struct match_conf *m, size_t n)
+{
+    const char *text = "";
+
+    for (size_t i = 0; i < n; i++)
+        text = arena_printf(a, "%s\n%d%d%d %s=%s", text, m[i].prefix, m[i].regex, m[i].invert,
+                            m[i].name, or_none(m[i].value));
+    return text;
+}
+
+static const char *changes_key(struct arena *a, const struct header_change *h, size_t n)
+{
+    const char *text = "";
+
+    for (size_t i = 0; i < n; i++)
+        text = arena_printf(a, "%s\n%d %s=%s", text, (int)h[i].op, h[i].name, or_none(h[i].value));
+    return text;
+}
+
 const char *tags_match_key(struct arena *a, const struct route_conf *c)
 {
-    return arena_printf(a, "%s %s %d %d %s", c->host, c->path, c->path_match, c->scheme,
-                        methods_key(a, c));
+    return arena_printf(a, "%s %s %d %d %s\n%s\n%s\n%s\n%s%s%s", c->host, c->path, c->path_match,
+                        c->scheme, methods_key(a, c), or_none(c->host_regex),
+                        or_none(c->path_regex), or_none(c->not_host_regex),
+                        or_none(c->not_path_regex), conditions_key(a, c->headers, c->nheaders),
+                        conditions_key(a, c->query, c->nquery));
 }
 
 const char *tags_action_key(struct arena *a, const struct route_conf *c)
 {
     return arena_printf(
-        a, "%d\n%d\n%s\n%s\n%s\n%s\n%u\n%s\n%s\n%s\n%s\n%s", c->priority, (int)c->importance,
+        a, "%d\n%d\n%s\n%s\n%s\n%s\n%u\n%s\n%s\n%s\n%s\n%s%s%s", c->priority, (int)c->importance,
         or_none(c->strip), or_none(c->prepend), or_none(c->rewrite), or_none(c->set_host),
         c->redirect_status, or_none(c->redirect_to), or_none(c->auth), or_none(c->edge.cors_name),
-        addresses_key(a, &c->edge.addresses.allow), addresses_key(a, &c->edge.addresses.deny));
+        addresses_key(a, &c->edge.addresses.allow), addresses_key(a, &c->edge.addresses.deny),
+        changes_key(a, c->request_headers, c->nrequest_headers),
+        changes_key(a, c->response_headers, c->nresponse_headers));
 }
 
 void tags_add(struct tags_set *s, struct route_conf *conf, struct str tag)
@@ -115,11 +139,9 @@ void tags_add(struct tags_set *s, struct route_conf *conf, struct str tag)
     if (conf->redirect_status != 0)
         conf->ntargets = 0;
     for (size_t i = 0; i < out->ninputs; i++) {
-        const struct route_conf *other = out->inputs[i].conf;
-
-        if (strcmp(tags_match_key(s->arena, other), match) != 0)
+        if (strcmp(s->matches[i], match) != 0)
             continue;
-        if (strcmp(tags_action_key(s->arena, other), action) != 0)
+        if (strcmp(s->actions[i], action) != 0)
             tags_report(s, TAG_NOT_OBEYED, tag,
                         "another tag says something else about the same route and wins, "
                         "as its instance is older or it comes first");
@@ -131,6 +153,8 @@ void tags_add(struct tags_set *s, struct route_conf *conf, struct str tag)
         s->full = true;
         return;
     }
+    s->matches[out->ninputs] = match;
+    s->actions[out->ninputs] = action;
     out->inputs[out->ninputs++] = (struct route_input){conf, true, s->create_index};
 }
 
@@ -242,6 +266,8 @@ static void read_instance(struct tags_set *s, const struct instance *i,
 
     if (s->consul->tag_prefix && *s->consul->tag_prefix && !(before && same_words(before, i)))
         tags_native(s, i);
+    if (s->consul->traefik_prefix && *s->consul->traefik_prefix)
+        tags_traefik(s, i);
     for (unsigned k = 0; fabio.n > 0 && k < i->ntags; k++) {
         struct str tag = str_trim(str_of(i->tags[k]));
 
@@ -277,6 +303,8 @@ void tags_parse(const struct instance_set *set, const struct consul_conf *consul
         return;
     ret->inputs = ARENA_ARRAY(a, struct route_input, TAGS_MAX_ROUTES);
     ret->problems = ARENA_ARRAY(a, struct tag_problem, TAGS_MAX_PROBLEMS);
+    s.matches = ARENA_ARRAY(a, const char *, TAGS_MAX_ROUTES);
+    s.actions = ARENA_ARRAY(a, const char *, TAGS_MAX_ROUTES);
     const struct instance **oldest = ARENA_ARRAY(a, const struct instance *, set->n);
     for (unsigned i = 0; i < set->n; i++)
         oldest[i] = &set->items[i];

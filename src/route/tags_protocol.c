@@ -97,15 +97,40 @@ static bool fabio(const struct instance *i, struct str prefix, struct str *ret,
     return false;
 }
 
+/* "traefik.http.services.NAME.loadbalancer.server.scheme=WORD", case aside. */
+static bool traefik(const struct instance *i, struct str prefix, struct str *ret)
+{
+    static const struct str head = {"http.services.", 14};
+    static const struct str tail = {".loadbalancer.server.scheme", 27};
+
+    for (unsigned k = 0; k < i->ntags; k++) {
+        struct str tag = str_of(i->tags[k]), key;
+        const char *equals = memchr(tag.p, '=', tag.n);
+
+        if (!equals || !str_istarts(tag, prefix))
+            continue;
+        key = (struct str){tag.p + prefix.n, (size_t)(equals - tag.p) - prefix.n};
+        if ((size_t)(equals - tag.p) < prefix.n || key.n <= head.n + tail.n ||
+            !str_istarts(key, head) || !str_ieq((struct str){key.p + key.n - tail.n, tail.n}, tail))
+            continue;
+        *ret = str_trim((struct str){equals + 1, tag.n - (size_t)(equals + 1 - tag.p)});
+        return true;
+    }
+    return false;
+}
+
 enum catalog_protocol tags_protocol(const struct instance *i, const struct consul_conf *consul,
                                     bool *ret_skip_verify)
 {
     struct str native = consul->tag_prefix ? str_of(consul->tag_prefix) : STR("");
     struct str old = consul->fabio_prefix ? str_of(consul->fabio_prefix) : STR("");
+    struct str other = consul->traefik_prefix ? str_of(consul->traefik_prefix) : STR("");
     struct str word;
 
     *ret_skip_verify = false;
     if (native.n > 0 && (native_tag(i, native, &word) || native_meta(i, native, &word)))
+        return read_word(word);
+    if (other.n > 0 && traefik(i, other, &word))
         return read_word(word);
     if (old.n > 0 && fabio(i, old, &word, ret_skip_verify))
         return read_word(word);

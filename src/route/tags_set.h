@@ -21,7 +21,8 @@ struct tags_set {
     uint64_t create_index;  /* the oldest of the instances */
     bool asked;             /* some tag asked for a route, whether it got one or not */
     bool full;
-    struct fabio_target **last; /* where the next one is linked */
+    const char **matches, **actions; /* keys of the routes that there are */
+    struct fabio_target **last;      /* where the next one is linked */
     unsigned ntargets;
 };
 
@@ -51,6 +52,8 @@ const char *tags_host(struct tags_set *s, struct route_conf *conf, struct str va
 
 /* All native tags and the meta of one instance (tags_native.c). */
 void tags_native(struct tags_set *s, const struct instance *i);
+/* All tags of Traefik of one instance (tags_traefik.c). */
+void tags_traefik(struct tags_set *s, const struct instance *i);
 /* One tag of an instance behind its "urlprefix-" (tags_fabio.c). */
 void tags_fabio(struct tags_set *s, const struct instance *i, struct str tag, struct str text);
 /* The same of a command: the targets are linked at s->last, with src and dst as it has them. */

@@ -159,3 +159,90 @@ class FabioCommands(Scenario):
         gateway.configure({"consul": {"fabio_kv": "fabio/config"}})
         gateway.reload()
         gateway.wait_status("/x", 200)
+
+
+def router(name="r", **keys):
+    """Tags of a router: rule="Host(`a`)", middlewares="m", ..."""
+    return ["traefik.http.routers.%s.%s=%s" % (name, key.replace("_", "."), value)
+            for key, value in keys.items()]
+
+
+class Traefik(Scenario):
+    ON = {"consul": {"traefik_prefix": "traefik"}}
+
+    def origin_of(self, gateway, path, **options):
+        return gateway.get(path, **options).header("X-Origin")
+
+    def test_off_unless_asked_for(self):
+        self.instance("web", "web", tags=router(rule="Host(`web.example`)"))
+        self.instance("orders", "orders")
+        gateway = self.gateway()
+        gateway.wait_status("/orders/", 200)
+        self.assertEqual(gateway.get("/", host="web.example").status, 404)
+
+    def test_rules(self):
+        self.instance("api", "api", tags=router(
+            rule="(Host(`a.example`) || Host(`b.example`)) && PathPrefix(`/api`) && !PathPrefix(`/api/old`)"))
+        self.instance("write", "write", tags=router(rule="Host(`a.example`) && Path(`/api`) && Method(`POST`)"))
+        self.instance("beta", "beta", tags=router(
+            rule="Host(`a.example`) && PathPrefix(`/api`) && Headers(`X-Beta`, `1`)", priority="500"))
+        self.instance("any", "any", tags=router(rule="HostRegexp(`^[a-z]+\\.wild\\.example$`)"))
+        self.instance("v2", "v2", tags=router(rule="Path(`/orders/{id:[0-9]+}`)"))
+        self.instance("named", "named", tags=["traefik.enable=true"])
+        self.instance("hidden", "hidden", tags=["traefik.enable=false"] + router(rule="Host(`hidden.example`)"))
+        gateway = self.gateway(self.ON)
+        gateway.wait_status("/", 200, host="named")
+        for host, path, wanted in (
+                ("a.example", "/api/x", "api"), ("b.example", "/api", "api"), ("a.example", "/api/old/x", None),
+                ("c.wild.example", "/", "any"), ("c1.wild.example", "/", None), ("x", "/orders/17", "v2"),
+                ("x", "/orders/a", None), ("hidden.example", "/", None)):
+            self.assertEqual(self.origin_of(gateway, path, host=host), wanted, (host, path))
+        self.assertEqual(self.origin_of(gateway, "/api/x", host="a.example", headers={"X-Beta": "1"}), "beta")
+        self.assertEqual(gateway.request("POST", "/api", host="a.example", body=b"x").header("X-Origin"), "write")
+
+    def test_priorities(self):
+        self.instance("all", "all", tags=router(rule="Host(`a.example`)", priority="1"))
+        self.instance("long", "long", tags=router(rule="Host(`a.example`) && PathPrefix(`/x`)")
+                      + router("s", rule="Host(`b.example`) && PathPrefix(`/x`)"))
+        self.instance("first", "first", tags=router(rule="Host(`b.example`)", priority="1000"))
+        gateway = self.gateway(self.ON)
+        for host, path, wanted in (("a.example", "/", "all"), ("a.example", "/x", "long"),
+                                   ("b.example", "/x", "first")):
+            gateway.wait_spread(path, {wanted}, count=2, host=host)
+
+    def test_middlewares(self):
+        self.instance("web", "web", tags=router(
+            rule="PathPrefix(`/web`)", middlewares="chain@consulcatalog", entrypoints="websecure") + [
+            "traefik.http.middlewares.chain.chain.middlewares=strip,add,fields,squeeze",
+            "traefik.http.middlewares.strip.stripprefix.prefixes=/web",
+            "traefik.http.middlewares.add.addprefix.prefix=/v2",
+            "traefik.http.middlewares.fields.headers.customrequestheaders.X-From=tag",
+            "traefik.http.middlewares.fields.headers.customresponseheaders.X-To=client",
+            "traefik.http.middlewares.squeeze.compress=true"])
+        self.instance("closed", "closed", tags=router(rule="PathPrefix(`/closed`)", middlewares="auth") + [
+            "traefik.http.middlewares.auth.basicauth.users=a:b"])
+        self.instance("foreign", "foreign", tags=router(rule="PathPrefix(`/foreign`)", middlewares="x@file"))
+        self.instance("secure", "secure", tags=router(rule="Host(`s.example`)", middlewares="https") + [
+            "traefik.http.middlewares.https.redirectscheme.scheme=https",
+            "traefik.http.middlewares.https.redirectscheme.permanent=true"])
+        gateway = self.gateway(dict(self.ON, trusted_proxies=["127.0.0.1"]))
+        answer = gateway.wait_status("/web/x?y", 200)
+        self.assertEqual((answer.json()["target"], answer.header("X-To")), ("/v2/x?y", "client"))
+        self.assertEqual(gateway.wait_status("/closed", 403).header("X-Origin"), None)
+        self.assertEqual(gateway.get("/foreign").status, 404)
+        answer = gateway.wait_status("/p?q", 301, host="s.example:8080")
+        self.assertEqual(answer.header("Location"), "https://s.example/p?q")
+        answer = gateway.get("/p", host="s.example", headers={"X-Forwarded-Proto": "https"})
+        self.assertEqual(answer.header("X-Origin"), "secure")
+        problems = {entry["why"] for entry in gateway.routes()["problems"]}
+        for part in ("middleware x@file is of another provider", "compress is not obeyed", "entrypoints is not obeyed",
+                     "everybody is refused (403)"):
+            self.assertTrue([why for why in problems if part in why], (part, problems))
+
+    def test_tags_change_while_running(self):
+        origin = self.instance("web", "web", tags=router(rule="PathPrefix(`/a`)"))
+        gateway = self.gateway(self.ON)
+        gateway.wait_status("/a", 200)
+        self.instance("web", "web", origin=origin, tags=router(rule="PathPrefix(`/b`)"))
+        gateway.wait_status("/b", 200)
+        gateway.wait_status("/a", 404)

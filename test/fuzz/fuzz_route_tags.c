@@ -89,6 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct consul_conf consul = {.expose = EXPOSE_ALL,
                                  .tag_prefix = "frontdesk.",
                                  .fabio_prefix = "urlprefix-",
+                                 .traefik_prefix = "traefik.",
                                  .datacenter = "dc1"};
     struct instance_set set = {.service = "web", .items = in.items};
     struct arena *a = arena_new();

@@ -21,6 +21,41 @@ struct tag_row {
     const char *problem; /* a part of the only problem's why; "" = no problem */
 };
 
+static const char *conditions_text(struct arena *a, const char *text, const struct route_conf *c)
+{
+    const struct {
+        const char *key, *value;
+    } regexes[] = {{"host~", c->host_regex},
+                   {"path~", c->path_regex},
+                   {"host!~", c->not_host_regex},
+                   {"path!~", c->not_path_regex}};
+
+    for (size_t i = 0; i < ARRAY_LEN(regexes); i++)
+        if (regexes[i].value)
+            text = arena_printf(a, "%s %s%s", text, regexes[i].key, regexes[i].value);
+    for (size_t i = 0; i < c->nheaders + c->nquery; i++) {
+        bool query = i >= c->nheaders;
+        const struct match_conf *m = query ? &c->query[i - c->nheaders] : &c->headers[i];
+
+        text =
+            arena_printf(a, "%s %s%s%s%s%s", text, m->invert ? "!" : "", query ? "?" : "", m->name,
+                         m->regex   ? "~"
+                         : m->value ? "="
+                                    : "",
+                         m->value ? m->value : "");
+    }
+    for (size_t i = 0; i < c->nrequest_headers + c->nresponse_headers; i++) {
+        bool response = i >= c->nrequest_headers;
+        const struct header_change *h =
+            response ? &c->response_headers[i - c->nrequest_headers] : &c->request_headers[i];
+
+        text = arena_printf(a, "%s %s%s%s%s%s", text, response ? "<" : ">",
+                            h->op == HEADER_REMOVE ? "-" : "", h->name, h->value ? "=" : "",
+                            h->value ? h->value : "");
+    }
+    return text;
+}
+
 static const char *route_text(struct arena *a, const struct route_conf *c)
 {
     static const char *const kinds[] = {"", "exact ", "pattern ", "plain ", "iplain ", "glob "};
@@ -36,6 +71,7 @@ static const char *route_text(struct arena *a, const struct route_conf *c)
             text = arena_printf(a, "%s %s=%s", text, extras[i].key, extras[i].value);
     for (size_t i = 0; c->methods && c->methods[i]; i++)
         text = arena_printf(a, "%s %s", text, c->methods[i]);
+    text = conditions_text(a, text, c);
     if (c->scheme != SCHEME_ANY)
         text = arena_printf(a, "%s %s", text, c->scheme == SCHEME_HTTP ? "http" : "https");
     if (c->edge.addresses.allow.n + c->edge.addresses.deny.n > 0)
