@@ -120,6 +120,21 @@ class ConfigKv(Scenario):
         self.put(consul, good=document(route("/good")))
         gateway.wait_status("/good", 200)
 
+    def test_what_people_see_of_a_refusal(self):
+        consul = self.consul
+        self.put(consul, a=document(route("/a")))
+        gateway = self.shared(consul)
+        self.assertEqual(gateway.metrics()["frontdesk_consul_config_refused"], 0)
+        index = gateway.metrics()["frontdesk_consul_config_index"]
+        self.put(consul, bad=b"\nrotues: []\n")
+        self.wait_error(gateway, "rotues")
+        self.assertEqual(gateway.metrics()["frontdesk_consul_config_refused"], 1)
+        self.assertEqual(gateway.metrics()["frontdesk_consul_config_index"], index)
+        said = "refused, what was there before stays in force: consul:%sbad:2: rotues" % PREFIX
+        _, output, _ = run_command("status", "-a", "127.0.0.1:%d" % gateway.admin_port)
+        self.assertIn("Configuration in Consul: " + said, output)
+        self.assertIn("configuration in Consul: " + said, gateway.log())
+
     def test_a_bad_document_at_the_first_start_is_not_ready(self):
         consul = self.consul
         self.put(consul, bad=b"nonsense: 1\n")

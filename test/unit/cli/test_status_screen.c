@@ -216,6 +216,48 @@ static void test_color_only_when_asked(void **state)
     status_page_free(&p);
 }
 
+/* The configuration in Consul has a line where there is room, and always when something is off. */
+static void test_configuration_in_consul(void **state)
+{
+    static const struct term page = {.width = 120}, small = {.width = 120, .height = 20};
+    static const struct {
+        const char *name, *document, *on_page, *on_small; /* NULL = no line */
+    } rows[] = {
+        {"none", "null", NULL, NULL},
+        {"in force",
+         "{\"source\": \"consul\", \"documents\": 3, \"index\": 42, \"refused\": false,"
+         " \"last_error\": null}",
+         "Configuration in Consul: 3 documents, index 42", NULL},
+        {"from disk",
+         "{\"source\": \"disk\", \"saved\": \"2026-11-25T00:00:00Z\", \"refused\": false,"
+         " \"last_error\": null}",
+         "as on disk, of 2026-11-25T00:00:00Z", "as on disk, of 2026-11-25T00:00:00Z"},
+        {"refused",
+         "{\"source\": \"consul\", \"refused\": true, \"last_error\": \"refused: f/a:3: no\"}",
+         "Configuration in Consul: refused: f/a:3: no", "refused: f/a:3: no"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct status_page *p = page_of(few, ARRAY_LEN(few), 1, NULL, NULL);
+        struct capture c;
+
+        json_object_set_new(p->status, "consul_config",
+                            json_loads(rows[i].document, JSON_DECODE_ANY, NULL));
+        draw(&c, &page, p, &calm);
+        if (!strstr(c.text, rows[i].on_page ? rows[i].on_page : "\n") ||
+            !rows[i].on_page != !strstr(c.text, "Configuration in Consul"))
+            fail_msg("%s: %s", rows[i].name, c.text);
+        capture_free(&c);
+        draw(&c, &small, p, &calm);
+        if (!strstr(c.text, rows[i].on_small ? rows[i].on_small : "\n") ||
+            !rows[i].on_small != !strstr(c.text, "Configuration in Consul"))
+            fail_msg("%s, small: %s", rows[i].name, c.text);
+        capture_free(&c);
+        status_page_free(&p);
+    }
+}
+
 /* Names, reasons, errors: nothing of the catalog gets to the terminal as it is. */
 static void test_nothing_steers_the_terminal(void **state)
 {
@@ -302,6 +344,7 @@ int main(void)
         cmocka_unit_test(test_color_only_when_asked),
         cmocka_unit_test(test_nothing_steers_the_terminal),
         cmocka_unit_test(test_notes),
+        cmocka_unit_test(test_configuration_in_consul),
     };
 
     if (!setlocale(LC_CTYPE, "C.UTF-8"))

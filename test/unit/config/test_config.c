@@ -196,6 +196,9 @@ static void suspicious_things_are_warned_of(void **state)
         {"admin: {address: \"[::1]:9901\", token_file: /t}", NULL},
         {"admin: {address: \":9901\", token_file: /t}", "the token crosses the network"},
         {"admin: false", NULL},
+        {"consul: {config_prefix: frontdesk/config}\nfleet: true", "lies within fleet.prefix"},
+        {"consul: {config_prefix: frontdesk-config}\nfleet: true", NULL},
+        {"consul: {config_prefix: frontdesk/config}", NULL},
     };
     const struct folder *f = *state;
 
