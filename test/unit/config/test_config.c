@@ -293,7 +293,7 @@ static void the_commented_examples_load(void **state)
     assert_int_equal(c->nrate_limits, 5);
     assert_int_equal(c->limit_plan.n, 1);
     assert_true(c->rate_limits[2].shared);
-    assert_int_equal(c->nservices, 5);
+    assert_int_equal(c->nservices, 6);
     assert_true(config_service(c, "search")->adaptive.enabled);
     assert_int_equal(config_service(c, "products")->fallback->n, 2);
     assert_int_equal(c->nroutes, 11);
