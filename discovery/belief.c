@@ -247,7 +247,7 @@ static void put_listed(struct judgement *j, const struct instance *was, const st
     uint64_t until = 0;
 
     if (was && !b->complete && !j->in_full) {
-        put(j, was)->doubt = was->doubt;
+        put(j, was)->doubt = was->doubt == DOUBT_DAMPED ? DOUBT_DAMPED : DOUBT_NONE;
         j->differs = true;
         j->well += was_usable;
         return;

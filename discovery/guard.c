@@ -79,16 +79,23 @@ static bool too_many_services(struct guard *g, const struct guard_options *o, ui
     return all->nlosing > GUARD_FEW && all->nlosing * 100 > o->services_percent * all->known;
 }
 
+/* Of `before` instances so many were taken away, and so many are there now. */
+static bool is_large(const struct guard_options *o, unsigned before, unsigned taken, unsigned now)
+{
+    unsigned lost = before > now ? less(taken, before - now) : 0;
+
+    return lost > GUARD_FEW && lost * 100 > o->shrink_percent * before;
+}
+
 static bool too_many_instances(const struct guard *g, const struct guard_options *o,
                                const struct guard_loss *l)
 {
-    unsigned before = more(more(g->peak, g->peak_past), l->usable);
-    unsigned net = before > l->listed ? before - l->listed : 0;
-    unsigned lost = less(l->absent + g->lost + g->lost_past, net);
+    unsigned peak = more(more(g->peak, g->peak_past), l->usable);
 
     if (l->listed == 0 && l->absent == l->usable)
         return true;
-    return lost > GUARD_FEW && lost * 100 > o->shrink_percent * before;
+    return is_large(o, l->usable, l->absent, l->listed) ||
+           is_large(o, peak, l->absent + g->lost + g->lost_past, l->listed);
 }
 
 bool guard_doubts(struct guard *g, const struct guard_options *o, const struct guard_loss *l,
