@@ -21,6 +21,7 @@ struct consul_right {
     const char *resource, *access; /* "key", "read" */
     char segment[256];             /* "frontdesk/"; "" = whatever it is called */
     const char *what_for;          /* "API keys", for people */
+    bool optional;                 /* what it is for goes on without it, if not as well */
 };
 
 enum { CONSUL_RIGHTS_MAX = 24 };
@@ -47,6 +48,7 @@ struct consul_missing {
     char right[160];   /* "key:read on frontdesk/" */
     char rule[200];    /* the line of a policy that gives it */
     char what_for[64]; /* "instances of services" */
+    bool optional;
 };
 
 struct consul_access_status {
@@ -70,7 +72,8 @@ struct consul_access_status {
     char accessor[40], policies[200];
     int64_t expires_s; /* of the token, since 1970; 0 = does not */
     struct consul_missing missing[CONSUL_RIGHTS_MAX + 2];
-    unsigned nmissing;
+    unsigned nmissing; /* of them optional: */
+    unsigned noptional;
     unsigned nrights;             /* that were looked for */
     struct consul_missing *asked; /* [nrights], missing or not; borrowed until the next check */
 };

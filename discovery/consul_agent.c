@@ -60,7 +60,7 @@ void agent_answered(struct consul_source *s)
         catalog_agent_back(s->places, g->node, until);
         log_info("discovery",
                  "consul %s: back; for %" PRIu64 " s nothing bad is believed about node=%s",
-                 s->address, g->hold_ms / 1000, g->node);
+                 source_agent(s), g->hold_ms / 1000, g->node);
     }
     /* After a move to another agent it is another node. */
     if ((g->away || !g->asked) && !consul_get_busy(g->get)) {

@@ -333,8 +333,10 @@ void consul_http_check(struct consul_http *h, struct consul_wish *w)
         return;
     w->asked = false;
     list_push_back(&c->wishes, &w->link);
-    if (!c->running)
-        c->due_ns = 0;
+    if (c->running)
+        return;
+    c->due_ns = 0;
+    event_active(h->access->tick, EV_TIMEOUT, 0);
 }
 
 struct consul_get *consul_get_new(struct consul_http *h, consul_get_done_fn *done, void *arg)

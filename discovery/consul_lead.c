@@ -66,14 +66,14 @@ static void lead_after(struct query *q, const struct query_outcome *o)
     source_note(s, o, true);
     if (o->result != WATCH_GOOD) {
         if (!s->lead_logged)
-            log_warn("discovery", "consul %s: %s; what is known stays in use", s->address,
+            log_warn("discovery", "consul %s: %s; what is known stays in use", source_agent(s),
                      o->error);
         s->lead_logged = true;
         source_tell_recalled(s, false);
         return;
     }
     if (s->lead_logged)
-        log_info("discovery", "consul %s: answers again", s->address);
+        log_info("discovery", "consul %s: answers again", source_agent(s));
     s->lead_logged = false;
     source_tell_recalled(s, true);
     if (o->was_failing)

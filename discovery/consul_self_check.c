@@ -7,6 +7,7 @@
 #include "consul_access_parts.h"
 #include "consul_json.h"
 
+#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -32,6 +33,7 @@ static void fill_row(struct consul_missing *row, const struct consul_right *r)
     consul_right_name(r, row->right, sizeof row->right);
     consul_right_rule(r, row->rule, sizeof row->rule);
     snprintf(row->what_for, sizeof row->what_for, "%s", r->what_for);
+    row->optional = r->optional;
 }
 
 static void fill_rows(struct consul_access *a, bool all_allowed)
@@ -39,13 +41,15 @@ static void fill_rows(struct consul_access *a, bool all_allowed)
     struct consul_self_check *c = &a->check;
     struct consul_access_status *s = &a->status;
 
-    s->nmissing = 0;
+    s->nmissing = s->noptional = 0;
     s->nrights = (unsigned)c->nfeatures;
     s->asked = c->rows;
     for (size_t i = 0; i < c->nfeatures; i++) {
         fill_row(&c->rows[i], &c->asked[i]);
-        if (!all_allowed && !c->allowed[i])
-            s->missing[s->nmissing++] = c->rows[i];
+        if (all_allowed || c->allowed[i])
+            continue;
+        s->missing[s->nmissing++] = c->rows[i];
+        s->noptional += c->rows[i].optional;
     }
 }
 
@@ -135,15 +139,17 @@ static void stop_running(struct consul_self_check *c)
 static void finish(struct consul_access *a)
 {
     struct consul_self_check *c = &a->check;
-    bool good = a->status.trusted && a->status.nmissing == 0;
+    bool good = a->status.trusted && a->status.nmissing == a->status.noptional;
 
     stop_running(c);
     c->finished_ns = clock_now_ns();
     c->due_ns = c->finished_ns + (good ? EVERY_MS : EVERY_BAD_MS) * NS_PER_MS;
     log_changes(a);
     answer_wishes(a);
-    if (!list_empty(&c->wishes))
-        c->due_ns = 0;
+    if (list_empty(&c->wishes))
+        return;
+    c->due_ns = 0;
+    event_active(a->tick, EV_TIMEOUT, 0);
 }
 
 static void tell_good(struct consul_access *a)
@@ -183,6 +189,10 @@ static void finish_off(struct consul_access *a)
 /* The rights are as unknown as before. */
 static void finish_failed(struct consul_access *a, const char *why)
 {
+    list_each(l, &a->check.wishes)
+    {
+        CONTAINER_OF(l, struct consul_wish, link)->asked = true;
+    }
     a->status.trusted = false;
     snprintf(a->status.problem, sizeof a->status.problem, "%s", why);
     finish(a);
@@ -374,7 +384,8 @@ static void ask_for_wishes(struct consul_self_check *c)
         if (!w->service || !w->asked)
             continue;
         w->at = c->nasked;
-        c->asked[c->nasked] = (struct consul_right){"service", "read", "", "its instances"};
+        c->asked[c->nasked] = (struct consul_right){
+            .resource = "service", .access = "read", .what_for = "its instances"};
         snprintf(c->asked[c->nasked].segment, sizeof c->asked->segment, "%s", w->service);
         c->nasked++;
     }
@@ -399,8 +410,10 @@ void consul_self_check_init(struct consul_access *a)
     struct consul_self_check *c = &a->check;
 
     list_init(&c->wishes);
-    c->asked[SERVICES] = (struct consul_right){"service", "read", "", "the list of services"};
-    c->asked[NODES] = (struct consul_right){"node", "read", "", "the instances of services"};
+    c->asked[SERVICES] = (struct consul_right){
+        .resource = "service", .access = "read", .what_for = "the list of services"};
+    c->asked[NODES] = (struct consul_right){
+        .resource = "node", .access = "read", .what_for = "the instances of services"};
     c->nfeatures = 2;
 }
 

@@ -308,8 +308,15 @@ static void use_fewer_slots(struct consul_source *s)
     log_warn("discovery",
              "consul %s: too many requests or connections (limits.http_max_conns_per_client): "
              "%u services keep a watch, the others are polled",
-             s->address, s->slots);
+             source_agent(s), s->slots);
     share_slots(s);
+}
+
+const char *source_agent(const struct consul_source *s)
+{
+    const struct consul_access_status *a = consul_http_access(s->http);
+
+    return a->agents[a->agent];
 }
 
 void source_note(struct consul_source *s, const struct query_outcome *o, bool lead)
@@ -324,8 +331,8 @@ void source_note(struct consul_source *s, const struct query_outcome *o, bool le
     }
     if (o->result == WATCH_REFUSED || (lead && o->answer->status == 0))
         agent_lost(s);
-    if (o->answer->status != 0 && s->multiplexed && !o->answer->multiplexed) {
-        s->multiplexed = false;
+    if (o->answer->status != 0 && s->multiplexed != o->answer->multiplexed) {
+        s->multiplexed = o->answer->multiplexed;
         share_slots(s);
     }
     if (o->result == WATCH_LIMITED)
@@ -383,7 +390,6 @@ struct consul_source *consul_source_new(struct event_base *base, const struct di
     s->touched = touched;
     s->arg = arg;
     s->suffix = make_suffix(o);
-    s->address = strdup(o->address);
     s->datacenter = o->datacenter && *o->datacenter ? strdup(o->datacenter) : NULL;
     s->stale = o->stale;
     s->zone_key = o->prefer_meta && *o->prefer_meta ? strdup(o->prefer_meta) : NULL;
@@ -397,7 +403,7 @@ struct consul_source *consul_source_new(struct event_base *base, const struct di
     s->pool.keeper = keeper;
     s->sweep = evtimer_new(base, on_sweep, s);
     s->later = event_new(base, -1, 0, on_later, s);
-    if (!s->sweep || !s->later || !s->address)
+    if (!s->sweep || !s->later)
         abort();
     agent_start(s, o->safety.agent_hold_ms);
     groups_start(s, base);
@@ -432,7 +438,6 @@ void consul_source_free(struct consul_source *s)
     forget_named(s);
     free(s->suffix);
     free(s->zone_key);
-    free(s->address);
     free(s->datacenter);
     free(s);
 }

@@ -89,8 +89,8 @@ struct consul_source {
     struct consul_http *http; /* owned */
     struct query_pool pool;
     struct consul_scope scope;
-    char *suffix, *zone_key, *address; /* owned */
-    char *datacenter;                  /* owned; the usual one, or NULL */
+    char *suffix, *zone_key; /* owned */
+    char *datacenter;        /* owned; the usual one, or NULL */
     bool stale;
     uint64_t wait_ms;
     struct lead lead;
@@ -119,6 +119,8 @@ struct consul_source {
 
 /* consul_source.c */
 void source_touch(struct consul_source *s);
+/* The address of the one in use, for people. */
+const char *source_agent(const struct consul_source *s);
 /* What an answer says about the agent. `lead`: a refusal of it concerns all. */
 void source_note(struct consul_source *s, const struct query_outcome *o, bool lead);
 /* Something changed, and it may be any polled service. */

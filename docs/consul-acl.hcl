@@ -12,6 +12,10 @@ service_prefix "" { policy = "read" }
 # instances.
 node_prefix "" { policy = "read" }
 
+# `consul.agent_restart_hold:` (on unless it is 0) - on which node the agent is, whose instances look
+# bad for a moment when the agent was restarted. The gateway does without it, if not as well.
+agent_prefix "" { policy = "read" }
+
 # `registration:` - its own entry in the catalog, under the name that is configured.
 service "frontdesk" { policy = "write" }
 

@@ -54,7 +54,8 @@ static void print_rights(const struct consul_access_status *s)
         const struct consul_missing *row = &s->asked[i];
         bool missing = is_missing(s, row);
 
-        printf("  %-8s %-34s for %s\n", missing ? "MISSING" : "ok", row->right, row->what_for);
+        printf("  %-8s %-34s for %s%s\n", missing ? "MISSING" : "ok", row->right, row->what_for,
+               row->optional ? " (optional)" : "");
         if (missing)
             printf("           add to the policy: %s\n", row->rule);
     }
@@ -75,7 +76,7 @@ static int print_all(const struct consul_access_status *s)
         printf("  ok       everything: ACLs are off\n");
     else
         print_rights(s);
-    return s->nmissing > 0;
+    return s->nmissing > s->noptional;
 }
 
 int check_consul(const struct config *c)

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CALL_MS = 30000 };
+enum { CALL_MS = 30000, LOGOUT_MS = 2000 };
 
 struct config_store {
     struct event_base *base;
@@ -56,6 +56,7 @@ void config_store_free(struct config_store *s)
     consul_get_free(s->get);
     consul_http_free(s->http);
     bytes_free(&s->body);
+    consul_access_finish(s->base, LOGOUT_MS);
     event_base_free(s->base);
     libevent_global_shutdown();
     free(s);

@@ -7,7 +7,7 @@
 static void need(struct consul_access_options *o, const char *resource, const char *access,
                  const char *segment, const char *what_for)
 {
-    struct consul_right r = {resource, access, "", what_for};
+    struct consul_right r = {.resource = resource, .access = access, .what_for = what_for};
 
     /* A name that is longer is none that a policy could hold. */
     if (o->nrights == CONSUL_RIGHTS_MAX || strlen(segment) >= sizeof r.segment)
@@ -15,8 +15,7 @@ static void need(struct consul_access_options *o, const char *resource, const ch
     memcpy(r.segment, segment, strlen(segment));
     for (size_t i = 0; i < o->nrights; i++)
         if (strcmp(o->rights[i].resource, resource) == 0 &&
-            strcmp(o->rights[i].access, access) == 0 &&
-            strcmp(o->rights[i].segment, segment) == 0)
+            strcmp(o->rights[i].access, access) == 0 && strcmp(o->rights[i].segment, segment) == 0)
             return;
     o->rights[o->nrights++] = r;
 }
@@ -37,10 +36,16 @@ static void add_rights(const struct config *c, struct consul_access_options *o)
             need(o, "key", "read", c->api_keys[i].kv, "API keys");
     if (c->consul.config_prefix)
         need(o, "key", "read", c->consul.config_prefix, "configuration in Consul");
+    if (c->consul.fabio_kv && c->consul.expose != EXPOSE_NONE)
+        need(o, "key", "read", c->consul.fabio_kv, "fabio's commands");
     if (c->fleet.enabled)
         need_for_fleet(c, o);
     if (c->registration.enabled)
         need(o, "service", "write", c->registration.name, "registration");
+    if (c->consul.agent_restart_hold_ms > 0 && o->nrights < CONSUL_RIGHTS_MAX) {
+        need(o, "agent", "read", "", "riding out a restart of the agent");
+        o->rights[o->nrights - 1].optional = true;
+    }
 }
 
 void control_consul_options(const struct config *c, struct consul_access_options *ret)

@@ -35,10 +35,10 @@ static json_t *missing_of(const struct consul_access_status *s)
     json_t *list = json_array();
 
     for (unsigned i = 0; i < s->nmissing; i++)
-        json_array_append_new(list,
-                              json_pack("{s:o,s:o,s:o}", "right", json_text(s->missing[i].right),
-                                        "rule", json_text(s->missing[i].rule), "for",
-                                        json_text(s->missing[i].what_for)));
+        json_array_append_new(
+            list, json_pack("{s:o,s:o,s:o,s:b}", "right", json_text(s->missing[i].right), "rule",
+                            json_text(s->missing[i].rule), "for", json_text(s->missing[i].what_for),
+                            "optional", s->missing[i].optional));
     return list;
 }
 
@@ -86,7 +86,7 @@ static void add_missing(const struct consul_access_status *s, json_t *list)
 
         snprintf(text, sizeof text, "Consul: the token lacks %s, needed for %s. Rule: %s", m->right,
                  m->what_for, m->rule);
-        add(list, ATTENTION_LIMITED, text);
+        add(list, m->optional ? ATTENTION_NOTE : ATTENTION_LIMITED, text);
     }
 }
 

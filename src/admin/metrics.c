@@ -141,7 +141,7 @@ static void write_access(const struct scrape *s, const struct metric *m)
     if (!a)
         return;
     if (strstr(m->name, "rights"))
-        plain_sample(s, m, a->nmissing);
+        plain_sample(s, m, a->nmissing - a->noptional);
     else if (strstr(m->name, "trusted"))
         plain_sample(s, m, a->trusted);
     else

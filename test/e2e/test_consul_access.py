@@ -11,7 +11,8 @@ from lib import Consul, Scenario, SigningKey, find_consul, free_port, run_comman
 from lib.cluster import Cluster
 from lib.consul import ROOT
 
-READ = 'service_prefix "" { policy = "read" }\nnode_prefix "" { policy = "read" }\n'
+READ = ('service_prefix "" { policy = "read" }\nnode_prefix "" { policy = "read" }\n'
+        'agent_prefix "" { policy = "read" }\n')
 ROUTE = {"routes": [{"path": "/", "service": "web"}]}
 ALL_OF_IT = {"fleet": {"name": "gw-1", "session_ttl": "10s"},
              "api_keys": {"partners": {"kv": "frontdesk/keys"}},
@@ -59,8 +60,9 @@ class Access(Scenario):
     def access(self, gateway):
         return gateway.status()["consul"]["access"]
 
-    def missing(self, gateway):
-        return sorted(row["right"] for row in self.access(gateway)["missing"])
+    def missing(self, gateway, optional=False):
+        return sorted(row["right"] for row in self.access(gateway)["missing"]
+                      if optional or not row["optional"])
 
     def wait_checked(self, gateway, timeout=20):
         """The rights were looked into, and nothing is the matter."""
@@ -133,7 +135,7 @@ class Rights(Access):
         lacks = {'service_prefix ""': ["service:read"], 'node_prefix ""': ["node:read"],
                  'service "frontdesk"': ["service:write on frontdesk"],
                  'key_prefix "frontdesk/"': ["key:write on frontdesk/"],
-                 'session_prefix ""': ["session:write"], 'key_prefix "frontdesk-config/"': [],
+                 'session_prefix ""': ["session:write"], 'agent_prefix ""': ["agent:read"], 'key_prefix "frontdesk-config/"': [],
                  'key_prefix "frontdesk/keys"': []}
         lines = self.policy()
         self.assertEqual(sorted(line.split(" {")[0] for line in lines), sorted(lacks))
@@ -142,7 +144,7 @@ class Rights(Access):
         gateway = self.start(self.secure, token, ready=False, **ALL_OF_IT)
         self.wait_served(gateway)
         self.wait_checked(gateway)
-        self.assertEqual(self.missing(gateway), [])
+        self.assertEqual(self.missing(gateway, True), [])
         wait_for(lambda: gateway.admin_json("/v1/fleet")["connected"], 30, "member of the fleet")
         wait_for(lambda: "frontdesk" in self.secure.get("/v1/catalog/services"), what="registration")
         self.assertEqual(self.check(gateway)[0], 0)
@@ -151,11 +153,11 @@ class Rights(Access):
             gateway.write_file("token", self.secure.new_token(
                 "\n".join(other for other in lines if other != line)))
             expected = lacks[name]
-            wait_for(lambda: self.access(gateway)["acls"] == "on" and self.missing(gateway) == expected
+            wait_for(lambda: self.access(gateway)["acls"] == "on" and self.missing(gateway, True) == expected
                      and self.access(gateway)["trusted"] == (name[:4] != "node" and name != 'service_prefix ""'),
                      what="%s named when %s is gone" % (expected, name))
             status, out, _ = self.check(gateway)
-            self.assertEqual(status, 1 if expected else 0, out)
+            self.assertEqual(status, 1 if expected and expected != ["agent:read"] else 0, out)
             if expected:
                 self.assertIn("MISSING  " + expected[0], out)
                 self.assertIn(line, out)

@@ -48,8 +48,8 @@ function recalledCatalog(consul) {
 function lackedRights(consul) {
   const access = consul.access;
   if (!access) return "";
-  if (access.missing.length)
-    return `The Consul token lacks ${access.missing.slice(0, NAMED).map((m) => m.right).join(", ")}`;
+  const missing = access.missing.filter((m) => !m.optional).map((m) => m.right);
+  if (missing.length) return `The Consul token lacks ${missing.slice(0, NAMED).join(", ")}`;
   return access.acls === "on" && access.problem && consul.connected ? "Consul: " + access.problem : "";
 }
 

@@ -11,8 +11,8 @@
 
 #include <stdlib.h>
 
-static const struct consul_right two[] = {{"service", "read", "", "services"},
-                                          {"key", "write", "frontdesk/", "the fleet"}};
+static const struct consul_right two[] = {{"service", "read", "", "services", false},
+                                          {"key", "write", "frontdesk/", "the fleet", false}};
 
 static void question_names_each_right(void **state)
 {
@@ -65,12 +65,16 @@ static void rights_have_names_and_rules(void **state)
         struct consul_right right;
         const char *name, *rule;
     } rows[] = {
-        {{"service", "read", "", ""}, "service:read", "service_prefix \"\" { policy = \"read\" }"},
-        {{"service", "write", "frontdesk", ""},
+        {{"service", "read", "", "", false},
+         "service:read",
+         "service_prefix \"\" { policy = \"read\" }"},
+        {{"service", "write", "frontdesk", "", false},
          "service:write on frontdesk",
          "service \"frontdesk\" { policy = \"write\" }"},
-        {{"key", "read", "a/", ""}, "key:read on a/", "key_prefix \"a/\" { policy = \"read\" }"},
-        {{"session", "write", "", ""},
+        {{"key", "read", "a/", "", false},
+         "key:read on a/",
+         "key_prefix \"a/\" { policy = \"read\" }"},
+        {{"session", "write", "", "", false},
          "session:write",
          "session_prefix \"\" { policy = \"write\" }"},
     };
