@@ -2,6 +2,7 @@
 """A service that is in two real datacenters, joined over WAN: the local one first, the other one when
 too few are healthy, back when it has been good for a while; and what happens to each datacenter's
 instances when its servers are away."""
+import tempfile
 import unittest
 
 from lib import Consul, Scenario, find_consul, free_port, holds, reply, run_command, wait_for
@@ -133,6 +134,15 @@ class Datacenters(Scenario):
         gateway.wait_spread("/", {"far-1"})
         self.assertEqual(self.failover(gateway)["why"], "local: no instance")
 
+    def test_route_in_tags_of_each_datacenter(self):
+        tags = ["frontdesk.path=/shop/"]
+        self.instance("web", "near", agent=self.one, tags=tags)
+        self.instance("web", "far", agent=self.two, tags=tags)
+        gateway = self.gateway({"services": {"web": {"datacenters": ["local", "dc2"]}}}, consul=self.one)
+        gateway.wait_spread("/shop/", {"near"})
+        self.one.set_health("near", "critical")
+        gateway.wait_spread("/shop/", {"far"})
+
     def test_datacenter_that_does_not_exist(self):
         self.near("near-1")
         gateway = self.routed({"datacenters": ["dc9", "dc1"]})
@@ -243,6 +253,24 @@ class ServersAway(Scenario):
             two.start()
             wait_for(lambda: places()[1]["watch"] == "ok", 60, "a datacenter that is back")
         self.assertEqual(load.failed, 0, load.summary())
+
+    def test_started_while_all_servers_are_away(self):
+        """Each place has its last known good."""
+        one, two = self.pair()
+        state = tempfile.TemporaryDirectory()
+        self.addCleanup(state.cleanup)
+        self.instance("web", "near", agent=one, tags=[], status="critical")
+        self.instance("web", "far", agent=two, tags=[])
+        config = {"state_dir": state.name, "routes": ROUTES,
+                  "services": {"web": {"datacenters": ["dc1", "dc2"]}}}
+        gateway = self.gateway(config, consul=one)
+        gateway.wait_spread("/", {"far"})
+        gateway.stop()
+        two.kill9()
+        one.kill9()
+        gateway = self.gateway(config, consul=one)
+        gateway.wait_spread("/", {"far"})
+        self.assertEqual(gateway.service("web")["failover"]["why"], "dc1: 0 of 1 healthy")
 
     def test_own_datacenter_away(self):
         one, two = self.pair()
