@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "discovery.h"
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "catalog.h"
@@ -9,11 +10,17 @@
 #include "rules.h"
 
 #include <event2/event.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { WAIT_MIN_MS = 1000, WAIT_MAX_MS = 600000 };
+
+const struct discovery_resolver discovery_resolver_default = {
+    .timeout_ms = 2000,
+    .attempts = 2,
+    .min_ttl_ms = 5000,
+    .max_ttl_ms = 3600000,
+};
 
 struct discovery {
     struct catalog *catalog;      /* owned; what readers see */
@@ -135,17 +142,25 @@ static void on_addresses(void *arg)
 }
 
 /* What one Consul said is nothing that another one may be taken to say. */
+static const char *origin_of(struct arena *a, const struct discovery_options *o)
+{
+    const char *text = arena_printf(a, "consul %s", o->address);
+
+    for (size_t i = 0; i < o->access.nmore; i++)
+        text = arena_printf(a, "%s %s", text, o->access.more[i]);
+    return arena_printf(a, "%s dc=%s ns=%s partition=%s", text, o->datacenter ? o->datacenter : "",
+                        o->access.ns ? o->access.ns : "",
+                        o->access.partition ? o->access.partition : "");
+}
+
 static void add_keeper(struct discovery *d, struct event_base *base,
                        const struct discovery_options *o)
 {
-    struct keeper_options k = {.dir = o->state_dir, .recall = o->recall};
-    char *origin;
+    struct arena *a = arena_new();
+    struct keeper_options k = {.dir = o->state_dir, .origin = origin_of(a, o), .recall = o->recall};
 
-    if (asprintf(&origin, "consul %s dc=%s", o->address, o->datacenter ? o->datacenter : "") < 0)
-        abort();
-    k.origin = origin;
     d->keeper = keeper_new(base, &k);
-    free(origin);
+    arena_free(a);
 }
 
 static int add_consul(struct discovery *d, struct event_base *base,
@@ -231,6 +246,16 @@ void discovery_use(struct discovery *d, const char *const *services, size_t n)
     else if (d->consul)
         consul_source_use(d->consul, services, n);
     review(d);
+}
+
+void discovery_resolve_with(struct discovery *d, const struct discovery_resolver *o)
+{
+    resolver_configure(d->resolver, o);
+}
+
+const char *discovery_host_problem(const struct discovery *d, const char *host)
+{
+    return resolver_problem(d->resolver, host);
 }
 
 void discovery_set_static(struct discovery *d, const struct discovery_static *services, size_t n)

@@ -91,6 +91,16 @@ struct discovery_group {
  * catalog again. */
 typedef void discovery_changed_fn(void *arg);
 
+/* Who knows the addresses of host names. */
+struct discovery_resolver {
+    const char *const *servers; /* "10.0.0.2", "127.0.0.1:8600", "[::1]:53" */
+    size_t nservers;            /* 0 = those of resolv.conf */
+    uint64_t timeout_ms; /* a server that is silent for so long is asked again, or the next */
+    unsigned attempts;
+    uint64_t min_ttl_ms, max_ttl_ms; /* bounds for the time to live of an answer */
+};
+extern const struct discovery_resolver discovery_resolver_default;
+
 struct discovery *discovery_new(struct event_base *base, const struct discovery_options *o,
                                 discovery_changed_fn *changed, void *arg, struct err *e) MUST_CHECK;
 void discovery_free(struct discovery *d);
@@ -101,8 +111,13 @@ void discovery_keep(struct discovery *d);
 /* Names the services that routes use; replaces the former list. A watch that is no longer needed is
  * ended, its service leaves the catalog. Strings are copied. */
 void discovery_use(struct discovery *d, const char *const *services, size_t n);
+/* From now on names are asked for so. */
+void discovery_resolve_with(struct discovery *d, const struct discovery_resolver *o);
+/* Why an instance at this host has no address, or one that could not be confirmed; NULL = all is
+ * well. Borrowed until the next loop turn. */
+const char *discovery_host_problem(const struct discovery *d, const char *host);
 /* Replaces the static services. A static service hides one of the same name in Consul. Host names
- * are resolved without blocking, and again every 30 s. */
+ * are resolved without blocking, and again when their time to live is over. */
 void discovery_set_static(struct discovery *d, const struct discovery_static *services, size_t n);
 
 /* Replaces the groups. One is followed while discovery_use() or the scope asks for a service of its

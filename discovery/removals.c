@@ -165,15 +165,16 @@ static void log_one(const struct removals *r, const struct removal *x)
     static const char *const texts[] = {"deregistered",
                                         "deregistered, and nothing known here is left on its node",
                                         "a check is critical", "maintenance", "its weight is 0"};
+    bool six = strchr(x->address, ':') != NULL;
     char held[80] = "";
 
     if (x->held_ms)
         snprintf(held, sizeof held, " (%s after it was kept for %" PRIu64 ".%" PRIu64 " s)",
                  x->accepted ? "accepted by an operator" : "confirmed", x->held_ms / 1000,
                  x->held_ms % 1000 / 100);
-    log_info("discovery", "service=%s: node=%s id=%s address=%s:%u is out: %s%s%s%s", x->service,
-             x->node, x->id, x->address, x->port, texts[removals_why(r, x)],
-             x->check[0] ? ": " : "", x->check, held);
+    log_info("discovery", "service=%s: node=%s id=%s address=%s%s%s:%u is out: %s%s%s%s",
+             x->service, x->node, x->id, six ? "[" : "", x->address, six ? "]" : "", x->port,
+             texts[removals_why(r, x)], x->check[0] ? ": " : "", x->check, held);
 }
 
 uint64_t removals_flush(struct removals *r, uint64_t now_ns)

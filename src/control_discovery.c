@@ -242,6 +242,20 @@ struct discovery_options control_discovery_options(const struct config *c)
     return o;
 }
 
+static void set_resolver(struct discovery *d, const struct config *c)
+{
+    struct discovery_resolver o = {
+        .servers = c->resolver.servers,
+        .nservers = c->resolver.nservers,
+        .timeout_ms = c->resolver.timeout_ms,
+        .attempts = c->resolver.attempts,
+        .min_ttl_ms = c->resolver.min_ttl_ms,
+        .max_ttl_ms = c->resolver.max_ttl_ms,
+    };
+
+    discovery_resolve_with(d, &o);
+}
+
 static void set_without_rules(struct discovery *d, const struct config *c)
 {
     const char **names = calloc(c->nservices + 1, sizeof *names);
@@ -262,6 +276,7 @@ void control_discovery_configure(struct discovery *d, const struct config *c,
     struct discovery_options o = control_discovery_options(c);
 
     consul_access_require(&o);
+    set_resolver(d, c);
     set_static(d, c, commands);
     set_groups(d, c);
     set_without_rules(d, c);

@@ -129,6 +129,14 @@ static json_t *last_error(struct instance_state *state)
     return text[0] ? json_text(text) : json_null();
 }
 
+/* Why there is no address for its host name, or why the one there is could not be confirmed. */
+static json_t *unresolved_part(const struct look *l, const struct instance *i)
+{
+    const char *why = discovery_host_problem(l->sources->discovery, i->address);
+
+    return why ? json_text(why) : json_null();
+}
+
 static json_t *instance_part(const struct look *l, const struct instance *i,
                              const struct transport *t, struct instance_state *state)
 {
@@ -140,6 +148,7 @@ static json_t *instance_part(const struct look *l, const struct instance *i,
                   "available", instance_available(i, &state->load, l->now_ns));
 
     if (doc) {
+        json_object_set_new(doc, "unresolved", unresolved_part(l, i));
         json_object_set_new(doc, "datacenter",
                             i->datacenter[0] ? json_text(i->datacenter) : json_null());
         json_object_set_new(doc, "protocol", json_string(transport_http_name(t->http)));

@@ -303,7 +303,9 @@ static const char *instance_state(const json_t *i, const json_t *breaker)
 
 static void put_instance(struct lines *l, const json_t *i, const json_t *breaker)
 {
-    char *address = format("%s:%lld", doc_text(i, "address"), (long long)doc_int(i, "port"));
+    const char *host = doc_text(i, "address");
+    char *address =
+        format(strchr(host, ':') ? "[%s]:%lld" : "%s:%lld", host, (long long)doc_int(i, "port"));
     struct forced_line f = doc_forced(breaker);
     char *text = NULL;
     size_t n = 0;

@@ -24,6 +24,7 @@
 #include "config/policies_conf.h"
 #include "config/rate_limits_conf.h"
 #include "config/registration_conf.h"
+#include "config/resolver_conf.h"
 #include "config/tls_conf.h"
 #include "config/upstream_tls_conf.h"
 
@@ -335,6 +336,7 @@ struct config {
     struct consul_conf consul;
     struct fleet_conf fleet;
     struct registration_conf registration;
+    struct resolver_conf resolver;
     struct webhook_conf *webhooks; /* no two with the same url */
     size_t nwebhooks;
     struct limits_conf limits;

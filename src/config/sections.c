@@ -126,6 +126,12 @@ static const struct field top_fields[] = {
      .shown = "off",
      .help = "Several gateways that show each other their breakers and force states together. The "
              "section alone switches it on: `fleet: true`."},
+    {.key = "resolver",
+     .type = FIELD_SECTION,
+     .offset = offsetof(struct config, resolver),
+     .section = &resolver_section,
+     .read = resolver_finish,
+     .help = "Who is asked for the addresses of host names of instances."},
     {.key = "registration",
      .type = FIELD_SECTION,
      .offset = offsetof(struct config, registration),

@@ -26,6 +26,8 @@ void tls_guard(struct reader *r);
 /* Routes that ask for a client certificate which no listener asks for. */
 void tls_warn(const struct config *c);
 extern const struct section admin_section;        /* into a struct admin_conf */
+extern const struct section resolver_section; /* into a struct resolver_conf */
+int resolver_finish(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 extern const struct section registration_section; /* into a struct registration_conf */
 int registration_finish(struct reader *r, const struct node *n, void *at) MUST_CHECK;
 int registration_switch_read(struct reader *r, const struct node *n, void *at) MUST_CHECK;

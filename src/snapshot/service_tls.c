@@ -46,6 +46,12 @@ static uint64_t signature_of(const struct service_conf *s, const struct transpor
     return add_text(add_text(h, s->tls.cert), s->tls.key) | 1;
 }
 
+/* Kept connections lead to the address that a host name had then. */
+static uint64_t with_address(uint64_t signature, const struct instance *i)
+{
+    return hash_bytes(&i->sockaddr, i->sockaddr_len, signature);
+}
+
 void service_tls_fill(struct registry *r, struct service_view *v)
 {
     bool needed = false, skip;
@@ -56,7 +62,8 @@ void service_tls_fill(struct registry *r, struct service_view *v)
         enum catalog_protocol said = tags_protocol(&v->set->items[i], &v->config->consul, &skip);
 
         v->transports[i] = transport_of(v->conf, said, skip);
-        v->transports[i].signature = signature_of(v->conf, &v->transports[i]);
+        v->transports[i].signature =
+            with_address(signature_of(v->conf, &v->transports[i]), &v->set->items[i]);
         needed |= v->transports[i].tls;
     }
     if (!needed)

@@ -24,11 +24,14 @@ class Kept(Scenario):
     def kept(self, gateway):
         return gateway.status()["consul"]["kept"]
 
-    def wait_written(self, gateway, answers):
-        """The file holds so many answers, and no change waits to be written."""
-        before = os.stat(self.file).st_mtime_ns if os.path.exists(self.file) else 0
-        wait_for(lambda: self.kept(gateway)["answers"] == answers and
-                 os.stat(self.file).st_mtime_ns != before, 15, "%d answers on disk" % answers)
+    def wait_written(self, *services):
+        """The file holds the list of services and the instances of these."""
+        def look():
+            with open(self.file, "rb") as file:
+                content = file.read()
+            return b"/v1/catalog/services" in content and all(
+                b"/v1/health/service/%s?" % service.encode() in content for service in services)
+        wait_for(look, 15, "%s on disk" % ", ".join(services))
 
     def end(self, gateway):
         """SIGTERM, to its end; it can be started again."""
@@ -152,17 +155,17 @@ class ConsulThere(Kept):
         self.instance("orders", "a")
         gateway = self.gateway({}, environment={"STATE_DIRECTORY": self.state + ":/elsewhere"})
         gateway.wait_status("/orders/", 200)
-        self.wait_written(gateway, 2)
+        self.wait_written("orders")
         self.assertEqual(self.kept(gateway)["file"], self.file)
 
     def test_changes_are_written_soon(self):
         self.instance("orders", "a")
         gateway = self.gateway(self.settings())
         gateway.wait_status("/orders/", 200)
-        self.wait_written(gateway, 2)
+        self.wait_written("orders")
         self.instance("web", "w")
         gateway.wait_status("/web/", 200)
-        self.wait_written(gateway, 3)
+        self.wait_written("orders", "web")
         self.assertIsNone(self.kept(gateway)["recalled"])
         gateway.kill9()
         gateway.start()
@@ -171,14 +174,14 @@ class ConsulThere(Kept):
     def test_what_is_empty_is_kept_as_empty(self):
         """A service without instances is something that Consul said, too."""
         gateway = self.gateway(dict(self.settings(), routes=[{"path": "/", "service": "orders"}]))
-        self.wait_written(gateway, 2)
+        self.wait_written("orders")
         self.assertEqual(gateway.get("/").reason, "no_healthy_instance")
 
     def test_killed_in_the_middle_of_writes(self):
         self.instance("orders", "a")
         gateway = self.gateway(self.settings())
         gateway.wait_status("/orders/", 200)
-        self.wait_written(gateway, 2)
+        self.wait_written("orders")
         for round in range(4):
             name = "more-%d" % round
             self.instance(name, name)
@@ -196,7 +199,7 @@ class ConsulThere(Kept):
         self.instance("orders", "a")
         gateway = self.gateway(self.settings())
         gateway.wait_status("/orders/", 200)
-        self.wait_written(gateway, 2)
+        self.wait_written("orders")
         other = tempfile.mkdtemp(prefix="frontdesk-state-")
         self.addCleanup(shutil.rmtree, other, ignore_errors=True)
         gateway.configure(dict(self.settings(), state_dir=other))
@@ -245,7 +248,7 @@ class Refused(Kept):
         self.assertEqual(gateway.wait_status("/orders/", 503).reason, "catalog_unknown")
         consul.start()
         gateway.wait_spread("/orders/", {"a", "b"}, timeout=30)
-        self.wait_written(gateway, 2)
+        self.wait_written("orders")
 
     def test_cut_short_not_ours_and_another_version(self):
         gateway = self.served(self.consul)

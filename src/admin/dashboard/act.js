@@ -86,7 +86,7 @@ export class Actions {
     setHidden(byId("act-fleet-line"), instance !== null || !this.page.fleet());
     setHidden(byId("act-last-line"), true);
     setText(byId("act-title"), (instance ? INSTANCE_TITLES : TITLES)[what] + ": " + (instance ? instance.id : service));
-    setText(byId("act-of"), instance ? `instance ${instance.address}:${instance.port} of ${service}` : "");
+    setText(byId("act-of"), instance ? `instance ${words.endpoint(instance)} of ${service}` : "");
     setText(byId("act-send"), (instance ? INSTANCE_TITLES : TITLES)[what]);
     setClass(byId("act-send"), what === "forced_open" ? "danger" : "primary");
     this.say(this.page.writable() ? "" : HOW_TO_WRITE);

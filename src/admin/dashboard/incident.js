@@ -7,7 +7,7 @@ const SHOWN_INSTANCES = 10, SHOWN_TRANSITIONS = 5;
 const oneLine = (text) => text.replace(/[\u0000-\u001f\u007f]+/g, " ");
 
 function nameOf(i) {
-  const address = `${i.address}:${i.port}`;
+  const address = words.endpoint(i);
   return i.id === address ? address : `${i.id} (${address})`;
 }
 

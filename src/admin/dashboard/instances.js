@@ -23,7 +23,8 @@ export function instanceState(i) {
   if (i.ejected || state === "open") return { state: "open", tone: "bad", rank: 5, text: "ejected" };
   if (i.on_probation || state === "half_open") return { state: "half_open", tone: "warn", rank: 3, text: "on probation" };
   if (i.available) return { state: "closed", tone: "good", rank: 0, text: "in rotation" };
-  if (i.resolved === false) return { state: "disabled", tone: "bad", rank: 3, text: "address not resolved" };
+  if (i.resolved === false)
+    return { state: "disabled", tone: "bad", rank: 3, text: "address not resolved" + (i.unresolved ? ": " + i.unresolved : "") };
   if (i.health === "critical" || i.health === "maintenance")
     return { state: "disabled", tone: i.health === "critical" ? "bad" : "quiet", rank: 2, text: "out of rotation" };
   return { state: "disabled", tone: "warn", rank: 1, text: i.weight === 0 ? "drained" : "full" };
@@ -78,7 +79,7 @@ class InstanceRow {
 
   draw(i, now) {
     const state = instanceState(i);
-    const address = `${i.address}:${i.port}`;
+    const address = words.endpoint(i);
     const held = i.breaker && i.breaker.forced;
     this.instance = i;
     setIcon(this.icon, state.state);

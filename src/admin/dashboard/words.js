@@ -49,6 +49,9 @@ export function milliseconds(ms) {
   return ms < 1000 ? Math.round(ms) + " ms" : (ms / 1000).toPrecision(ms < 1e5 ? 3 : 4) + " s";
 }
 
+// Host and port of an instance, as in a URL.
+export const endpoint = (i) => (i.address.includes(":") ? `[${i.address}]` : i.address) + ":" + i.port;
+
 export const count = (n, one, many = one + "s") => `${n} ${n === 1 ? one : many}`;
 
 export const STATES = {

@@ -5,7 +5,7 @@
     gateway.py   the real frontdesk              origin.py  scripted service instances
     client.py    requests in bytes               load.py    background traffic
     wait.py      polling and ports               authority.py  certificates
-    tokens.py    bearer tokens and their keys
+    tokens.py    bearer tokens and their keys    dns.py  a scripted name server
 """
 from .authority import Authority, have_openssl
 from .client import Answer, RawClient, build, exchange, request

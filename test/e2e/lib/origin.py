@@ -39,7 +39,7 @@ import struct
 import threading
 import time
 
-from .wait import free_port, wait_for
+from .wait import family_of, free_port, wait_for
 
 _PHRASES = {200: "OK", 201: "Created", 204: "No Content", 304: "Not Modified", 404: "Not Found",
             500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable"}
@@ -370,7 +370,7 @@ class Origin:
     def listen(self):
         if self._listener is not None:
             return
-        self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._listener = socket.socket(family_of(self.host), socket.SOCK_STREAM)
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._listener.bind((self.host, self.port))
         self._listener.listen(512)

@@ -54,6 +54,10 @@ def use_slice(number, of):
     _ports = (FIRST_PORT + number * size, FIRST_PORT + (number + 1) * size)
 
 
+def family_of(host):
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
 def free_port(host="127.0.0.1"):
     """A TCP port that nothing listens on, outside the range of outgoing connections, never given
     twice by this process. Also free for UDP, which Consul's gossip needs."""
@@ -61,8 +65,8 @@ def free_port(host="127.0.0.1"):
         port = random.randrange(*_ports)
         if port in _given:
             continue
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp, \
-                socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        with socket.socket(family_of(host), socket.SOCK_STREAM) as tcp, \
+                socket.socket(family_of(host), socket.SOCK_DGRAM) as udp:
             try:
                 tcp.bind((host, port))
                 udp.bind((host, port))
