@@ -21,7 +21,7 @@ static const char usage[] =
     "\n"
     "  push   make the keys below the prefix the same as the *.yaml and *.json files of DIR: all "
     "of\n"
-    "         them are checked together first, and written in one transaction\n"
+    "         them are checked together first, and take effect together\n"
     "  diff   what a push would change; exit status 0 nothing, 1 something, 2 it cannot be said\n"
     "  pull   write what is there into DIR, which must hold no such files yet\n"
     "\n"
@@ -134,7 +134,7 @@ static void say_changes(const struct config_order *o)
 }
 
 /* Who pushed when, for people who look at the key. */
-static struct str mark_text(const struct config_order *o, char *buf, size_t cap)
+static struct str mark_text(const struct config_order *o, bool unfinished, char *buf, size_t cap)
 {
     const struct passwd *user = getpwuid(getuid());
     char when[32], host[256] = "";
@@ -146,19 +146,50 @@ static struct str mark_text(const struct config_order *o, char *buf, size_t cap)
     mark = json_pack("{s:s,s:o,s:I}", "pushed", when, "by",
                      json_sprintf("%s@%s", user ? user->pw_name : "?", host), "documents",
                      (json_int_t)o->files->n);
+    if (unfinished)
+        json_object_set_new(mark, "unfinished", json_true());
     n = json_dumpb(mark, buf, cap, 0);
     json_decref(mark);
-    return n <= cap ? (struct str){buf, n} : STR("{}");
+    return n > 0 && n <= cap ? (struct str){buf, n} : STR("{}");
+}
+
+/* The changes from..to-1. The mark is at *index, and where this has put it afterwards: all but the
+ * last of several transactions say that there are more to come. */
+static int write_part(struct config_order *o, size_t from, size_t to, uint64_t *index,
+                      struct err *e)
+{
+    char buf[700], *text;
+    struct kv_mark mark = {*index, mark_text(o, to < o->plan->n, buf, sizeof buf)};
+    int rc = -1;
+
+    text = kv_plan_transaction(o->plan, from, to, o->prefix, &mark, e);
+    if (text)
+        rc = config_store_write(o->store, text, index, e);
+    free(text);
+    return rc;
 }
 
 static int write_changes(struct config_order *o, struct err *e)
 {
-    char buf[700];
-    char *text = kv_plan_transaction(o->plan, o->prefix, mark_text(o, buf, sizeof buf), e);
-    int rc = text ? config_store_write(o->store, text, e) : -1;
+    const struct kv_change *large = kv_plan_too_large(o->plan);
+    uint64_t index = o->plan->mark_index;
+    size_t from = 0;
 
-    free(text);
-    return rc;
+    if (large)
+        return err_set(e,
+                       "nothing was written: %s: %zu KiB, and a transaction of Consul holds about "
+                       "370: make several files of it",
+                       large->key, large->after.n >> 10);
+    do {
+        size_t to = kv_plan_fits(o->plan, from);
+
+        if (write_part(o, from, to, &index, e) < 0)
+            return err_prefix(e, from == 0 ? "nothing was written"
+                                           : "only a part was written; gateways keep what they "
+                                             "have until a push comes to its end");
+        from = to;
+    } while (from < o->plan->n);
+    return 0;
 }
 
 static int push(struct config_order *o)
@@ -169,7 +200,7 @@ static int push(struct config_order *o)
         return command_failed("%s", e.text);
     say_changes(o);
     /* The mark makes an empty prefix one that is meant to be empty. */
-    if (o->plan->n == 0 && o->plan->mark_index != 0) {
+    if (o->plan->n == 0 && o->plan->mark_index != 0 && !kv_rows_are_unfinished(o->now)) {
         printf("%s: %zu documents, nothing to change\n", o->prefix, o->files->n);
         return EXIT_DONE;
     }

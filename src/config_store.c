@@ -6,6 +6,7 @@
 #include "discovery/consul_http.h"
 
 #include <event2/event.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -110,21 +111,36 @@ struct kv_rows *config_store_read(struct config_store *s, const char *prefix, st
     return NULL;
 }
 
-int config_store_write(struct config_store *s, const char *transaction, struct err *e)
+static uint64_t first_index(struct str answer)
 {
-    const char *why = "Consul";
+    json_t *doc = json_loadb(answer.p, answer.n, 0, NULL);
+    const json_t *first = json_array_get(json_object_get(doc, "Results"), 0);
+    const json_t *index = json_object_get(json_object_get(first, "KV"), "ModifyIndex");
+    uint64_t value = (uint64_t)json_integer_value(index);
 
-    call(s, "PUT", "/v1/txn", str_of(transaction));
-    if (s->status == 200)
-        return 0;
+    json_decref(doc);
+    return value;
+}
+
+static const char *why_not(const struct config_store *s)
+{
     if (s->status == 413)
-        why = "too much for one transaction of Consul (limits.kv_max_value_size and "
-              "limits.txn_max_req_len of its agents; 64 keys): push fewer changes at once, or join "
-              "files";
-    else if (strstr(s->error, "index is stale") || strstr(s->error, "index mismatch") ||
-             strstr(s->error, "already exists"))
-        why = "somebody else has written meanwhile: look at frontdesk config diff, and push again";
-    else if (strstr(s->error, "ermission denied"))
-        why = "the token may not write there: it needs key_prefix write";
-    return err_set(e, "nothing was written: %s (%s)", why, s->error);
+        return "too much for one transaction of Consul (limits.kv_max_value_size and "
+               "limits.txn_max_req_len of its agents, 512 KiB if they do not say otherwise)";
+    if (strstr(s->error, "index is stale") || strstr(s->error, "index mismatch") ||
+        strstr(s->error, "already exists"))
+        return "somebody else has written meanwhile: look at frontdesk config diff, and push again";
+    if (strstr(s->error, "ermission denied"))
+        return "the token may not write there: it needs key_prefix write";
+    return "Consul";
+}
+
+int config_store_write(struct config_store *s, const char *transaction, uint64_t *ret_index,
+                       struct err *e)
+{
+    call(s, "PUT", "/v1/txn", str_of(transaction));
+    if (s->status != 200)
+        return err_set(e, "%s (%s)", why_not(s), s->error);
+    *ret_index = first_index(bytes_str(&s->body));
+    return 0;
 }

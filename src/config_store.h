@@ -16,5 +16,6 @@ void config_store_free(struct config_store *s);
  * too. */
 struct kv_rows *config_store_read(struct config_store *s, const char *prefix,
                                   struct err *e) MUST_CHECK;
-/* Does a transaction, whole or not at all. */
-int config_store_write(struct config_store *s, const char *transaction, struct err *e) MUST_CHECK;
+/* Does a transaction, whole or not at all; *ret_index is the ModifyIndex of its first key. */
+int config_store_write(struct config_store *s, const char *transaction, uint64_t *ret_index,
+                       struct err *e) MUST_CHECK;

@@ -22,9 +22,9 @@ enum origin { FROM_NOWHERE, FROM_DISK, FROM_CONSUL };
 struct version {
     char *prefix; /* owned, as all here */
     struct config_documents *documents;
-    uint64_t index; /* the highest ModifyIndex */
-    bool marked;
-    struct bytes body; /* as Consul sent it */
+    uint64_t index;          /* the highest ModifyIndex */
+    bool marked, unfinished; /* see kv_rows.h */
+    struct bytes body;       /* as Consul sent it */
 };
 
 struct control_config {
@@ -72,6 +72,7 @@ static struct version *version_of(struct kv_rows *rows, const char *prefix, stru
             abort();
         v->index = rows->index;
         v->marked = kv_rows_find(rows, KV_MARK) != NULL;
+        v->unfinished = kv_rows_are_unfinished(rows);
     }
     kv_rows_free(&rows);
     return v;
@@ -99,6 +100,14 @@ static void complain(struct control_config *c, const char *what, const char *why
 {
     snprintf(c->error, sizeof c->error, "%s%.900s", what, why);
     log_error("control", "configuration in Consul: %s", c->error);
+}
+
+/* No mistake: a push of several transactions is under way. */
+static void await_the_rest(struct control_config *c)
+{
+    snprintf(c->error, sizeof c->error,
+             "a push has not come to its end yet, what was there before stays in force");
+    log_info("control", "configuration in Consul: %s", c->error);
 }
 
 static const struct config_documents *documents_of(const struct version *v)
@@ -193,13 +202,15 @@ static bool take(struct control_config *c, struct str body, bool complete)
         return false;
     v = version_of(kv_rows_parse(body, prefix_of(c), &e), prefix_of(c), &e);
     version_free(&c->fresh);
-    if (!v || vanished(c, v)) {
-        c->refused = true;
-        complain(c,
-                 v ? "all keys are gone, what was there before stays in force. If that is "
-                     "meant, push an empty folder, or write "
-                   : "refused: ",
-                 v ? "the key " KV_MARK " below the prefix" : e.text);
+    c->refused = !v || v->unfinished || vanished(c, v);
+    if (!v)
+        complain(c, "refused: ", e.text);
+    else if (v->unfinished)
+        await_the_rest(c);
+    else if (c->refused)
+        complain(c, "all keys are gone, what was there before stays in force. If that is meant, ",
+                 "push an empty folder, or write the key " KV_MARK " below the prefix");
+    if (c->refused) {
         version_free(&v);
         return true;
     }

@@ -7,6 +7,9 @@
 #include <jansson.h>
 #include <string.h>
 
+/* Consul takes 64 operations and 512 KiB, of which one and a little are the mark's. */
+enum { MOST_CHANGES = 63, MOST_BYTES = 500 << 10, OVERHEAD_BYTES = 320 };
+
 static const char *key_of(const struct config_document *file)
 {
     const char *slash = strrchr(file->name, '/');
@@ -95,14 +98,40 @@ static int add_operation(json_t *list, const char *prefix, const char *key, cons
     return rc | json_array_append_new(list, json_pack("{s:o}", "KV", kv));
 }
 
-char *kv_plan_transaction(const struct kv_plan *p, const char *prefix, struct str mark,
-                          struct err *e)
+static size_t size_of(const struct kv_change *c)
+{
+    return BASE64_TEXT(c->after.n) + strlen(c->key) + OVERHEAD_BYTES;
+}
+
+const struct kv_change *kv_plan_too_large(const struct kv_plan *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (size_of(&p->list[i]) > MOST_BYTES)
+            return &p->list[i];
+    return NULL;
+}
+
+size_t kv_plan_fits(const struct kv_plan *p, size_t from)
+{
+    size_t to = from, bytes = 0;
+
+    while (to < p->n && to - from < MOST_CHANGES) {
+        bytes += size_of(&p->list[to]);
+        if (to > from && bytes > MOST_BYTES)
+            break;
+        to++;
+    }
+    return to;
+}
+
+char *kv_plan_transaction(const struct kv_plan *p, size_t from, size_t to, const char *prefix,
+                          const struct kv_mark *mark, struct err *e)
 {
     json_t *list = json_array();
     char *text = NULL;
-    int rc = add_operation(list, prefix, KV_MARK, "cas", p->mark_index, &mark);
+    int rc = add_operation(list, prefix, KV_MARK, "cas", mark->index, &mark->text);
 
-    for (size_t i = 0; rc == 0 && i < p->n; i++) {
+    for (size_t i = from; rc == 0 && i < to; i++) {
         const struct kv_change *c = &p->list[i];
 
         if (c->kind == KV_REMOVE)

@@ -106,6 +106,16 @@ bool kv_row_is_document(const struct kv_row *row)
     return last[0] != '\0' && last[0] != '.';
 }
 
+bool kv_rows_are_unfinished(const struct kv_rows *rows)
+{
+    const struct kv_row *mark = kv_rows_find(rows, KV_MARK);
+    json_t *doc = mark ? json_loadb(mark->text.p, mark->text.n, 0, NULL) : NULL;
+    bool unfinished = json_is_true(json_object_get(doc, "unfinished"));
+
+    json_decref(doc);
+    return unfinished;
+}
+
 struct config_documents *kv_rows_documents(const struct kv_rows *rows, const char *prefix,
                                            struct err *e)
 {

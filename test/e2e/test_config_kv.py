@@ -428,22 +428,60 @@ class Commands(Scenario):
                 self.assertIn(word, errors)
         self.assertEqual(consul.get("/v1/kv/%s?recurse" % PREFIX), before)
 
-    def test_too_much_for_a_transaction(self):
+    def test_many_files_are_one_change(self):
+        """More than a transaction holds: gateways wait for the last one."""
         consul = self.consul
         self.write_base(consul)
-        for i in range(70):
-            self.write("%d.yaml" % i, "routes: [{path: /%d, service: web}]" % i)
+        self.write("first.yaml", "routes: [{path: /first, service: web}]")
+        self.assertEqual(self.run_config("push")[0], 0)
+        gateway = self.gateway_of(consul)
+        self.assertEqual(gateway.get("/first").status, 200)
+        self.write("first.yaml", None)
+        for i in range(200):
+            self.write("%d.yaml" % i, "routes: [{path: /%d, service: web}]\n# %s\n" % (i, "x" * 5000))
+        before = gateway.log().count("documents in force")
+        status, output, errors = self.run_config("push")
+        self.assertEqual((status, errors), (0, ""))
+        self.assertIn("200 documents, 201 changes made", output)
+        gateway.wait_status("/199", 200)
+        gateway.wait_status("/first", 404)
+        wait_for(lambda: gateway.status()["consul_config"]["documents"] == 200, what="all of them")
+        self.assertFalse(gateway.status()["consul_config"]["refused"])
+        self.assertEqual(gateway.log().count("documents in force"), before + 1)
+        self.assertEqual(self.run_config("diff"), (0, "", ""))
+
+    def test_a_push_that_does_not_come_to_its_end(self):
+        consul = self.consul
+        self.write_base(consul)
+        self.write("a.yaml", "routes: [{path: /a, service: web}]")
+        self.assertEqual(self.run_config("push")[0], 0)
+        gateway = self.gateway_of(consul)
+        consul.kv_put(PREFIX + ".pushed", b'{"unfinished": true}')
+        consul.kv_put(PREFIX + "b.yaml", b"routes: [{path: /b, service: web}]")
+        wait_for(lambda: "has not come to its end" in (gateway.status()["consul_config"]["last_error"] or ""),
+                 what="the push is unfinished")
+        self.assertEqual(gateway.get("/a").status, 200)
+        self.assertEqual(gateway.get("/b").status, 404)
+        late = self.gateway({"consul": {"config_prefix": PREFIX}}, consul=consul, ready=False)
+        wait_for(lambda: "has not come to its end" in (late.status()["consul_config"]["last_error"] or ""),
+                 what="the push is unfinished here too")
+        self.assertFalse(late.status()["ready"])
+        # Whatever it wrote: the next push ends it, even if there is nothing else to do.
+        self.write("b.yaml", "routes: [{path: /b, service: web}]")
+        self.assertEqual(self.run_config("push")[0], 0)
+        gateway.wait_status("/b", 200)
+        wait_for(lambda: late.status()["ready"], what="ready")
+
+    def test_a_file_that_is_too_large(self):
+        consul = self.consul
+        self.write_base(consul)
+        self.write("big.yaml", "# " + "x" * 400 * 1024)
         status, _, errors = self.run_config("push")
         self.assertEqual(status, 1)
-        self.assertIn("nothing was written: too much for one transaction", errors)
+        self.assertIn("nothing was written: big.yaml: 400 KiB", errors)
         self.assertEqual(self.keys(consul), [])
-        for i in range(70):
-            self.write("%d.yaml" % i, None)
-        self.write("big.yaml", "# " + "x" * 600 * 1024)
-        status, _, errors = self.run_config("push")
-        self.assertEqual(status, 1)
-        self.assertIn("too much for one transaction", errors)
-        self.write("big.yaml", "# " + "x" * 350 * 1024)
+        self.write("big.yaml", "# " + "x" * 370 * 1024)
+        self.write("another.yaml", "# " + "x" * 370 * 1024)
         self.assertEqual(self.run_config("push")[0], 0)
 
     def test_pushes_do_not_interleave(self):

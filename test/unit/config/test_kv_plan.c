@@ -67,15 +67,22 @@ static void test_transaction(void **state)
         "[{\"KV\":{\"Verb\":\"cas\",\"Key\":\"f/.pushed\",\"Index\":0,\"Value\":\"e30=\"}},"
         "{\"KV\":{\"Verb\":\"cas\",\"Key\":\"f/a.yaml\",\"Index\":0,\"Value\":\"dmlhOiB4Cg==\"}},"
         "{\"KV\":{\"Verb\":\"delete-cas\",\"Key\":\"f/b\",\"Index\":7}}]";
+    static const char part[] =
+        "[{\"KV\":{\"Verb\":\"cas\",\"Key\":\"f/.pushed\",\"Index\":9,\"Value\":\"W10=\"}},"
+        "{\"KV\":{\"Verb\":\"delete-cas\",\"Key\":\"f/b\",\"Index\":7}}]";
     static const char now[] = "[{\"Key\":\"f/b\",\"Value\":null,\"ModifyIndex\":7}]";
     struct err e = {""};
     struct config_documents *d;
     struct kv_rows *rows;
     struct kv_plan *p = plan(now, files, 1, &rows, &d);
-    char *text = kv_plan_transaction(p, "f/", STR("{}"), &e);
+    struct kv_mark first = {0, STR("{}")}, next = {9, STR("[]")};
+    char *text = kv_plan_transaction(p, 0, 2, "f/", &first, &e);
 
     (void)state;
     assert_string_equal(text, expected);
+    free(text);
+    text = kv_plan_transaction(p, 1, 2, "f/", &next, &e);
+    assert_string_equal(text, part);
     free(text);
     kv_plan_free(&p);
     kv_rows_free(&rows);
@@ -89,13 +96,59 @@ static void test_a_name_that_is_no_text(void **state)
     struct config_documents *d;
     struct kv_rows *rows;
     struct kv_plan *p = plan("", files, 1, &rows, &d);
+    struct kv_mark mark = {0, STR("{}")};
 
     (void)state;
-    assert_null(kv_plan_transaction(p, "f/", STR("{}"), &e));
+    assert_null(kv_plan_transaction(p, 0, 1, "f/", &mark, &e));
     assert_non_null(strstr(e.text, "not UTF-8"));
     kv_plan_free(&p);
     kv_rows_free(&rows);
     documents_free(&d);
+}
+
+static void test_parts(void **state)
+{
+    static const struct {
+        const char *name;
+        size_t n, bytes, parts; /* parts 0 = too large */
+    } rows[] = {
+        {"nothing", 0, 0, 1},
+        {"one", 1, 10, 1},
+        {"as many as may be", 63, 10, 1},
+        {"one more", 64, 10, 2},
+        {"as much as may be", 2, 180 << 10, 1},
+        {"more", 3, 180 << 10, 2},
+        {"each too large", 3, 600 << 10, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct config_documents *files = documents_new(rows[i].n);
+        char *text = calloc(1, rows[i].bytes + 1);
+        struct err e = {""};
+        struct kv_rows *now = kv_rows_parse(STR(""), "f/", &e);
+        size_t parts = 0, at = 0;
+        struct kv_plan *p;
+
+        for (size_t k = 0; k < rows[i].n; k++)
+            files->list[files->n++] = (struct config_document){
+                arena_printf(files->arena, "%zu.yaml", k), {text, rows[i].bytes}};
+        p = kv_plan_new(now, files);
+        assert_true((kv_plan_too_large(p) != NULL) == (rows[i].parts == 0));
+        do {
+            size_t to = kv_plan_fits(p, at);
+
+            assert_true(to > at || p->n == 0);
+            at = to;
+            parts++;
+        } while (at < p->n);
+        if (parts != rows[i].parts && rows[i].parts != 0)
+            fail_msg("%s: %zu parts", rows[i].name, parts);
+        kv_plan_free(&p);
+        kv_rows_free(&now);
+        documents_free(&files);
+        free(text);
+    }
 }
 
 int main(void)
@@ -103,6 +156,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_changes),
         cmocka_unit_test(test_transaction),
+        cmocka_unit_test(test_parts),
         cmocka_unit_test(test_a_name_that_is_no_text),
     };
 

@@ -55,6 +55,37 @@ static void test_nothing_there(void **state)
     }
 }
 
+static void test_unfinished(void **state)
+{
+    static const struct {
+        const char *mark; /* base64; NULL = none */
+        bool unfinished;
+    } rows[] = {
+        {NULL, false},
+        {"", false},
+        {"e30=", false},                         /* {} */
+        {"bm90IEpTT04=", false},                 /* not JSON */
+        {"W10=", false},                         /* [] */
+        {"eyJ1bmZpbmlzaGVkIjp0cnVlfQ==", true},  /* {"unfinished":true} */
+        {"eyJ1bmZpbmlzaGVkIjpmYWxzZX0=", false}, /* false */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct err e = {""};
+        struct kv_rows *parsed;
+        char text[200] = "";
+
+        if (rows[i].mark)
+            snprintf(text, sizeof text,
+                     "[{\"Key\":\"f/.pushed\",\"Value\":\"%s\",\"ModifyIndex\":1}]", rows[i].mark);
+        parsed = kv_rows_parse(str_of(text), "f/", &e);
+        if (!parsed || kv_rows_are_unfinished(parsed) != rows[i].unfinished)
+            fail_msg("row %zu", i);
+        kv_rows_free(&parsed);
+    }
+}
+
 static void test_refused(void **state)
 {
     static const struct refusal rows[] = {
@@ -83,6 +114,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_nothing_there),
+        cmocka_unit_test(test_unfinished),
         cmocka_unit_test(test_refused),
     };
 
