@@ -32,6 +32,8 @@ static const char usage[] =
     "       frontdesk cache    purge --route NAME | --service NAME | --tag WORD | --path PATH | "
     "--all\n"
     "                                        forget stored answers\n"
+    "       frontdesk catalog  [show] [SERVICE] | accept SERVICE | accept --all\n"
+    "                                        what Consul is not believed about, and who left\n"
     "       frontdesk config   push|diff|pull -c DIR [--base DIR] [--prefix PREFIX]\n"
     "                                        the configuration in Consul, and a folder of files\n"
     "       frontdesk query    EXPRESSION [FILE]\n"
@@ -144,7 +146,7 @@ static const struct command {
     {"run", run_command},           {"check", check_command},     {"status", status_command},
     {"breakers", breakers_command}, {"breaker", breaker_command}, {"explain", explain_command},
     {"api-key", api_key_command},   {"config", config_command},   {"cache", cache_command},
-    {"query", query_command},
+    {"catalog", catalog_command},   {"query", query_command},
 };
 
 /* An option with its value may stand before the command: -c DIR, -a ADDRESS. Puts the command

@@ -20,6 +20,7 @@ int breakers_command(int argc, char **argv);
 int breaker_command(int argc, char **argv);
 int explain_command(int argc, char **argv);
 int cache_command(int argc, char **argv);
+int catalog_command(int argc, char **argv);
 /* Asks nobody: evaluates an expression. */
 int query_command(int argc, char **argv);
 /* Asks nobody: makes API keys and their entries. */

@@ -178,7 +178,8 @@ static enum attention judge(const struct service_line *l)
     if (l->ejected > 0 || l->instance_forced.state ||
         (l->rate > 0 && l->failure_rate > l->rate * 0.05))
         return ATTENTION_WARNING;
-    if (l->forced.state || l->place || (is(l->state, "shadow") && !is(l->machine, "closed")))
+    if (l->forced.state || l->place || l->held > 0 ||
+        (is(l->state, "shadow") && !is(l->machine, "closed")))
         return ATTENTION_NOTICE;
     return ATTENTION_NONE;
 }
@@ -202,6 +203,8 @@ static void read_line(const struct status_page *p, struct service_line *l, const
     read_breaker(l, l->breaker ? l->breaker : json_object_get(service, "breaker"));
     read_instances(l);
     read_place(l);
+    l->held = doc_int(json_object_get(service, "held"), "instances");
+    l->damped = doc_int(service, "damped");
     l->panic = json_is_true(json_object_get(service, "panic"));
     read_traffic(p, l, before, at);
     l->attention = judge(l);

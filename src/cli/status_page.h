@@ -12,7 +12,8 @@
 /* As the dashboard ranks them. */
 enum attention {
     ATTENTION_NONE,
-    ATTENTION_NOTICE,  /* disabled by hand, shadow that would reject, comes from another place */
+    ATTENTION_NOTICE,  /* disabled by hand, shadow that would reject, comes from another place, held
+                          instances */
     ATTENTION_WARNING, /* an instance's breaker is not closed, or more than 5 % errors */
     ATTENTION_SERIOUS, /* half-open, forced, panic */
     ATTENTION_DOWN     /* open, or no instance available */
@@ -33,6 +34,7 @@ struct service_line {
     int64_t trip_failed, trip_total;
     int64_t reopens_in_ms;             /* -1 = does not apply */
     int64_t available, total, ejected; /* instances; ejected: their breaker is not closed */
+    int64_t held, damped; /* instances that Consul is not believed about; kept out: they flap */
     bool panic;
     int64_t requests, failures, rejected, would_reject; /* since the start */
     double rate, failure_rate;                          /* per second; negative = not known yet */

@@ -112,6 +112,13 @@ void status_note(FILE *out, const struct service_line *l)
     if (l->ejected > 0)
         fprintf(parts, "%s%lld ejected", n ? "; " : "", (long long)l->ejected);
     fflush(parts);
+    if (l->held > 0)
+        fprintf(parts, "%s%lld held: Consul is not believed yet", n ? "; " : "",
+                (long long)l->held);
+    fflush(parts);
+    if (l->damped > 0)
+        fprintf(parts, "%s%lld damped", n ? "; " : "", (long long)l->damped);
+    fflush(parts);
     if (l->instance_forced.state) {
         fprintf(parts, "%s%s %s ", n ? "; " : "", l->instance_id, l->instance_forced.state);
         forced_note(parts, &l->instance_forced);

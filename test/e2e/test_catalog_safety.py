@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What Consul says is believed at once when it is small, and when it is large only after a second
 look: mass deregistration, lost rights, flapping checks, restarted agents."""
+import json
 import os
 import tempfile
 
-from lib import Scenario, holds, wait_for
+from lib import Scenario, holds, run_command, wait_for
 
 TOKEN = "correct-horse-battery-staple"
 BEARER = {"Authorization": "Bearer " + TOKEN}
@@ -85,10 +86,25 @@ class Shrink(Scenario):
                              ({"service": ""}, 400), ({"service": "nobody"}, 404)):
             answer = gateway.admin_put("/v1/catalog/accept", body, BEARER)
             self.assertEqual(answer.status, status, body)
-        answer = gateway.admin_put("/v1/catalog/accept", {"service": "orders"}, BEARER)
-        self.assertEqual((answer.status, answer.json()["accepted"]), (200, 8))
+        status, out, _ = self.catalog(gateway)
+        self.assertEqual(status, 3)
+        self.assertIn("8 held since", out)
+        self.assertEqual(self.catalog(gateway, "accept")[0], 2)
+        self.assertEqual(self.catalog(gateway, "accept", "orders")[0], 1)  # no token
+        status, out, _ = self.catalog(gateway, "accept", "orders", "--token-file", token)
+        self.assertEqual((status, out), (0, "8 instances let go\n"))
         wait_for(lambda: set(gateway.instances("orders")) == {"i", "j"}, what="two left")
         self.assertTrue(all(row["accepted"] for row in gateway.service("orders")["removals"]))
+        status, out, _ = self.catalog(gateway, "show", "orders")
+        self.assertEqual(status, 0)
+        self.assertEqual(out.count("deregistered"), 8, out)
+        self.assertIn("(accepted after ", out)
+        shown = json.loads(self.catalog(gateway, "--json")[1])["services"]
+        self.assertEqual([(s["name"], len(s["removals"])) for s in shown], [("orders", 8)])
+        self.assertEqual(self.catalog(gateway, "nobody")[0], 1)
+
+    def catalog(self, gateway, *arguments):
+        return run_command("catalog", "-a", "127.0.0.1:%d" % gateway.admin_port, *arguments)
 
     def test_one_of_many_is_gone_at_once(self):
         gateway = self.ten(shrink_confirm="10m")

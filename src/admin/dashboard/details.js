@@ -48,7 +48,7 @@ export class Details {
       this.service = this.breaker = null;
       this.askedAt = this.routesAt = -Infinity;
       this.instances.clear();
-      for (const id of ["timeline", "conf", "routes"]) this.clearList(id);
+      for (const id of ["timeline", "removals", "conf", "routes"]) this.clearList(id);
       for (const id of ["copied", "copy-text"]) setHidden(byId(id), true);
       this.box.scrollTop = 0;
     }
@@ -146,8 +146,10 @@ export class Details {
 
   story(s, now) {
     const r = s.row;
-    const place = this.service && this.service.name === this.name ? words.placeWords(this.service.failover, now) : "";
-    const happened = [words.whatHappened(r, s.outage), place].filter(Boolean).join("; ");
+    const service = this.service && this.service.name === this.name ? this.service : null;
+    const place = service ? words.placeWords(service.failover, now) : "";
+    const held = service ? words.heldWords(service, now) : "";
+    const happened = [words.whatHappened(r, s.outage), place, held].filter(Boolean).join("; ");
     const lines = [happened, words.clientsGet(r), words.whatEnds(r, now)];
     ["story-why", "story-gets", "story-ends"].forEach((id, i) => {
       const text = lines[i] || (i === 0 ? "Nothing is wrong." : "");
@@ -183,6 +185,9 @@ export class Details {
     this.list("timeline", transitions, () => transitions.map((t) => transitionItem(t)));
     const conf = this.service.config || null;
     this.list("places", placeLines(this.service.failover), (lines) => lines.map((text) => h("li", {}, text)));
+    const now = this.page.clock();
+    const left = (this.service.removals || []).map((r) => words.removalWords(r, now));
+    this.list("removals", left, (lines) => lines.map((text) => h("li", {}, text)));
     this.list("conf", conf ? flatten(conf) : [], (pairs) => pairs.flatMap(([key, value]) =>
       [h("dt", {}, key), h("dd", {}, value)]));
     this.list("routes", this.routes || [], (routes) => routes.map(routeItem));

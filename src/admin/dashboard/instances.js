@@ -44,6 +44,8 @@ export function instanceNote(i, now) {
     if (i.ejected_until) parts.push("returns in " + words.left(Date.parse(i.ejected_until) - now));
   } else if (i.on_probation) parts.push(b && b.probe_in_flight ? "one request tries it" : "the next request tries it");
   if (b && b.since && (b.forced || i.ejected)) parts.unshift("since " + words.clock(Date.parse(b.since), now));
+  if (i.doubt === "held") parts.push("kept: Consul is not believed yet");
+  if (i.doubt === "damped") parts.push("damped");
   if (i.check && i.health !== "passing") parts.push("check: " + i.check);
   if (i.last_reason && i.last_failure)
     parts.push(`last failure ${words.clock(Date.parse(i.last_failure), now)} ${i.last_reason}`);

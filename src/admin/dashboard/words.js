@@ -141,6 +141,26 @@ export function placeWords(failover, now) {
   return `comes from ${failover.active} since ${clock(Date.parse(failover.since), now)}, ${failover.why}`;
 }
 
+// What Consul says that is not believed yet.
+export function heldWords(service, now) {
+  const { held, damped } = service;
+  const parts = [];
+  if (held && held.instances)
+    parts.push(`Consul is not believed about ${count(held.instances, "instance")} since ${clock(Date.parse(held.since), now)}: ${held.why}`);
+  if (damped) parts.push(`${count(damped, "instance")} kept out: the checks come and go`);
+  return parts.join("; ");
+}
+
+const REMOVALS = {
+  deregistered: "deregistered", node_gone: "deregistered, nothing else is left on its node",
+  critical: "a check is critical", maintenance: "maintenance", drained: "its weight is 0",
+};
+export function removalWords(r, now) {
+  const held = r.held_ms ? `, ${r.accepted ? "accepted by an operator" : "confirmed"} after ${duration(r.held_ms)}` : "";
+  return `${clock(Date.parse(r.at), now)} ${r.id} (${[r.node, r.address + ":" + r.port].filter(Boolean).join(", ")}): ` +
+    `${REMOVALS[r.reason] || r.reason}${r.check ? ": " + r.check : ""}${held}`;
+}
+
 const refused = (r) => (r.fb > 0 ? `the fallback (${number(r.fb)}/s), else 503 breaker_open` : "503 breaker_open at once");
 
 export function clientsGet(r) {
