@@ -28,6 +28,7 @@ struct catalog {
     struct entry **entries; /* owned; sorted by name */
     size_t n, room;
     uint64_t keep_ms, version;
+    uint64_t due_ns; /* before that no entry has anything to do in catalog_expire(); 0 = none has */
     struct belief_world world;
     struct removals removals;
     uint64_t holds;
@@ -188,12 +189,19 @@ static void resolve_items(const struct catalog *c, struct instance *items, unsig
             items[i].sockaddr_len = 0;
 }
 
+static void earliest(uint64_t *at, uint64_t ns)
+{
+    if (ns != 0 && (*at == 0 || ns < *at))
+        *at = ns;
+}
+
 /* Consul lists no instance any more: shows the last ones as gone. */
 static void begin_gone(struct catalog *c, struct entry *en, uint64_t now_ns)
 {
     if (en->gone || !en->told || en->told->n == 0)
         return;
     en->gone_until_ns = now_ns + c->keep_ms * NS_PER_MS;
+    earliest(&c->due_ns, en->gone_until_ns);
     tell(c, en, instance_set_gone(en->told), true, now_ns);
 }
 
@@ -316,6 +324,7 @@ static void judge(struct catalog *c, struct entry *en, uint64_t now_ns)
     if (held == 0 && b->held > 0)
         note_hold(c, en, now_ns);
     belief_tidy(b, now_ns);
+    earliest(&c->due_ns, b->judge_again_ns);
     if (s->n > 0 || c->keep_ms == 0) {
         tell(c, en, s, false, now_ns);
         return;
@@ -496,30 +505,32 @@ void catalog_resolve(struct catalog *c, uint64_t now_ns)
     }
 }
 
-static void earliest(uint64_t *at, uint64_t ns)
+static void expire(struct catalog *c, uint64_t now_ns)
 {
-    if (ns != 0 && (*at == 0 || ns < *at))
-        *at = ns;
-}
-
-uint64_t catalog_expire(struct catalog *c, uint64_t now_ns)
-{
-    uint64_t next = removals_flush(&c->removals, now_ns);
-
+    c->due_ns = 0;
     for (size_t i = c->n; i-- > 0;) {
         struct entry *en = c->entries[i];
         uint64_t again = en->belief.judge_again_ns;
 
         if (again != 0 && again <= now_ns)
             judge(c, en, now_ns);
-        earliest(&next, en->belief.judge_again_ns);
+        earliest(&c->due_ns, en->belief.judge_again_ns);
         if (!en->gone)
             continue;
         if (en->gone_until_ns <= now_ns)
             end_gone(c, en, now_ns);
         else
-            earliest(&next, en->gone_until_ns);
+            earliest(&c->due_ns, en->gone_until_ns);
     }
+}
+
+uint64_t catalog_expire(struct catalog *c, uint64_t now_ns)
+{
+    uint64_t next = removals_flush(&c->removals, now_ns);
+
+    if (c->due_ns != 0 && c->due_ns <= now_ns)
+        expire(c, now_ns);
+    earliest(&next, c->due_ns);
     return next;
 }
 

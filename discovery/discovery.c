@@ -82,6 +82,8 @@ static bool all_heard(const struct discovery *d)
 /* Whatever happened: tell the owner, once, if it can be seen. */
 static void review(struct discovery *d)
 {
+    /* While the services come in one by one, each of them would be told to nobody. */
+    static const struct timeval soon = {0, 20000};
     uint64_t version;
 
     arm_expiry(d);
@@ -96,7 +98,10 @@ static void review(struct discovery *d)
         return;
     d->told_version = version;
     d->heard_told = d->ready;
-    event_active(d->tell, EV_TIMEOUT, 0);
+    if (d->ready)
+        event_active(d->tell, EV_TIMEOUT, 0);
+    else if (!evtimer_pending(d->tell, NULL))
+        evtimer_add(d->tell, &soon);
 }
 
 static void on_tell(evutil_socket_t fd, short what, void *arg)
@@ -405,6 +410,11 @@ struct chain *discovery_rules(const struct discovery *d, const char *service)
 bool discovery_is_target(const struct discovery *d, const char *service)
 {
     return d->rules && rules_is_target(d->rules, service);
+}
+
+uint64_t discovery_rules_version(const struct discovery *d)
+{
+    return d->rules ? rules_version(d->rules) : 0;
 }
 
 size_t discovery_rules_count(const struct discovery *d)

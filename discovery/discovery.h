@@ -255,6 +255,8 @@ struct chain *discovery_rules(const struct discovery *d, const char *service);
  * another datacenter): its tags bring no routes. */
 bool discovery_is_target(const struct discovery *d, const char *service);
 
+/* Another number whenever rules in force have changed. */
+uint64_t discovery_rules_version(const struct discovery *d);
 /* All rules in force, by service. */
 size_t discovery_rules_count(const struct discovery *d);
 struct chain *discovery_rules_at(const struct discovery *d, size_t i);

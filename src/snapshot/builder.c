@@ -21,19 +21,24 @@ struct known {
     uint64_t signature;       /* of everything in it that makes routes */
     struct arena *arena;      /* owned: holds `routes` */
     struct tag_routes routes;
-    bool configured; /* the configuration leads to it, too */
-    unsigned seen;   /* build number */
+    bool configured;  /* the configuration leads to it, too */
+    unsigned seen;    /* build number */
+    unsigned changed; /* the same of the last build that found another set */
     UT_hash_handle hh;
 };
 
 struct builder {
-    struct registry *registry;          /* borrowed */
-    struct known *known;                /* hash by name; owned */
-    struct snapshot *last;              /* ref */
-    struct limits *limits;              /* owned */
-    struct issuer_set *issuers;         /* ref; NULL = none were given */
-    struct credential_set *credentials; /* the same */
-    bool awaiting;                      /* there are routes that are not known yet */
+    struct registry *registry; /* borrowed */
+    struct known *known;       /* hash by name; owned */
+    struct known **order;      /* as the catalog had them; owned, borrowed items */
+    size_t norder;
+    struct snapshot *last;                  /* ref */
+    const struct discovery *last_discovery; /* only compared */
+    uint64_t last_rules;                    /* discovery_rules_version() of the last build */
+    struct limits *limits;                  /* owned */
+    struct issuer_set *issuers;             /* ref; NULL = none were given */
+    struct credential_set *credentials;     /* the same */
+    bool awaiting;                          /* there are routes that are not known yet */
     unsigned builds;
     struct shared_routes *shared; /* owned */
     bool commands_changed;
@@ -81,6 +86,7 @@ void builder_free(struct builder *b)
     credential_set_unref(&b->credentials);
     arena_free(b->problem_arena);
     free(b->problems);
+    free(b->order);
     free(b);
 }
 
@@ -104,13 +110,14 @@ static uint64_t tag_signature(const struct instance_set *set, bool health)
     return h;
 }
 
-static struct known *find_or_add(struct builder *b, const char *name)
+static struct known *find_or_add(struct builder *b, const char *name, bool *ret_added)
 {
     struct known *k;
 
     HASH_FIND_STR(b->known, name, k);
     if (k)
         return k;
+    *ret_added = true;
     k = calloc(1, sizeof *k);
     if (!k || !(k->name = strdup(name)))
         abort();
@@ -119,18 +126,16 @@ static struct known *find_or_add(struct builder *b, const char *name)
 }
 
 /* Brings one service up to date; true when its routes changed. */
-static bool look_at(struct builder *b, struct instance_set *set, const struct config *c,
-                    bool config_changed, bool is_target)
+static bool look_at(struct builder *b, struct known *k, struct instance_set *set,
+                    const struct discovery *d, const struct config *c, bool config_changed)
 {
-    struct known *k = find_or_add(b, set->service);
-    bool same_set = k->set == set;
     const struct fabio_weights *weights;
     uint64_t signature;
 
-    k->seen = b->builds;
-    if (same_set && !config_changed)
+    if (k->set == set && !config_changed)
         return false;
-    if (!same_set) {
+    if (k->set != set) {
+        k->changed = b->builds;
         instance_set_unref(&k->set);
         k->set = instance_set_ref(set);
     }
@@ -142,26 +147,55 @@ static bool look_at(struct builder *b, struct instance_set *set, const struct co
     arena_free(k->arena);
     k->arena = arena_new();
     memset(&k->routes, 0, sizeof k->routes);
-    if (c->consul.enabled && c->consul.expose != EXPOSE_NONE && !is_target)
+    if (c->consul.enabled && c->consul.expose != EXPOSE_NONE &&
+        !discovery_is_target(d, set->service))
         tags_parse(set, &c->consul, k->arena, &k->routes);
     return true;
 }
 
-/* Forgets the services that this build did not see; true when one of them had routes. */
-static bool drop_unseen(struct builder *b)
+struct catalog_change {
+    bool services; /* there are others than in the build before */
+    bool routes;
+};
+
+/* Mostly the services are those of the build before, in the same order, and a few have another set:
+ * so this looks by place first, and by name where that fails. */
+static void look_at_catalog(struct builder *b, const struct discovery *d, const struct config *c,
+                            bool config_changed, struct catalog_change *ret)
+{
+    size_t n = discovery_count(d);
+    struct known **order = alloc_or_abort((n ? n : 1) * sizeof(struct known *));
+
+    for (size_t i = 0; i < n; i++) {
+        struct instance_set *set = discovery_at(d, i);
+        bool same_place = i < b->norder && b->order[i]->set == set;
+        struct known *k = same_place ? b->order[i] : find_or_add(b, set->service, &ret->services);
+
+        k->seen = b->builds;
+        ret->routes |= look_at(b, k, set, d, c, config_changed);
+        order[i] = k;
+    }
+    free(b->order);
+    b->order = order;
+    b->norder = n;
+}
+
+/* Forgets the services that this build did not see. */
+static void drop_unseen(struct builder *b, struct catalog_change *ret)
 {
     struct known *k, *next;
-    bool had_routes = false;
 
+    if (HASH_COUNT(b->known) == b->norder)
+        return;
     HASH_ITER(hh, b->known, k, next)
     {
         if (k->seen == b->builds)
             continue;
-        had_routes |= k->routes.ninputs > 0 || k->routes.nproblems > 0 || k->routes.targets;
+        ret->services = true;
+        ret->routes |= k->routes.ninputs > 0 || k->routes.nproblems > 0 || k->routes.targets;
         HASH_DEL(b->known, k);
         known_free(k);
     }
-    return had_routes;
 }
 
 static void add_problem(struct builder *b, enum tag_problem_kind kind, const char *service,
@@ -375,6 +409,26 @@ static void place_services(struct builder *b, struct snapshot *s, const struct d
             retire_missing(b, b->last->services[i]);
 }
 
+/* The same services as before: only those with another set get a view of their own. */
+static void place_changed(struct builder *b, struct snapshot *s, const struct discovery *d,
+                          uint64_t now_ns)
+{
+    struct placing p = {b, s, d, now_ns};
+
+    s->nslots = b->last->nslots;
+    s->services = alloc_or_abort((s->nslots ? s->nslots : 1) * sizeof(struct service_view *));
+    for (uint32_t i = 0; i < s->nslots; i++)
+        s->services[i] = b->last->services[i] ? service_view_ref(b->last->services[i]) : NULL;
+    for (size_t i = 0; i < b->norder; i++) {
+        const struct known *k = b->order[i];
+
+        if (k->changed != b->builds)
+            continue;
+        service_view_unref(&s->services[registry_service(b->registry, k->name)->slot]);
+        place_service(&p, k->name, k->set);
+    }
+}
+
 static struct limit_set *apply_limits(struct builder *b, const struct config *c, uint64_t now_ns)
 {
     struct limit_clock clock = {.now_ns = now_ns, .wall_s = clock_wall_ms() / 1000};
@@ -428,32 +482,43 @@ static void find_authorities(struct builder *b, struct snapshot *s)
         s->introspection_slots[i] = slot_of(b, c->introspection[i].service);
 }
 
+static bool only_sets_changed(const struct builder *b, const struct discovery *d,
+                              const struct catalog_change *change)
+{
+    return b->last && !change->routes && !change->services && b->last_discovery == d &&
+           b->last_rules == discovery_rules_version(d) &&
+           b->last->nslots == registry_slots(b->registry);
+}
+
 struct snapshot *builder_build(struct builder *b, struct config *c, const struct discovery *d,
                                uint64_t now_ns)
 {
     bool config_changed = !b->last || b->last->config != c;
-    bool routes_changed = config_changed;
+    struct catalog_change change = {.routes = config_changed | b->commands_changed};
     struct snapshot *s = calloc(1, sizeof *s);
 
     if (!s)
         abort();
     b->builds++;
-    for (size_t i = 0; i < discovery_count(d); i++)
-        routes_changed |= look_at(b, discovery_at(d, i), c, config_changed,
-                                  discovery_is_target(d, discovery_at(d, i)->service));
-    routes_changed |= drop_unseen(b) | b->commands_changed;
+    look_at_catalog(b, d, c, config_changed, &change);
+    drop_unseen(b, &change);
     b->commands_changed = false;
 
     s->refs = 1;
     s->version = b->last ? b->last->version + 1 : 1;
     s->complete = discovery_ready(d) && !b->awaiting;
     s->config = config_ref(c);
-    s->routes = routes_changed ? compile_routes(b, c) : route_table_ref(b->last->routes);
+    s->routes = change.routes ? compile_routes(b, c) : route_table_ref(b->last->routes);
     s->limits = config_changed ? apply_limits(b, c, now_ns) : limit_set_ref(b->last->limits);
     s->issuers = b->issuers ? issuer_set_ref(b->issuers) : NULL;
     s->credentials = b->credentials ? credential_set_ref(b->credentials) : NULL;
-    place_services(b, s, d, now_ns);
+    if (only_sets_changed(b, d, &change))
+        place_changed(b, s, d, now_ns);
+    else
+        place_services(b, s, d, now_ns);
     find_authorities(b, s);
+    b->last_discovery = d;
+    b->last_rules = discovery_rules_version(d);
     snapshot_unref(&b->last);
     b->last = snapshot_ref(s);
     registry_sweep(b->registry, now_ns);

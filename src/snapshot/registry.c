@@ -14,6 +14,7 @@ const double latency_bounds[LATENCY_BUCKETS - 1] = {
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30};
 
 static const uint64_t keep_absent_ns = 600 * NS_PER_S;
+static const uint64_t sweep_every_ns = 10 * NS_PER_S;
 static const uint64_t look_at_files_ns = 2 * NS_PER_S;
 
 struct service_entry {
@@ -31,6 +32,7 @@ struct registry {
     struct journal *journal;          /* owned */
     struct tls_clients *tls;          /* owned */
     uint64_t files_due_ns;            /* when its files are looked at next */
+    uint64_t sweep_due_ns;            /* when absent instances are looked for next */
     struct list services_ticking;     /* service_state.ticking of those that are forced */
     struct list instances_ticking;    /* instance_state.ticking of those that are held */
     struct service_entry *services;   /* hash by name; owned */
@@ -376,6 +378,9 @@ void registry_sweep(struct registry *r, uint64_t now_ns)
 {
     struct instance_entry *e, *next;
 
+    if (now_ns < r->sweep_due_ns)
+        return;
+    r->sweep_due_ns = now_ns + sweep_every_ns;
     HASH_ITER(hh, r->instances, e, next)
     {
         struct instance_state *i = &e->state;

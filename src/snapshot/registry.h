@@ -142,7 +142,8 @@ void registry_each_instance(struct service_state *s,
 void registry_tell_instance(struct instance_state *i, enum outlier_event e, enum reason why,
                             uint64_t now_ns);
 
-/* Drops instances that have been absent for ten minutes and are not held by an operator. */
+/* Drops instances that have been absent for ten minutes and are not held by an operator; looks for
+ * them every ten seconds. */
 void registry_sweep(struct registry *r, uint64_t now_ns);
 
 struct instance_state *instance_state_ref(struct instance_state *i);

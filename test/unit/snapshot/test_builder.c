@@ -52,6 +52,11 @@ struct chain *discovery_rules(const struct discovery *d, const char *service)
     return d->rules && strcmp(d->rules->service, service) == 0 ? d->rules : NULL;
 }
 
+uint64_t discovery_rules_version(const struct discovery *d)
+{
+    return (uint64_t)(uintptr_t)d->rules;
+}
+
 bool discovery_is_target(const struct discovery *d, const char *service)
 {
     (void)d;
@@ -388,6 +393,52 @@ static void unchanged_services_stay_present(void **state)
     }
 }
 
+static bool has_instance(const struct instance_set *set, const char *id)
+{
+    for (unsigned i = 0; set && i < set->n; i++)
+        if (strcmp(set->items[i].id, id) == 0)
+            return true;
+    return false;
+}
+
+/* Whatever changes in one build, each view is that of the set in the catalog, and just the
+ * instances of these sets are present. */
+static void views_are_those_of_the_catalog(void **state)
+{
+    static const char *const names[] = {"a", "b", "c", "d", "e"}, *const ids[] = {"1", "2", "3"};
+    struct instance_state *states[ARRAY_LEN(names)][ARRAY_LEN(ids)] = {{NULL}};
+    struct rng rng = {7};
+
+    (void)state;
+    for (uint64_t t = 1; t < 500; t++) {
+        for (uint32_t i = rng_below(&rng, 4); i > 0; i--) {
+            const char *name = names[rng_below(&rng, ARRAY_LEN(names))];
+            struct row rows[] = {{.id = "1", .port = 1}, {.id = "2", .port = 2}, {.id = "3"}};
+            uint32_t n = rng_below(&rng, 4);
+
+            rows[2].port = 3;
+            if (rng_below(&rng, 8) == 0)
+                rows[0].tags[0] = "frontdesk.path=/other/";
+            if (rng_below(&rng, 6) == 0)
+                catalog_remove(&catalog, name);
+            else
+                catalog_put(&catalog, name, rows, n);
+        }
+        build(S(t));
+        for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+            struct instance_set *set = discovery_find(&catalog, names[i]);
+            struct service_view *v = registry_find(reg, names[i]) ? view(names[i]) : NULL;
+
+            assert_ptr_equal(v ? v->set : NULL, set);
+            for (unsigned k = 0; v && k < v->n; k++)
+                states[i][v->set->items[k].port - 1] = v->states[k];
+            for (unsigned k = 0; k < ARRAY_LEN(ids); k++)
+                if (states[i][k])
+                    assert_int_equal(states[i][k]->present, has_instance(set, ids[k]));
+        }
+    }
+}
+
 /* A replaced copy is cold, even if it was usable when it left and has the same address. */
 static void who_comes_back_starts_slowly(void **state)
 {
@@ -411,14 +462,14 @@ static void the_long_gone_are_forgotten(void **state)
     build(S(1));
     slot = view("orders")->states[0]->slot;
     PUT(&catalog, "orders", {.id = "2", .port = 2});
-    build(S(2)); /* the absence begins */
-    build(S(601));
+    build(S(20)); /* the absence begins */
+    build(S(619));
     PUT(&catalog, "orders", {.id = "2", .port = 2}, {.id = "3", .port = 3});
-    build(S(601));
+    build(S(619));
     assert_int_not_equal(view("orders")->states[1]->slot, slot);
-    build(S(602));
+    build(S(630));
     PUT(&catalog, "orders", {.id = "2", .port = 2}, {.id = "4", .port = 4});
-    build(S(602));
+    build(S(630));
     assert_int_equal(view("orders")->states[1]->slot, slot);
 }
 
@@ -600,6 +651,7 @@ int main(void)
         T(configuration_reaches_the_states),
         T(who_left_is_not_present),
         T(unchanged_services_stay_present),
+        T(views_are_those_of_the_catalog),
         T(who_comes_back_starts_slowly),
         T(the_long_gone_are_forgotten),
         T(coming_back_starts_the_ten_minutes_anew),

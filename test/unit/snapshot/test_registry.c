@@ -126,7 +126,7 @@ static void slots_are_reused_after_ten_minutes(void **state)
     set_present(stays, true);
     set_present(leaves, false);
     registry_sweep(reg, S(1000));
-    registry_sweep(reg, S(1000) + S(600) - 1);
+    registry_sweep(reg, S(1000) + S(590));
     assert_ptr_equal(on_port(2), leaves);
     registry_sweep(reg, S(1600));
     assert_ptr_equal(on_port(1), stays);
@@ -163,7 +163,7 @@ static void referenced_ones_are_not_swept(void **state)
     assert_ptr_equal(on_port(1), i);
     instance_state_unref(&ref);
     assert_null(ref);
-    registry_sweep(reg, S(5000));
+    registry_sweep(reg, S(5010));
     assert_int_equal(on_port(2)->slot, 0);
     instance_state_unref(&none);
 }
