@@ -512,6 +512,8 @@ static void stop(struct control *c)
     config_unref(&c->config);
     if (c->base) {
         consul_access_finish(c->base, LOGOUT_MS);
+        /* Names that were being asked for end in a loop turn of their own. */
+        event_base_loop(c->base, EVLOOP_NONBLOCK);
         event_base_free(c->base);
     }
     libevent_global_shutdown();
