@@ -111,6 +111,15 @@ struct kv_rows *config_store_read(struct config_store *s, const char *prefix, st
     return NULL;
 }
 
+int config_store_get(struct config_store *s, const char *path, struct str *ret_body, struct err *e)
+{
+    call(s, NULL, path, STR(""));
+    *ret_body = bytes_str(&s->body);
+    if (s->status == 200 && !s->error[0])
+        return 0;
+    return err_set(e, "Consul: %s", s->error[0] ? s->error : "no such thing");
+}
+
 static uint64_t first_index(struct str answer)
 {
     json_t *doc = json_loadb(answer.p, answer.n, 0, NULL);

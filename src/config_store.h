@@ -16,6 +16,9 @@ void config_store_free(struct config_store *s);
  * too. */
 struct kv_rows *config_store_read(struct config_store *s, const char *prefix,
                                   struct err *e) MUST_CHECK;
+/* Any GET; *ret_body is the store's until its next call. */
+int config_store_get(struct config_store *s, const char *path, struct str *ret_body,
+                     struct err *e) MUST_CHECK;
 /* Does a transaction, whole or not at all; *ret_index is the ModifyIndex of its first key. */
 int config_store_write(struct config_store *s, const char *transaction, uint64_t *ret_index,
                        struct err *e) MUST_CHECK;

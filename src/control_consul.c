@@ -34,6 +34,8 @@ static void add_rights(const struct config *c, struct consul_access_options *o)
     for (size_t i = 0; i < c->napi_keys; i++)
         if (c->api_keys[i].kv)
             need(o, "key", "read", c->api_keys[i].kv, "API keys");
+    if (c->consul.fabio_kv)
+        need(o, "key", "read", c->consul.fabio_kv, "fabio's commands");
     if (c->consul.config_prefix)
         need(o, "key", "read", c->consul.config_prefix, "configuration in Consul");
     if (c->consul.fabio_kv && c->consul.expose != EXPOSE_NONE)

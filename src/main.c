@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "config_command.h"
 #include "control.h"
+#include "migrate_command.h"
 #include "policy/credentials.h"
 #include "tls/server.h"
 
@@ -38,10 +39,13 @@ static const char usage[] =
     "                                        the configuration in Consul, and a folder of files\n"
     "       frontdesk query    EXPRESSION [FILE]\n"
     "                                        try an expression on a JSON document\n"
+    "       frontdesk migrate  [--consul ADDRESS | -c DIR] [--json]\n"
+    "                                        what the tags of fabio and Traefik become\n"
     "       frontdesk api-key  new|hash      make an API key, and the entry that it is known by\n"
     "       frontdesk --version | --help\n"
     "\n"
-    "All but run, check, config, query and api-key ask the admin endpoint of a running gateway: -a "
+    "All but run, check, config, query, migrate and api-key ask the admin endpoint of a running "
+    "gateway: -a "
     "HOST:PORT\n"
     "(127.0.0.1:9901). frontdesk COMMAND --help says more. For run, SIGHUP reloads the\n"
     "configuration, SIGTERM drains and ends, SIGUSR1 reopens the access log.\n";
@@ -146,7 +150,7 @@ static const struct command {
     {"run", run_command},           {"check", check_command},     {"status", status_command},
     {"breakers", breakers_command}, {"breaker", breaker_command}, {"explain", explain_command},
     {"api-key", api_key_command},   {"config", config_command},   {"cache", cache_command},
-    {"catalog", catalog_command},   {"query", query_command},
+    {"catalog", catalog_command},   {"query", query_command},     {"migrate", migrate_command},
 };
 
 /* An option with its value may stand before the command: -c DIR, -a ADDRESS. Puts the command

@@ -424,10 +424,9 @@ const char *value_realm_problem(const char *text)
 const char *value_regex_problem(const char *text)
 {
     struct arena *a = arena_new();
-    const char *why = NULL;
+    const char *why;
+    bool good = regex_compile(a, str_of(text), &why) != NULL;
 
-    if (!regex_compile(a, str_of(text), &why) && !why)
-        why = "is no regular expression";
     arena_free(a);
-    return why;
+    return good ? NULL : why;
 }

@@ -192,7 +192,7 @@ static void read_line(struct fabio_commands *all, const char *key, unsigned numb
     struct fabio_command *c = &all->items[all->n];
     struct str shown = {text.p, text.n < 120 ? text.n : 120};
 
-    if (!next_word(&l) || l.word.p[0] == '#' || str_starts(l.word, STR("//")))
+    if (!next_word(&l) || str_starts(l.word, STR("#")) || str_starts(l.word, STR("//")))
         return;
     *c = (struct fabio_command){.key = key, .line = number};
     all->n++;

@@ -32,6 +32,9 @@ struct tag_routes {
     const struct fabio_target *targets; /* of fabio's tags: see fabio.h */
 };
 
+/* The text as it may be shown: cut, and printable ASCII. In the arena. */
+const char *tags_shown(struct arena *a, struct str text);
+
 /* All routes of one service from all its instances; the instance with the lowest create_index wins
  * where two disagree about the same route (reported). Results live in `a`. */
 void tags_parse(const struct instance_set *set, const struct consul_conf *consul, struct arena *a,

@@ -26,8 +26,6 @@ struct tags_set {
     unsigned ntargets;
 };
 
-/* The text as it may be shown: cut, and printable ASCII. In the arena. */
-const char *tags_shown(struct arena *a, struct str text);
 /* Reports a tag; the same report is made once. `why` is a literal or in the arena. */
 void tags_report(struct tags_set *s, enum tag_problem_kind kind, struct str tag, const char *why);
 /* The same of a tag whose route is left out. */

@@ -229,6 +229,8 @@ static const char *take_condition(struct draft *d, const struct traefik_test *t,
         return "not the name of a header field";
     if (!*m->name)
         return "a query parameter needs a name";
+    if (m->value && value_header_value_problem(m->value))
+        return "a value holds a control character";
     if (regex && !regex_compile(a, str_of(m->value), &why))
         return arena_printf(a, "an expression that cannot be used: %s", why);
     return NULL;

@@ -152,7 +152,7 @@ class Breaker(Commands):
     def test_every_option_is_documented(self):
         pages = [open(os.path.join(ROOT, name)).read().replace("\\-", "-")
                  for name in ("docs/commands.md", "docs/frontdesk.8")]
-        for command in ("status", "breaker", "breakers", "explain", "config"):
+        for command in ("status", "breaker", "breakers", "explain", "config", "migrate"):
             _, output, _ = run_command(command, "--help")
             for option in set(re.findall(r"--[a-z-]+", output)) - {"--help"}:
                 for page in pages:

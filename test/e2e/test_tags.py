@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Services with the tags of fabio and Traefik, fabio's commands in the KV store, and what `frontdesk
 migrate` says about them: all with a real Consul."""
-from lib import Scenario, wait_for
+import json
+import os
+import tempfile
+
+from lib import Scenario, run_command, wait_for
 
 
 class Fabio(Scenario):
@@ -246,3 +250,102 @@ class Traefik(Scenario):
         self.instance("web", "web", origin=origin, tags=router(rule="PathPrefix(`/b`)"))
         gateway.wait_status("/b", 200)
         gateway.wait_status("/a", 404)
+
+
+class Migrate(Scenario):
+    def run_migrate(self, *arguments, status):
+        code, out, err = run_command("migrate", "--consul", self.consul.address, *arguments)
+        self.assertEqual(code, status, out + err)
+        return out
+
+    def check(self, text):
+        """The file is one that a gateway takes."""
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in (("00.yaml", "consul: {}\n"), ("50-migrated.yaml", text)):
+                with open(os.path.join(folder, name), "w") as file:
+                    file.write(content)
+            code, out, err = run_command("check", "-c", folder)
+            self.assertEqual(code, 0, out + err + text)
+
+    def register_all(self):
+        self.consul.register("orders", 1001, id="o1", tags=["urlprefix-/orders strip=/orders", "v1"])
+        self.consul.register("orders", 1002, id="o2", tags=["urlprefix-/orders strip=/orders weight=0.1"])
+        self.consul.register("web", 1003, id="w1", tags=[
+            "urlprefix-{a,b*}.example/", "urlprefix-shop.example:80/ redirect=301,https://shop.example$path"])
+        self.consul.register("api", 1004, id="a1", tags=router(
+            rule="Host(`api.example`) && PathPrefix(`/v1`) && !Header(`X-Old`, `1`)", middlewares="m",
+            tls="true") + ["traefik.http.middlewares.m.stripprefix.prefixes=/v1",
+                           "traefik.http.middlewares.m2.headers.customrequestheaders.X-A=b"][:1])
+        self.consul.register("plain", 1005, id="p1", tags=["frontdesk.path=/plain"])
+
+    def test_all_is_as_it_was(self):
+        self.register_all()
+        out = self.run_migrate(status=0)
+        self.assertIn("3 services with 8 tags, 0 commands: 8 work as they did, 0 differ, 0 are left out", out)
+        self.assertNotIn("/plain", out)
+        self.check(out)
+
+    def test_what_differs_is_said(self):
+        self.register_all()
+        self.consul.register("db", 1006, id="d1", tags=["urlprefix-:3306 proto=tcp", "urlprefix-/db register=x"])
+        self.consul.kv_put("fabio/config", b"route add legacy /legacy https://10.0.0.9/ weight 0.5\nroute nonsense\n")
+        out = self.run_migrate(status=1)
+        self.check(out)
+        for line in ("  #   urlprefix-:3306 proto=tcp\n  #     left out: TCP routes are not supported\n",
+                     "  #     differs: register is not obeyed",
+                     '  "legacy:kv":\n    instances: ["10.0.0.9:443"]\n',
+                     "  #   route nonsense\n  #     left out: expected: route add",
+                     "2 commands: 9 work as they did, 1 differ, 2 are left out"):
+            self.assertIn(line, out)
+        doc = json.loads(self.run_migrate("--json", status=1))
+        self.assertEqual([s["name"] for s in doc["services"]], ["api", "db", "orders", "web"])
+        self.assertEqual(doc["services"][2]["weights"],
+                         [{"instance": "o1", "weight": 9000}, {"instance": "o2", "weight": 1000}])
+        self.assertEqual(doc["summary"]["left_out"], 2)
+
+    def test_what_it_says_is_what_the_gateway_does(self):
+        """The file instead of the tags: the same routes."""
+        for name, tags in (("x", ["urlprefix-/x strip=/x"]), ("y", ["urlprefix-api-*.example/"]),
+                           ("z", router(rule="PathPrefix(`/z`) && Query(`a`, `b`)"))):
+            self.instance(name, name, tags=tags)
+        text = self.run_migrate(status=0)
+        gateway = self.gateway({"consul": {"fabio_prefix": ""}})
+        gateway.write_file("conf.d/50-migrated.yaml", text)
+        gateway.reload()
+        self.assertEqual(gateway.wait_status("/x/1", 200).json()["target"], "/1")
+        self.assertEqual(gateway.wait_status("/", 200, host="api-1.example").header("X-Origin"), "y")
+        self.assertEqual(gateway.wait_status("/z?a=b", 200).header("X-Origin"), "z")
+        self.assertEqual(gateway.get("/z").status, 404)
+
+    def test_nothing_in_the_catalog_steers_the_terminal(self):
+        self.consul.register("evil", 1, id="e", tags=["urlprefix-/\x1b[31m\n- x: y", 'urlprefix-/a"\u202e'])
+        out = self.run_migrate(status=1)
+        self.assertNotIn("\x1b", out)
+        self.assertNotIn("\u202e", out)
+        self.check(out)
+
+    def test_of_a_gateway(self):
+        self.consul.register("x", 1, id="x", tags=["fab-/x", "urlprefix-/y"])
+        gateway = self.gateway({"consul": {"fabio_prefix": "fab-"}})
+        code, out, _ = run_command("migrate", "-c", gateway.dir + "/conf.d")
+        self.assertEqual(code, 0)
+        self.assertIn('path: "/x"', out)
+        self.assertNotIn("/y", out)
+
+    def test_2_when_it_cannot_be_read(self):
+        code, out, err = run_command("migrate", "--consul", "127.0.0.1:1")
+        self.assertEqual((code, out), (2, ""))
+        self.assertIn("Consul", err)
+        for arguments in (["--bad"], ["more"], ["-c", "x", "--consul", "y"]):
+            self.assertEqual(run_command("migrate", *arguments)[0], 2)
+
+    def test_commands_that_may_not_be_read(self):
+        consul = self.own_consul(acl=True)
+        consul.register("x", 1, id="x", tags=["urlprefix-/x"])
+        token = consul.new_token('service_prefix "" { policy = "read" } node_prefix "" { policy = "read" }')
+        code, out, err = run_command("migrate", "--consul", consul.address,
+                                     environment={"CONSUL_HTTP_TOKEN": token})
+        self.assertEqual(code, 0, err)
+        self.assertIn("fabio's commands were not read", out)
+        self.assertIn('path: "/x"', out)
+        self.assertNotIn(token, out + err)

@@ -37,10 +37,11 @@ def binary():
     return os.environ.get("FRONTDESK_BIN") or os.path.join(ROOT, "build/release/frontdesk")
 
 
-def run_command(*arguments, timeout=20, input=""):
+def run_command(*arguments, timeout=20, input="", environment=None):
     """frontdesk ARGUMENTS to its end: (exit status, stdout, stderr)."""
     done = subprocess.run([binary(), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          input=input, text=True, timeout=timeout)
+                          input=input, text=True, timeout=timeout,
+                          env=dict(os.environ, **environment) if environment else None)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -246,6 +246,14 @@ static void hosts(void **state)
             fail_msg("%s", rows[i].text);
 }
 
+static void regexes(void **state)
+{
+    (void)state;
+    assert_null(value_regex_problem("^/orders/[0-9]{2,3}$"));
+    assert_non_null(value_regex_problem("("));
+    assert_non_null(value_regex_problem("(?!x)"));
+}
+
 static void headers(void **state)
 {
     static const struct {
@@ -272,7 +280,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(durations), cmocka_unit_test(sizes),   cmocka_unit_test(addresses),
         cmocka_unit_test(networks),  cmocka_unit_test(paths),   cmocka_unit_test(templates),
-        cmocka_unit_test(hosts),     cmocka_unit_test(headers),
+        cmocka_unit_test(hosts),     cmocka_unit_test(regexes), cmocka_unit_test(headers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

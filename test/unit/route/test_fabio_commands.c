@@ -71,6 +71,7 @@ static const struct {
     {"bad port", "route add web /x http://h:99999/",
      "1 [the target is not a URL such as http://10.0.0.1:8080/]"},
     {"open quote", "route del tags \"a", "1 [tags takes a list in double quotes]"},
+    {"nothing but a quote", "\"", "1 [expected: route add, route del or route weight]"},
     {"open quote at the end", "route add web /x http://h:1/ opts \"a",
      "1 [opts takes options in double quotes]"},
     {"tags without quotes", "route del tags a", "1 [tags takes a list in double quotes]"},

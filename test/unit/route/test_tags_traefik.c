@@ -72,6 +72,7 @@ static const struct tag_row rule_rows[] = {
     {"not a header", {RULE("!Header(`X-A`, `b`)")}, {0}, "r / !X-A=b", ""},
     {"header that is none", {RULE("Header(`X A`, `b`)")}, {0}, "", "not the name of a header"},
     {"query", {RULE("Query(`a`, `b`) && Query(`c`)")}, {0}, "r / ?a=b ?c", ""},
+    {"control character", {RULE("Query(`a`, `\x1b`)")}, {0}, "", "control character"},
     {"query expression", {RULE("QueryRegexp(`a`, `^b`)")}, {0}, "r / ?a~^b", ""},
     {"client",
      {RULE("ClientIP(`10.0.0.0/8`, `::1`)")},
