@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "proxy/h2_request.h"
 #include "proxy/queue.h"
+#include "proxy/traffic.h"
 #include "route/route_split.h"
 
 #include <arpa/inet.h>
@@ -267,8 +268,13 @@ void attempt_cancel(struct exchange *x)
     a->instance = NULL;
 }
 
-static bool listed(const struct retries_conf *c, enum reason why, unsigned status)
+static bool listed(const struct exchange *x, enum reason why, unsigned status)
 {
+    const struct chain_destination *rule = traffic_retries(x);
+    const struct retries_conf *c = &x->service->conf->retries;
+
+    if (rule && rule->says_retry_on)
+        return traffic_retries_on(rule, why, status);
     if (why != REASON_UPSTREAM_STATUS)
         return c->reasons >> why & 1;
     for (size_t i = 0; i < ARRAY_LEN(c->statuses) && c->statuses[i]; i++)
@@ -321,7 +327,6 @@ bool attempt_sendable(const struct exchange *x)
 
 bool attempt_retryable(const struct exchange *x, enum reason why)
 {
-    const struct retries_conf *c = &x->service->conf->retries;
     bool safe = safe_to_repeat(x);
 
     if (reason_info(why)->retry == RETRY_NEVER)
@@ -330,13 +335,24 @@ bool attempt_retryable(const struct exchange *x, enum reason why)
         return attempt_repeatable(x) && !x->resp_started;
     if (reason_info(why)->retry == RETRY_UNSENT)
         safe = true;
-    return listed(c, why, x->attempt->resp.status) && safe && attempt_repeatable(x) &&
+    return listed(x, why, x->attempt->resp.status) && safe && attempt_repeatable(x) &&
            !x->resp_started;
+}
+
+/* Tries in all. */
+static unsigned tries_of(const struct exchange *x)
+{
+    const struct chain_destination *rule = traffic_retries(x);
+    unsigned further = rule && rule->retries ? rule->retries : 1;
+
+    if (!rule)
+        return x->service->conf->retries.attempts;
+    return further < BALANCE_MAX_TRIED ? further + 1 : BALANCE_MAX_TRIED;
 }
 
 bool attempt_may_retry(struct exchange *x, enum reason why)
 {
-    return x->attempts < x->service->conf->retries.attempts && attempt_retryable(x, why) &&
+    return x->attempts < tries_of(x) && attempt_retryable(x, why) &&
            !(x->deadline_ns && x->w->now_ns >= x->deadline_ns) && elsewhere_possible(x) &&
            retry_budget_take(&x->service->state->budget, x->w->now_ns);
 }

@@ -23,6 +23,7 @@
 #include "proxy/response_body.h"
 #include "proxy/secure.h"
 #include "proxy/subrequest.h"
+#include "proxy/traffic.h"
 #include "proxy/upstream_open.h"
 
 typedef enum verdict step_fn(struct exchange *x);
@@ -197,6 +198,9 @@ static enum verdict step_route(struct exchange *x)
     route = x->match.route->conf;
     if (route->ntargets > 0 && !x->preflight)
         x->service = s->services[attempt_choose_target(x)];
+    x->fail = traffic_lead(x);
+    if (x->fail != REASON_NONE)
+        return V_FINISH;
     if (x->service)
         x->fallbacks = route->fallback ? route->fallback : x->service->conf->fallback;
     return overload_refuses(&x->w->overload, &x->w->rng, route->importance)

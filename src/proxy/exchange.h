@@ -98,6 +98,7 @@ struct exchange {
 
     /* Where it goes. */
     const struct service_view *service;
+    const struct chain_route *rule; /* of Consul's router, when it changes something (traffic.h) */
     struct breaker_ticket ticket;
     bool has_ticket, has_limit, queued;
     struct list queue_node; /* in w->queued */
@@ -173,6 +174,8 @@ static inline uint64_t exchange_time_limit(const struct exchange *x)
     uint64_t timeout = x->match.route->conf->timeout_ms, limit;
     bool client_is_first;
 
+    if (!timeout && x->rule && !(x->service->conf->says & SERVICE_SAYS_TIMEOUT))
+        timeout = x->rule->to.timeout_ms;
     if (!timeout)
         timeout = x->service->conf->timeout_ms;
     if (x->req.upgrade_websocket)

@@ -5,6 +5,7 @@
 #include "proxy/finish.h"
 #include "proxy/hedge.h"
 #include "proxy/proxy_internal.h"
+#include "proxy/traffic.h"
 
 #include <stdlib.h>
 
@@ -129,6 +130,7 @@ static void leave_first(struct exchange *x)
     f->deadline_ns = exchange_time_limit(x);
     f->since_ns = x->w->now_ns;
     f->failed = x->service;
+    f->rule = x->rule;
     f->detail = x->detail;
     f->ticket = x->ticket;
     f->attempts = x->attempts;
@@ -144,6 +146,7 @@ static void return_to_first(struct exchange *x)
     finish_count_stand_in(x);
     forget_tries(x);
     x->service = f->failed;
+    x->rule = f->rule;
     x->detail = f->detail;
     x->ticket = f->ticket;
     x->attempts = f->attempts;
@@ -164,6 +167,9 @@ static void send_to(struct exchange *x, const struct service_view *other)
     /* Also while it waits in that service's queue. */
     x->deadline_ns = x->fallback->deadline_ns;
     memset(&x->query, 0, sizeof x->query);
+    /* Where its rules lead nowhere, they are passed over. */
+    if (traffic_lead(x) != REASON_NONE)
+        x->detail = NULL;
 }
 
 enum verdict fallback_begin(struct exchange *x)

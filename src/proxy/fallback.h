@@ -23,6 +23,7 @@ struct fallback {
 
     /* While another service stands in: the first one, and what it left behind. */
     const struct service_view *failed;
+    const struct chain_route *rule; /* that `failed` was asked by */
     const char *detail;
     struct breaker_ticket ticket;
     unsigned attempts, index;

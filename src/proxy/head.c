@@ -8,6 +8,7 @@
 #include "proxy/fallback.h"
 #include "proxy/forwarded.h"
 #include "proxy/subrequest.h"
+#include "snapshot/traffic_rules.h"
 
 #include <stdio.h>
 #include <strings.h>
@@ -120,17 +121,23 @@ static void write_host(struct exchange *x, struct writer *w)
 
 static int write_target(struct exchange *x, struct writer *w)
 {
-    char path[16 * 1024];
+    char made[16 * 1024], ruled[16 * 1024];
     const struct route_conf *route = x->match.route->conf;
-    size_t n;
+    struct str path = x->req.path;
 
-    if (!route->strip && !route->prepend && !route->rewrite) {
-        writer_str(w, x->req.path);
-    } else {
-        if (route_target_path(x->match.route, &x->match, x->req.path, path, sizeof path, &n) < 0)
+    if (route->strip || route->prepend || route->rewrite) {
+        if (route_target_path(x->match.route, &x->match, path, made, sizeof made, &path.n) < 0)
             return -1;
-        writer_bytes(w, path, n);
+        path.p = made;
     }
+    if (x->rule && x->rule->to.prefix_rewrite) {
+        size_t n;
+
+        if (traffic_route_path(x->rule, path, ruled, sizeof ruled, &n) < 0)
+            return -1;
+        path = (struct str){ruled, n};
+    }
+    writer_str(w, path);
     if (x->req.has_query)
         access_key_write_query(x, w);
     return 0;

@@ -8,6 +8,7 @@
 #include "proxy/forwarded.h"
 #include "proxy/head.h"
 #include "proxy/request_body.h"
+#include "proxy/traffic.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -306,7 +307,8 @@ static enum verdict find_route(struct exchange *x)
     if (!x->match.route || x->match.route->conf->redirect_status)
         return exchange_refuse(x, REASON_NO_ROUTE);
     x->service = s->services[attempt_choose_target(x)];
-    return V_NEXT;
+    x->fail = traffic_lead(x);
+    return x->fail == REASON_NONE ? V_NEXT : V_FINISH;
 }
 
 enum verdict subrequest_route(struct exchange *x)
@@ -326,6 +328,9 @@ enum verdict subrequest_route(struct exchange *x)
     if (r->refresh)
         return find_route(x);
     x->service = s->services[r->slot];
+    x->fail = traffic_lead(x);
+    if (x->fail != REASON_NONE)
+        return V_FINISH;
     if (r->fallbacks)
         x->fallbacks = x->service->conf->fallback;
     return V_NEXT;

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* traffic.h - obeys Consul's traffic rules for the service that a request is to go to
+ * (snapshot/traffic_rules.h): another service may take its place, and the router may rewrite the
+ * path and say how long and how often to try.
+ *
+ * What the gateway's configuration says for the route (timeout) or for the service itself
+ * (timeout, retries) comes first. */
+#include "proxy/exchange.h"
+
+/* Leads x->service on, when it has rules. REASON_NONE, or why the request cannot go on. */
+enum reason traffic_follow(struct exchange *x);
+
+static inline enum reason traffic_lead(struct exchange *x)
+{
+    x->rule = NULL;
+    return x->service && x->service->rules ? traffic_follow(x) : REASON_NONE;
+}
+
+/* What the rule says about tries; NULL = nothing that counts. */
+const struct chain_destination *traffic_retries(const struct exchange *x);
+/* Is this failure one that the rule says to try again? For a rule with says_retry_on. */
+bool traffic_retries_on(const struct chain_destination *to, enum reason why, unsigned status);
