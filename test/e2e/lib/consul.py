@@ -191,6 +191,16 @@ class Consul:
         self.put("/v1/agent/service/register?replace-existing-checks=true", service)
         return id
 
+    def entry(self, kind, name, **fields):
+        """Writes a config entry: entry("service-splitter", "web", Splits=[...]). Those for HTTP need
+        entry("service-defaults", "web", Protocol="http") first."""
+        self.put("/v1/config", dict(fields, Kind=kind, Name=name))
+
+    def delete_entry(self, kind, name):
+        status, _, value = self.call("DELETE", "/v1/config/%s/%s" % (kind, name))
+        if status != 200:
+            raise AssertionError("DELETE %s %s: %d %s" % (kind, name, status, value))
+
     def deregister(self, id):
         self.put("/v1/agent/service/deregister/" + urllib.parse.quote(id, safe=""))
 
@@ -243,11 +253,14 @@ class Consul:
         return self.put("/v1/acl/token", {"Policies": [{"Name": name}]})["SecretID"]
 
     def clear(self):
-        """Removes every service, key, other node and maintenance: as freshly started."""
+        """Removes every service, key, config entry, other node and maintenance: as freshly started."""
         for id in self.get("/v1/agent/services"):
             self.deregister(id)
         self.node_maintenance(False)
         self.call("DELETE", "/v1/kv/?recurse")
+        for kind in ("service-router", "service-splitter", "service-resolver", "service-defaults"):
+            for entry in self.get("/v1/config/" + kind):
+                self.call("DELETE", "/v1/config/%s/%s" % (kind, entry["Name"]))
         for node in self.get("/v1/catalog/nodes"):
             if node["Node"] != self.node:
                 self.catalog_deregister(node["Node"])

@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Consul's own traffic rules: service-router, service-splitter and service-resolver, written as config
+entries and obeyed without touching the gateway."""
+import threading
+
+from lib import Scenario, gate, holds, reply, sequence, wait_for
+
+SUBSETS = {"v1": {"Filter": "Service.Meta.version == 1"}, "v2": {"Filter": "Service.Meta.version == 2"}}
+
+
+class Rules(Scenario):
+    def setUp(self):
+        for name in ("web", "other", "old"):
+            self.consul.entry("service-defaults", name, Protocol="http")
+        self.consul.entry("service-defaults", "admin", Protocol="http")
+
+    def version(self, name, version, service="web", **registration):
+        return self.instance(service, name, tags=[], meta={"version": str(version)}, **registration)
+
+    def front(self, path="/", services=None, consul=None, **route):
+        config = {"routes": [dict({"path": path, "service": "web"}, **route)],
+                  "defaults": {"balance": "round_robin"}, "access_log": "stdout"}
+        if services:
+            config["services"] = services
+        if consul:
+            config["consul"] = consul
+        return self.gateway(config)
+
+    def subsets(self, **more):
+        self.consul.entry("service-resolver", "web", Subsets=SUBSETS, **more)
+
+    def split(self, v1, v2):
+        self.consul.entry("service-splitter", "web", Splits=[
+            {"Weight": v1, "ServiceSubset": "v1"}, {"Weight": v2, "ServiceSubset": "v2"}])
+
+    def router(self, *routes):
+        self.consul.entry("service-router", "web", Routes=[
+            {"Match": {"HTTP": match}, "Destination": destination} for match, destination in routes])
+
+
+class Splitter(Rules):
+    def test_canary_moves_without_touching_the_gateway(self):
+        self.version("one", 1)
+        self.version("two", 2)
+        front = self.front()
+        self.assertEqual(set(front.spread("/", 12)), {"one", "two"})
+        self.subsets()
+        self.split(90, 10)
+        wait_for(lambda: front.spread("/", 40)["two"] < 12, what="a small share for two")
+        seen = front.spread("/", 300)
+        self.assertGreater(seen["one"], 220)
+        self.assertGreater(seen["two"], 5)
+        self.split(0, 100)
+        front.wait_spread("/", {"two"}, count=40)
+        self.split(100, 0)
+        front.wait_spread("/", {"one"}, count=40)
+        self.consul.delete_entry("service-splitter", "web")
+        front.wait_spread("/", {"one", "two"})
+        self.consul.delete_entry("service-resolver", "web")
+        front.wait_spread("/", {"one", "two"})
+
+    def test_no_request_fails_while_rules_come_change_and_go(self):
+        self.version("one", 1)
+        self.version("two", 2)
+        front = self.front()
+        load = self.load(front, "/", clients=4)
+        self.subsets()
+        for v1, v2 in ((90, 10), (50, 50), (10, 90), (0, 100), (100, 0)):
+            self.split(v1, v2)
+            wait_for(lambda: v2 == 0 or front.spread("/", 20)["two"] > 0, what="%d/%d" % (v1, v2))
+        front.wait_spread("/", {"one"}, count=30)
+        self.consul.delete_entry("service-splitter", "web")
+        self.consul.delete_entry("service-resolver", "web")
+        front.wait_spread("/", {"one", "two"})
+        load.stop()
+        self.assertEqual(set(load.statuses), {200}, load.statuses)
+
+    def test_one_request_in_flight_stays_where_it_is(self):
+        one = self.version("one", 1)
+        self.version("two", 2)
+        self.subsets()
+        self.split(100, 0)
+        front = self.front()
+        front.wait_spread("/", {"one"})
+        go = threading.Event()
+        one.on("/slow", gate(go, reply(body=b"late")))
+        answers = []
+        asking = threading.Thread(target=lambda: answers.append(front.get("/slow")))
+        asking.start()
+        wait_for(lambda: one.busy == 1, what="the slow request")
+        self.split(0, 100)
+        front.wait_spread("/", {"two"})
+        go.set()
+        asking.join(20)
+        self.assertEqual((answers[0].status, answers[0].body), (200, b"late"))
+
+    def test_sticky_routes_keep_a_client_on_one_side(self):
+        self.version("one", 1)
+        self.version("two", 2)
+        self.subsets()
+        self.split(50, 50)
+        front = self.front(sticky={"header": "X-User"})
+        front.wait_spread("/", {"one", "two"}, count=40)
+        sides = [set(front.spread("/", 6, headers={"X-User": "user-%d" % i})) for i in range(12)]
+        self.assertEqual({len(side) for side in sides}, {1})
+        self.assertEqual(set.union(*sides), {"one", "two"})
+
+
+class Router(Rules):
+    def setUp(self):
+        super().setUp()
+        self.version("one", 1)
+        self.version("two", 2)
+        self.admin = self.instance("admin", "admin", tags=[])
+        self.subsets(DefaultSubset="v1")
+
+    def test_path_header_query_and_method(self):
+        self.router(
+            ({"PathPrefix": "/admin"}, {"Service": "admin", "PrefixRewrite": "/"}),
+            ({"PathExact": "/exact"}, {"ServiceSubset": "v2"}),
+            ({"PathRegex": "/items/[0-9]+"}, {"ServiceSubset": "v2"}),
+            ({"Header": [{"Name": "X-Debug", "Exact": "1"}]}, {"ServiceSubset": "v2"}),
+            ({"Header": [{"Name": "X-Old", "Present": True}], "PathPrefix": "/h"}, {"ServiceSubset": "v2"}),
+            ({"QueryParam": [{"Name": "beta", "Present": True}]}, {"ServiceSubset": "v2"}),
+            ({"Methods": ["DELETE"]}, {"ServiceSubset": "v2"}))
+        front = self.front()
+        front.wait_spread("/exact", {"two"})
+        for target, headers, method, origin in (
+                ("/", {}, "GET", "one"), ("/exact", {}, "GET", "two"), ("/exact/", {}, "GET", "one"),
+                ("/items/17", {}, "GET", "two"), ("/items/17/x", {}, "GET", "one"), ("/items/x", {}, "GET", "one"),
+                ("/", {"X-Debug": "1"}, "GET", "two"), ("/", {"X-Debug": "2"}, "GET", "one"),
+                ("/h", {"X-Old": ""}, "GET", "two"), ("/g", {"X-Old": ""}, "GET", "one"),
+                ("/?a=1&beta", {}, "GET", "two"), ("/?a=1", {}, "GET", "one"),
+                ("/", {}, "DELETE", "two"), ("/", {}, "PUT", "one"), ("/admin/x", {}, "GET", "admin")):
+            with self.subTest(target=target, headers=headers, method=method):
+                answer = front.request(method, target, headers=headers)
+                self.assertEqual(answer.header("X-Origin"), origin)
+        self.assertEqual(front.get("/admin/x?y=1").json["target"], "/x?y=1")
+        self.assertEqual(front.get("/admin").json["target"], "/")
+        self.assertEqual(front.get("/admin../x").status, 200)
+        self.assertEqual(front.get("/items/17").json["target"], "/items/17")
+
+    def test_rules_see_the_path_that_the_route_makes(self):
+        self.router(({"PathPrefix": "/admin"}, {"Service": "admin", "PrefixRewrite": "/x"}))
+        front = self.front(path="/shop/", strip="/shop")
+        front.wait_spread("/shop/admin/y", {"admin"})
+        self.assertEqual(front.get("/shop/admin/y").json["target"], "/x/y")
+        self.assertEqual(front.get("/shop/other").header("X-Origin"), "one")
+
+    def test_a_rewrite_cannot_be_climbed_out_of(self):
+        self.router(({"PathPrefix": "/a"}, {"Service": "admin", "PrefixRewrite": "/files/"}))
+        front = self.front()
+        front.wait_spread("/a/b", {"admin"})
+        answer = front.get("/a../secret")
+        self.assertEqual((answer.status, answer.reason), (400, "bad_request"))
+        self.assertEqual(front.get("/a.../x").json["target"], "/files/.../x")
+
+    def test_timeout_and_retries_of_a_destination(self):
+        self.router(({"PathPrefix": "/slow"}, {"Service": "admin", "RequestTimeout": "300ms"}),
+                    ({"PathPrefix": "/again"}, {"Service": "admin", "NumRetries": 3, "RetryOnStatusCodes": [418]}))
+        front = self.front()
+        front.wait_spread("/again", {"admin"})
+        never = threading.Event()
+        self.addCleanup(never.set)
+        self.admin.on("/slow", gate(never, reply()))
+        self.assertEqual(front.get("/slow").reason, "upstream_timeout")
+        second = self.instance("admin", "admin-2", tags=[])
+        front.wait_spread("/again", {"admin", "admin-2"})
+        before = self.admin.count + second.count
+        for origin in (self.admin, second):
+            origin.on("/again", reply(418))
+        self.assertEqual(front.get("/again").status, 418)
+        self.assertEqual(self.admin.count + second.count - before, 2)
+
+    def test_configuration_of_the_service_comes_first(self):
+        self.router(({"PathPrefix": "/slow"}, {"Service": "admin", "RequestTimeout": "100ms"}))
+        front = self.front(services={"admin": {"timeout": "30s"}})
+        front.wait_spread("/slow", {"admin"})
+        self.admin.on("/slow", reply(delay=0.5))
+        self.assertEqual(front.get("/slow").status, 200)
+
+    def test_an_expression_that_is_none_is_reported_and_the_rules_before_stay(self):
+        self.router(({"PathPrefix": "/two"}, {"ServiceSubset": "v2"}))
+        front = self.front()
+        front.wait_spread("/two", {"two"})
+        self.router(({"PathRegex": "/(two"}, {"ServiceSubset": "v2"}))
+
+        def reported():
+            problem = front.service("web")["traffic_rules"]["problem"]
+            return problem and "/(two" in problem
+        wait_for(reported, what="the problem")
+        self.assertEqual(set(front.spread("/two", 12)), {"two"})
+        self.router(({"PathRegex": "/(too)"}, {"ServiceSubset": "v2"}))
+        front.wait_spread("/too", {"two"}, timeout=40)
+        self.assertIsNone(front.service("web")["traffic_rules"]["problem"])
+        self.assertEqual(set(front.spread("/two", 12)), {"one"})
+
+
+class Resolver(Rules):
+    def test_subset_by_metadata(self):
+        self.version("one", 1)
+        self.version("two", 2)
+        self.subsets(DefaultSubset="v2")
+        front = self.front()
+        front.wait_spread("/", {"two"})
+        self.version("three", 2)
+        front.wait_spread("/", {"two", "three"})
+        self.assertEqual(front.wait_logged(path="/")["service"], "web:v2")
+
+    def test_only_passing(self):
+        self.version("one", 2)
+        self.version("two", 2)
+        self.consul.entry("service-resolver", "web", DefaultSubset="v2", Subsets={
+            "v2": {"Filter": "Service.Meta.version == 2", "OnlyPassing": True}})
+        front = self.front()
+        front.wait_spread("/", {"one", "two"})
+        self.consul.set_health("one", "warning")
+        front.wait_spread("/", {"two"})
+
+    def test_redirect_to_another_service(self):
+        self.version("one", 1)
+        self.instance("other", "elsewhere", tags=[])
+        front = self.front()
+        front.wait_spread("/", {"one"})
+        self.consul.entry("service-resolver", "web", Redirect={"Service": "other"})
+        front.wait_spread("/", {"elsewhere"})
+        self.consul.delete_entry("service-resolver", "web")
+        front.wait_spread("/", {"one"})
+
+    def test_failover_to_another_service_and_back(self):
+        self.version("one", 1)
+        self.instance("other", "spare", tags=[])
+        self.consul.entry("service-resolver", "web", Failover={"*": {"Service": "other"}})
+        front = self.front()
+        front.wait_spread("/", {"one"})
+        self.consul.set_health("one", "critical")
+        front.wait_spread("/", {"spare"})
+        self.consul.set_health("one", "passing")
+        front.wait_spread("/", {"one"}, timeout=50)
+
+    def test_a_failing_subset_opens_its_own_breaker(self):
+        self.version("one", 1)
+        bad = self.version("two", 2)
+        self.subsets()
+        self.split(50, 50)
+        front = self.front(services={"web": {
+            "breaker": {"minimum_requests": 4, "open_for": "60s"}, "retries": {"attempts": 1}}})
+        front.wait_spread("/", {"one", "two"}, count=40)
+        bad.always(reply(500))
+        wait_for(lambda: [front.get("/") for _ in range(4)] and
+                 front.service("web:v2")["breaker"]["state"] == "open", what="an open breaker")
+        self.assertEqual(front.service("web:v1")["breaker"]["state"], "closed")
+        self.assertEqual(set(front.spread("/", 40)), {"one", "breaker_open"})
+
+    def test_a_service_can_be_left_out(self):
+        self.version("one", 1)
+        self.version("two", 2)
+        self.subsets(DefaultSubset="v2")
+        self.front().wait_spread("/", {"two"})
+        self.assertEqual(set(self.front(services={"web": {"traffic_rules": False}}).spread("/", 12)), {"one", "two"})
+        self.assertEqual(set(self.front(consul={"traffic_rules": False}).spread("/", 12)), {"one", "two"})
+
+    def test_parts_of_aggregates_obey_them_too(self):
+        self.version("one", 1)
+        self.version("two", 2).on("/", reply(body=b'{"from":"two"}', headers=[("Content-Type", "application/json")]))
+        self.subsets(DefaultSubset="v2")
+        front = self.gateway({"routes": [{"path": "/all", "aggregate": {"parts": {
+            "a": {"service": "web", "path": "/a"}}}}]})
+        wait_for(lambda: front.get("/all").json == {"a": {"from": "two"}}, what="the part of two")
+
+
+class Rights(Rules):
+    def test_a_token_without_rights_ends_no_rules(self):
+        consul = self.own_consul(acl=True)
+        allowed = 'service_prefix "" { policy = "read" } node_prefix "" { policy = "read" }'
+        consul.put("/v1/acl/policy", {"Name": "gateway", "Rules": allowed})
+        token = consul.put("/v1/acl/token", {"Policies": [{"Name": "gateway"}]})["SecretID"]
+        for name, version in (("one", "1"), ("two", "2")):
+            self.instance("web", name, agent=consul, tags=[], meta={"version": version})
+        consul.entry("service-defaults", "web", Protocol="http")
+        consul.entry("service-resolver", "web", DefaultSubset="v2", Subsets=SUBSETS)
+        front = self.gateway({"routes": [{"path": "/", "service": "web"}], "consul": {"wait": "1s"}},
+                             consul=consul, environment={"CONSUL_HTTP_TOKEN": token})
+        front.wait_spread("/", {"two"})
+        policy = consul.get("/v1/acl/policies")
+        id = [p["ID"] for p in policy if p["Name"] == "gateway"][0]
+        consul.put("/v1/acl/policy/" + id, {"Name": "gateway", "Rules": ""})
+        wait_for(lambda: front.service("web")["traffic_rules"]["problem"], 30, "the refusal")
+        holds(lambda: set(front.spread("/", 6)) == {"two"}, 2)
