@@ -88,10 +88,8 @@ static void review(struct discovery *d)
 
     arm_expiry(d);
     version = catalog_version(d->catalog);
-    if (d->rules) {
+    if (d->rules)
         version += rules_version(d->rules);
-        rules_catalog_changed(d->rules);
-    }
     if (!d->ready && d->asked)
         d->ready = all_heard(d);
     if (d->told_version == version && d->heard_told == d->ready)
@@ -126,6 +124,8 @@ static void on_touched(void *arg)
     struct discovery *d = arg;
 
     /* While the source is being made there is nothing to review yet. */
+    if (d->rules)
+        rules_catalog_changed(d->rules);
     if (d->consul)
         review(d);
 }

@@ -238,7 +238,8 @@ static bool settle(struct rules *r)
 {
     uint64_t now = clock_now_ns();
     bool any = false, waits = false;
-    static const struct timeval again = {PATIENCE_MS / 1000, 0};
+    /* A little more, since the loop's clock may be late. */
+    static const struct timeval again = {PATIENCE_MS / 1000, 50000};
 
     for (struct rule *u = r->all; u; u = u->hh.next) {
         if (!u->next)
@@ -332,9 +333,18 @@ void rules_use(struct rules *r, const char *const *services, size_t n)
     use_all(r);
 }
 
+static bool is_waiting(const struct rules *r)
+{
+    for (const struct rule *u = r->all; u; u = u->hh.next)
+        if (u->next)
+            return true;
+    return false;
+}
+
 void rules_catalog_changed(struct rules *r)
 {
-    if (r->catalog_version == catalog_version(r->catalog))
+    /* That a service has no instances is news, too, to who waits for it. */
+    if (r->catalog_version == catalog_version(r->catalog) && !is_waiting(r))
         return;
     r->catalog_version = catalog_version(r->catalog);
     chain_source_review(r->chains);
@@ -354,10 +364,7 @@ bool rules_heard(const struct rules *r)
 {
     if (!chain_source_heard(r->chains) || r->synced != chain_source_version(r->chains))
         return false;
-    for (const struct rule *u = r->all; u; u = u->hh.next)
-        if (u->next)
-            return false;
-    return true;
+    return !is_waiting(r);
 }
 
 struct chain *rules_find(const struct rules *r, const char *service)

@@ -26,7 +26,7 @@ void rules_free(struct rules *r);
 void rules_use(struct rules *r, const char *const *services, size_t n);
 /* Services that have no rules, whatever Consul says. Copied. */
 void rules_leave_out(struct rules *r, const char *const *services, size_t n);
-/* The catalog has changed, perhaps. */
+/* The catalog has changed, perhaps: whenever the source says so. */
 void rules_catalog_changed(struct rules *r);
 
 /* Grows with every change of what is in force. */

@@ -8,6 +8,7 @@
 #include "admin/look.h"
 #include "http/message.h"
 #include "route/route.h"
+#include "snapshot/traffic_rules.h"
 
 #include <netinet/in.h>
 
@@ -42,10 +43,11 @@ int explain_parse(const struct explain_query *q, struct explained *ret, struct e
 struct explain_outcome {
     const char *kind; /* "forward" "wait" "redirect" "refuse" */
     enum reason reason;
-    const char *service;  /* NULL = none */
-    const char *instance; /* NULL = none */
-    bool certain;         /* not left to chance, as things are now */
-    const char *detail;   /* NULL or a sentence */
+    const char *service;            /* NULL = none */
+    const char *instance;           /* NULL = none */
+    bool certain;                   /* not left to chance, as things are now */
+    const char *detail;             /* NULL or a sentence */
+    const struct chain_route *rule; /* of Consul's router, that matched; NULL = none did */
     const char *fallback; /* what would be tried first in its place: "cache" "service" "static" */
 };
 
@@ -53,8 +55,17 @@ struct explain_outcome {
  * outcome goes to *ret. */
 json_t *explain_target(const struct explained *x, size_t target, bool chosen,
                        struct explain_outcome *ret);
-/* What is in force for the request at this service: times, retries, fallbacks ... */
-json_t *explain_policy(const struct explained *x, const struct service_view *v);
+/* Where the rules of a service that has some lead the request; false: nowhere. */
+bool explain_walk(const struct explained *x, const struct service_view *v,
+                  struct traffic_walk *ret);
+/* Was nothing of it left to chance? */
+bool explain_walk_certain(const struct traffic_walk *walk);
+/* The hops of such a walk. */
+json_t *explain_rules(const struct service_view *v, const struct traffic_walk *walk);
+/* What is in force for the request at this service: times, retries, fallbacks ... `rule`: of
+ * Consul's router, or NULL. */
+json_t *explain_policy(const struct explained *x, const struct service_view *v,
+                       const struct chain_route *rule);
 /* The policy of the route, with all that it is made of; null when there is none. */
 json_t *explain_auth(const struct explained *x);
 /* True when the route names one that does not exist. */

@@ -54,16 +54,20 @@ static json_t *losers_part(const struct explained *x)
     return list;
 }
 
-static json_t *forwarded_path(const struct explained *x)
+static json_t *forwarded_path(const struct explained *x, const struct chain_route *rule)
 {
     const struct route *r = x->match.route;
-    char out[MAX_PATH];
+    char out[MAX_PATH], ruled[MAX_PATH];
     size_t n;
 
     if (!r || r->conf->ntargets == 0 ||
         route_target_path(r, &x->match, x->req.path, out, sizeof out, &n) < 0)
         return json_null();
-    return slice((struct str){out, n});
+    if (!rule || !rule->to.prefix_rewrite)
+        return slice((struct str){out, n});
+    if (traffic_route_path(rule, (struct str){out, n}, ruled, sizeof ruled, &n) < 0)
+        return json_null();
+    return slice((struct str){ruled, n});
 }
 
 static json_t *location(const struct explained *x)
@@ -176,14 +180,14 @@ static json_t *make_document(struct explained *x)
         route_find(x->look->snapshot->routes, &x->req, &x->match);
     outcome = route_outcome(x);
     targets = targets_part(x, &outcome);
-    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "request",
-                     request_part(x), "matched",
-                     x->match.route ? route_summary(x->match.route) : json_null(), "allow",
-                     x->match.route ? json_null() : json_text(x->match.allow), "others",
-                     losers_part(x), "host", slice(x->req.host), "path", slice(x->req.path),
-                     "forwarded_path", forwarded_path(x), "location", location(x), "auth",
-                     x->match.route ? json_text(x->match.route->conf->auth) : json_null(), "policy",
-                     explain_auth(x), "services", targets, "outcome", outcome_part(x, &outcome));
+    return json_pack(
+        "{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "request", request_part(x), "matched",
+        x->match.route ? route_summary(x->match.route) : json_null(), "allow",
+        x->match.route ? json_null() : json_text(x->match.allow), "others", losers_part(x), "host",
+        slice(x->req.host), "path", slice(x->req.path), "forwarded_path",
+        forwarded_path(x, outcome.rule), "location", location(x), "auth",
+        x->match.route ? json_text(x->match.route->conf->auth) : json_null(), "policy",
+        explain_auth(x), "services", targets, "outcome", outcome_part(x, &outcome));
 }
 
 json_t *explain_document(const struct look *l, const struct explain_query *q, struct err *e)

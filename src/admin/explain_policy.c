@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What of the configuration would be in force for the request at one service. */
 #include "admin/explain.h"
+#include "snapshot/service_rules.h"
 
 static json_t *ms_or_null(uint64_t ms)
 {
     return ms ? json_integer((json_int_t)ms) : json_null();
 }
 
-static json_t *timeouts_part(const struct explained *x, const struct service_conf *c)
+static json_t *timeouts_part(const struct explained *x, const struct service_conf *c,
+                             const struct chain_route *rule)
 {
-    uint64_t whole = x->match.route->conf->timeout_ms;
+    uint64_t whole = service_rules_timeout_ms(x->match.route->conf, c, rule);
 
-    whole = whole ? whole : c->timeout_ms;
     return json_pack(
         "{s:o,s:o,s:o,s:o}", "whole_ms", ms_or_null(x->req.upgrade_websocket ? 0 : whole),
         "connect_ms", ms_or_null(c->connect_timeout_ms), "first_byte_ms",
@@ -19,17 +20,40 @@ static json_t *timeouts_part(const struct explained *x, const struct service_con
 }
 
 /* The words that the configuration has them by. */
-static json_t *retries_part(const struct explained *x, const struct retries_conf *c)
+static json_t *ruled_retries(const struct chain_destination *to)
 {
     json_t *on = json_array();
-    bool safe = method_idempotent(x->req.method) || c->non_idempotent;
+
+    for (int r = REASON_NONE + 1; r < REASON_COUNT; r++)
+        if (r != REASON_UPSTREAM_STATUS && service_rules_retry_on(to, (enum reason)r, 0))
+            json_array_append_new(on, json_string(reason_info((enum reason)r)->word));
+    for (unsigned status = 100; status < 600; status++)
+        if (service_rules_retry_on(to, REASON_UPSTREAM_STATUS, status))
+            json_array_append_new(on, json_sprintf("%u", status));
+    return on;
+}
+
+static json_t *own_retries(const struct retries_conf *c)
+{
+    json_t *on = json_array();
 
     for (int r = REASON_NONE + 1; r < REASON_COUNT; r++)
         if (r != REASON_UPSTREAM_STATUS && (c->reasons >> r & 1))
             json_array_append_new(on, json_string(reason_info((enum reason)r)->word));
     for (size_t i = 0; i < ARRAY_LEN(c->statuses) && c->statuses[i]; i++)
         json_array_append_new(on, json_sprintf("%u", c->statuses[i]));
-    return json_pack("{s:i,s:o,s:b}", "attempts", (int)c->attempts, "on", on, "only_unsent", !safe);
+    return on;
+}
+
+static json_t *retries_part(const struct explained *x, const struct service_conf *c,
+                            const struct chain_route *rule)
+{
+    const struct chain_destination *to = service_rules_retries(c, rule);
+    bool safe = method_idempotent(x->req.method) || c->retries.non_idempotent;
+
+    return json_pack("{s:i,s:o,s:b}", "attempts", (int)service_rules_tries(c, rule), "on",
+                     to && to->says_retry_on ? ruled_retries(to) : own_retries(&c->retries),
+                     "only_unsent", !safe);
 }
 
 static json_t *hedge_part(const struct hedge_conf *c)
@@ -89,15 +113,16 @@ const char *explain_fallback(const struct explained *x, const struct service_vie
     return NULL;
 }
 
-json_t *explain_policy(const struct explained *x, const struct service_view *v)
+json_t *explain_policy(const struct explained *x, const struct service_view *v,
+                       const struct chain_route *rule)
 {
     const struct service_conf *c = v->conf;
     int64_t max_body = x->match.route->conf->max_body;
 
     max_body = max_body < 0 ? x->look->snapshot->config->limits.max_body : max_body;
     return json_pack(
-        "{s:o,s:o,s:o,s:o,s:o,s:s,s:s}", "timeouts", timeouts_part(x, c), "retries",
-        retries_part(x, &c->retries), "hedge", hedge_part(hedge_conf_of(x->match.route->conf, c)),
+        "{s:o,s:o,s:o,s:o,s:o,s:s,s:s}", "timeouts", timeouts_part(x, c, rule), "retries",
+        retries_part(x, c, rule), "hedge", hedge_part(hedge_conf_of(x->match.route->conf, c)),
         "fallback", fallbacks_part(x, c), "max_body",
         max_body == INT64_MAX ? json_null() : json_integer((json_int_t)max_body), "balance",
         c->balance.policy, "importance", importance_name(x->match.route->conf->importance));

@@ -73,6 +73,32 @@ static double share_of(const struct explained *x, size_t target)
     return r->weight_sum ? (double)r->conf->targets[target].weight / r->weight_sum : 0;
 }
 
+/* The service that takes the place of one with traffic rules; NULL = none does. */
+static const struct service_view *follow_rules(const struct explained *x,
+                                               const struct service_view *v, json_t *doc,
+                                               struct explain_outcome *ret)
+{
+    const struct snapshot *s = x->look->snapshot;
+    struct traffic_walk walk;
+    bool found;
+
+    if (!v->rules)
+        return v;
+    found = explain_walk(x, v, &walk);
+    json_object_set_new(doc, "rules", explain_rules(v, &walk));
+    ret->rule = walk.route;
+    ret->certain = ret->certain && explain_walk_certain(&walk);
+    if (!found) {
+        ret->kind = "refuse";
+        ret->reason = REASON_NO_ROUTE;
+        ret->detail = "no route of Consul's router matches";
+        return NULL;
+    }
+    ret->service = walk.target->key;
+    json_object_set_new(doc, "target", json_text(ret->service));
+    return walk.slot < s->nslots ? s->services[walk.slot] : NULL;
+}
+
 json_t *explain_target(const struct explained *x, size_t target, bool chosen,
                        struct explain_outcome *ret)
 {
@@ -80,12 +106,17 @@ json_t *explain_target(const struct explained *x, size_t target, bool chosen,
     const struct target_conf *t = &x->match.route->conf->targets[target];
     uint32_t slot = x->match.route->slots[target];
     const struct service_view *v = slot < l->snapshot->nslots ? l->snapshot->services[slot] : NULL;
-    json_t *doc = json_pack("{s:o,s:i,s:f,s:b}", "name", json_text(t->service), "weight",
-                            (int)t->weight, "share", share_of(x, target), "chosen", chosen);
+    json_t *doc = json_pack("{s:o,s:o,s:i,s:f,s:b,s:n}", "name", json_text(t->service), "target",
+                            json_text(t->service), "weight", (int)t->weight, "share",
+                            share_of(x, target), "chosen", chosen, "rules");
     enum reason none = REASON_NO_HEALTHY_INSTANCE;
     struct service_row row;
     int pick = -1;
 
+    ret->rule = NULL;
+    ret->service = t->service;
+    if (v)
+        v = follow_rules(x, v, doc, ret);
     if (!v)
         return doc;
     service_row_fill(&row, v, l->now_ns);
@@ -93,14 +124,13 @@ json_t *explain_target(const struct explained *x, size_t target, bool chosen,
     enum room room = room_of(v);
     json_t *instances = explain_instances(x, v, &pick, &ret->certain, &none);
 
-    ret->service = t->service;
     ret->instance = pick < 0 ? NULL : v->set->items[pick].id;
     decide(v, rejects, room, none, ret);
     ret->fallback = ret->reason ? explain_fallback(x, v, ret->reason) : NULL;
     json_object_set_new(doc, "breaker", json_string(breaker_state_name(row.breaker.state)));
     json_object_set_new(doc, "circuit", breaker_part(l, &row, rejects));
     json_object_set_new(doc, "limit", limit_part(v, room));
-    json_object_set_new(doc, "policy", explain_policy(x, v));
+    json_object_set_new(doc, "policy", explain_policy(x, v, ret->rule));
     json_object_set_new(doc, "available", json_integer(row.available));
     json_object_set_new(doc, "panic", json_boolean(row.panic));
     json_object_set_new(doc, "forwarded_host", explain_host(x, v, pick));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin/documents.h"
+#include "admin/rules_part.h"
 
 static const char *path_match_name(enum path_match m)
 {
@@ -96,6 +97,7 @@ json_t *problems_list(const struct look *l)
         json_array_append_new(
             list, json_pack("{s:o,s:o,s:o}", "service", json_text(problems[i].service), "subject",
                             json_text(problems[i].subject), "why", json_text(problems[i].why)));
+    rules_problems(l, list);
     return list;
 }
 

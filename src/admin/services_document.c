@@ -2,6 +2,7 @@
 #include "admin/documents.h"
 #include "admin/doubt_part.h"
 #include "admin/places_part.h"
+#include "admin/rules_part.h"
 
 #include <stdlib.h>
 
@@ -236,7 +237,7 @@ static json_t *service_part(const struct look *l, const struct service_row *row)
 
     doc = json_pack(
         "{s:o,s:o,s:o,s:I,s:s,s:I,s:o,s:o,s:o,s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:I,s:b,"
-        "s:s,s:o,s:o,s:o}",
+        "s:s,s:o,s:o,s:o,s:o}",
         "name", json_text(row->name), "breaker", breaker_summary(l, row), "data_age_ms",
         data_age(l, &watch), "index", (json_int_t)watch.index, "watch", word, "requests",
         (json_int_t)row->requests, "responses", responses_part(row), "reasons", reasons_part(row),
@@ -247,8 +248,8 @@ static json_t *service_part(const struct look *l, const struct service_row *row)
         (json_int_t)GET(state->limit.rejected), "adaptive", adaptive_part(l, state), "latency_ms",
         latency_part(row), "retry_budget", budget, "available", (json_int_t)row->available, "panic",
         row->panic, "protocol", transport_http_name(transport_part(row->view).http), "tls",
-        tls_part(row->view), "failover", places_part(l, row->name), "instances",
-        instances_part(l, row->view));
+        tls_part(row->view), "failover", places_part(l, row->name), "traffic_rules",
+        rules_part(l, row->view), "instances", instances_part(l, row->view));
     doubt_add_service(l, row->name, &watch, doc);
     return doc;
 }

@@ -321,6 +321,35 @@ static void put_instances(FILE *out, const struct term *t, const json_t *service
     json_array_foreach(list, at, i) put_instance(out, t, i);
 }
 
+/* "route 1 of 3, part 2 of 2 (10 %), web:v2" */
+static void put_rules(FILE *out, const struct term *t, const json_t *hops)
+{
+    char *text = NULL;
+    size_t n, i;
+    FILE *words = open_memstream(&text, &n);
+    json_t *hop;
+
+    if (!words)
+        return;
+    json_array_foreach(hops, i, hop)
+    {
+        fputs(i ? ", " : "", words);
+        if (is(hop, "kind", "resolver"))
+            fputs(doc_text(hop, "target"), words);
+        else if (is(hop, "kind", "splitter"))
+            fprintf(words, "part %lld of %lld (%.4g %%)", (long long)doc_int(hop, "part"),
+                    (long long)doc_int(hop, "of"), json_number_value(get(hop, "share")) * 100);
+        else if (has(hop, "route"))
+            fprintf(words, "route %lld of %lld", (long long)doc_int(hop, "route"),
+                    (long long)doc_int(hop, "of"));
+        else
+            fprintf(words, "none of %lld routes", (long long)doc_int(hop, "of"));
+    }
+    fclose(words);
+    line(out, t, "  rules", "Consul's: %s", text);
+    free(text);
+}
+
 static void put_service(FILE *out, const struct term *t, const json_t *doc, const json_t *service)
 {
     double share = json_number_value(get(service, "share")) * 100;
@@ -331,6 +360,8 @@ static void put_service(FILE *out, const struct term *t, const json_t *doc, cons
              doc_text(service, "name"), share);
     else
         line(out, t, "service", "%s", doc_text(service, "name"));
+    if (has(service, "rules"))
+        put_rules(out, t, get(service, "rules"));
     if (!has(service, "circuit")) {
         line(out, t, "", "not known");
         return;

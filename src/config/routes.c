@@ -230,7 +230,8 @@ static const struct field route_fields[] = {
      .read = sticky_read,
      .kind = "`{cookie: NAME}` or `{header: NAME}`",
      .shown = "none",
-     .help = "Keeps a client, told by that value, on one side of the split."},
+     .help = "Keeps a client, told by that value, on one side of the split, be it one of Consul's "
+             "traffic rules."},
     BOOLEAN("strip_prefix", route_draft, strip_prefix, "false",
             "Take the path of the route off before forwarding: `/orders/7` becomes `/7`."),
     STRING("strip", route_draft, conf.strip, NULL, value_path_problem,
@@ -493,8 +494,9 @@ static int targets_finish(struct reader *r, const struct node *n, struct route_d
         return node_error(n, r->err,
                           "a route needs exactly one of service, split, redirect, aggregate and "
                           "batch");
-    if (c->sticky_source != HASH_NONE && !split)
-        return node_error(node_get(n, "sticky"), r->err, "sticky needs a split");
+    /* A service may be split by Consul's traffic rules. */
+    if (c->sticky_source != HASH_NONE && !split && !d->service)
+        return node_error(node_get(n, "sticky"), r->err, "sticky needs a split or a service");
     if (d->service) {
         c->targets = ARENA_ARRAY(r->arena, struct target_conf, 1);
         c->targets[0] = (struct target_conf){.service = d->service, .weight = 1};

@@ -3,8 +3,8 @@
 #include "base/clock.h"
 #include "proxy/h2_request.h"
 #include "proxy/queue.h"
-#include "proxy/traffic.h"
 #include "route/route_split.h"
+#include "snapshot/service_rules.h"
 
 #include <arpa/inet.h>
 
@@ -270,11 +270,11 @@ void attempt_cancel(struct exchange *x)
 
 static bool listed(const struct exchange *x, enum reason why, unsigned status)
 {
-    const struct chain_destination *rule = traffic_retries(x);
+    const struct chain_destination *rule = service_rules_retries(x->service->conf, x->rule);
     const struct retries_conf *c = &x->service->conf->retries;
 
     if (rule && rule->says_retry_on)
-        return traffic_retries_on(rule, why, status);
+        return service_rules_retry_on(rule, why, status);
     if (why != REASON_UPSTREAM_STATUS)
         return c->reasons >> why & 1;
     for (size_t i = 0; i < ARRAY_LEN(c->statuses) && c->statuses[i]; i++)
@@ -339,22 +339,11 @@ bool attempt_retryable(const struct exchange *x, enum reason why)
            !x->resp_started;
 }
 
-/* Tries in all. */
-static unsigned tries_of(const struct exchange *x)
-{
-    const struct chain_destination *rule = traffic_retries(x);
-    unsigned further = rule && rule->retries ? rule->retries : 1;
-
-    if (!rule)
-        return x->service->conf->retries.attempts;
-    return further < BALANCE_MAX_TRIED ? further + 1 : BALANCE_MAX_TRIED;
-}
-
 bool attempt_may_retry(struct exchange *x, enum reason why)
 {
-    return x->attempts < tries_of(x) && attempt_retryable(x, why) &&
-           !(x->deadline_ns && x->w->now_ns >= x->deadline_ns) && elsewhere_possible(x) &&
-           retry_budget_take(&x->service->state->budget, x->w->now_ns);
+    return x->attempts < service_rules_tries(x->service->conf, x->rule) &&
+           attempt_retryable(x, why) && !(x->deadline_ns && x->w->now_ns >= x->deadline_ns) &&
+           elsewhere_possible(x) && retry_budget_take(&x->service->state->budget, x->w->now_ns);
 }
 
 void request_settle(struct exchange *x)

@@ -21,6 +21,7 @@
 #include "proxy/upstream.h"
 #include "proxy/worker.h"
 #include "route/route.h"
+#include "snapshot/service_rules.h"
 
 #define EXCHANGE_STEPS(X)                                                                          \
     X(read_head)                                                                                   \
@@ -171,13 +172,10 @@ static inline const struct in6_addr *exchange_client_address(const struct exchan
 /* When the time that its route, service and (gRPC) client give the request is over; 0 = never. */
 static inline uint64_t exchange_time_limit(const struct exchange *x)
 {
-    uint64_t timeout = x->match.route->conf->timeout_ms, limit;
+    uint64_t timeout = service_rules_timeout_ms(x->match.route->conf, x->service->conf, x->rule);
+    uint64_t limit;
     bool client_is_first;
 
-    if (!timeout && x->rule && !(x->service->conf->says & SERVICE_SAYS_TIMEOUT))
-        timeout = x->rule->to.timeout_ms;
-    if (!timeout)
-        timeout = x->service->conf->timeout_ms;
     if (x->req.upgrade_websocket)
         timeout = 0;
     limit = timeout ? x->begin_ns + timeout * NS_PER_MS : 0;

@@ -62,33 +62,3 @@ enum reason traffic_follow(struct exchange *x)
     x->rule = changes_anything(walk.route) ? walk.route : NULL;
     return REASON_NONE;
 }
-
-const struct chain_destination *traffic_retries(const struct exchange *x)
-{
-    bool counts =
-        x->rule && x->rule->to.says_retries && !(x->service->conf->says & SERVICE_SAYS_RETRIES);
-
-    return counts ? &x->rule->to : NULL;
-}
-
-bool traffic_retries_on(const struct chain_destination *to, enum reason why, unsigned status)
-{
-    switch (why) {
-    case REASON_CONNECT_FAILED:
-    case REASON_CONNECT_TIMEOUT:
-    case REASON_UPSTREAM_TLS:
-        return to->on_connect_failure;
-    case REASON_UPSTREAM_RESET:
-    case REASON_UPSTREAM_TIMEOUT:
-    case REASON_UPSTREAM_INVALID:
-        return to->on_reset;
-    case REASON_UPSTREAM_STATUS:
-        for (size_t i = 0; i < ARRAY_LEN(to->statuses) && to->statuses[i]; i++)
-            if (to->statuses[i] == status)
-                return true;
-        return (to->on_gateway_error && status >= 502 && status <= 504) ||
-               (to->on_5xx && status >= 500 && status < 600);
-    default:
-        return false;
-    }
-}

@@ -16,8 +16,3 @@ static inline enum reason traffic_lead(struct exchange *x)
     x->rule = NULL;
     return x->service && x->service->rules ? traffic_follow(x) : REASON_NONE;
 }
-
-/* What the rule says about tries; NULL = nothing that counts. */
-const struct chain_destination *traffic_retries(const struct exchange *x);
-/* Is this failure one that the rule says to try again? For a rule with says_retry_on. */
-bool traffic_retries_on(const struct chain_destination *to, enum reason why, unsigned status);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "snapshot/service_rules.h"
+#include "balancer/balancer.h"
 #include "base/alloc.h"
 
 #include <string.h>
@@ -80,5 +81,53 @@ void service_rules_each_target(const struct discovery *d,
         for (unsigned t = 0; t < c->ntargets; t++)
             if (chain_resolver_of(c, t))
                 fn(arg, c->targets[t].key);
+    }
+}
+
+uint64_t service_rules_timeout_ms(const struct route_conf *route, const struct service_conf *c,
+                                  const struct chain_route *rule)
+{
+    if (route->timeout_ms)
+        return route->timeout_ms;
+    if (rule && rule->to.timeout_ms && !(c->says & SERVICE_SAYS_TIMEOUT))
+        return rule->to.timeout_ms;
+    return c->timeout_ms;
+}
+
+const struct chain_destination *service_rules_retries(const struct service_conf *c,
+                                                      const struct chain_route *rule)
+{
+    return rule && rule->to.says_retries && !(c->says & SERVICE_SAYS_RETRIES) ? &rule->to : NULL;
+}
+
+unsigned service_rules_tries(const struct service_conf *c, const struct chain_route *rule)
+{
+    const struct chain_destination *to = service_rules_retries(c, rule);
+    unsigned further = to && to->retries ? to->retries : 1;
+
+    if (!to)
+        return c->retries.attempts;
+    return further < BALANCE_MAX_TRIED ? further + 1 : BALANCE_MAX_TRIED;
+}
+
+bool service_rules_retry_on(const struct chain_destination *to, enum reason why, unsigned status)
+{
+    switch (why) {
+    case REASON_CONNECT_FAILED:
+    case REASON_CONNECT_TIMEOUT:
+    case REASON_UPSTREAM_TLS:
+        return to->on_connect_failure;
+    case REASON_UPSTREAM_RESET:
+    case REASON_UPSTREAM_TIMEOUT:
+    case REASON_UPSTREAM_INVALID:
+        return to->on_reset;
+    case REASON_UPSTREAM_STATUS:
+        for (size_t i = 0; i < ARRAY_LEN(to->statuses) && to->statuses[i]; i++)
+            if (to->statuses[i] == status)
+                return true;
+        return (to->on_gateway_error && status >= 502 && status <= 504) ||
+               (to->on_5xx && status >= 500 && status < 600);
+    default:
+        return false;
     }
 }

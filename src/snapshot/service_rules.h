@@ -3,7 +3,7 @@
 /* service_rules.h - what Consul's traffic rules mean for the settings of a service.
  *
  * What the configuration says for the service itself (in `services:`) comes first, then Consul's
- * resolver, then `defaults`. Control thread. */
+ * router and resolver, then `defaults`. */
 #include "config/config.h"
 #include "discovery/chain.h"
 #include "discovery/discovery.h"
@@ -15,7 +15,7 @@ struct service_rules {
     const struct chain_resolver *settings; /* that leads to it; NULL = none */
 };
 
-/* What is in force for the service now. */
+/* What is in force for the service now. Thread: control, as the next two. */
 struct service_rules service_rules_find(const struct discovery *d, const struct config *c,
                                         const char *service);
 /* The services that rules lead to; more than once for one of several. */
@@ -26,3 +26,16 @@ void service_rules_each_target(const struct discovery *d,
  * strings are those of `conf` and of the chain. */
 struct service_conf *service_rules_settings(const struct service_conf *conf,
                                             const struct chain_resolver *settings);
+
+/* What holds for one request, which this route of Consul's router matched (NULL = none did). */
+
+/* Of the whole exchange; 0 = no limit. */
+uint64_t service_rules_timeout_ms(const struct route_conf *route, const struct service_conf *c,
+                                  const struct chain_route *rule);
+/* What the rule says about tries; NULL = nothing that counts. */
+const struct chain_destination *service_rules_retries(const struct service_conf *c,
+                                                      const struct chain_route *rule);
+/* Tries in all. */
+unsigned service_rules_tries(const struct service_conf *c, const struct chain_route *rule);
+/* Is this failure one that the rule says to try again? For a rule with says_retry_on. */
+bool service_rules_retry_on(const struct chain_destination *to, enum reason why, unsigned status);

@@ -66,6 +66,7 @@ class Consul:
                       "serf_lan": free_port(), "serf_wan": -1},
             "performance": {"raft_multiplier": 1}, "disable_update_check": True,
             "enable_script_checks": False, "leave_on_terminate": False,
+            "connect": {"enabled": True},  # for the discovery chain
         }
         if acl:
             config["acl"] = {"enabled": True, "default_policy": "deny", "tokens": {

@@ -159,7 +159,7 @@ static void mistakes_are_named(void **state)
         {ROUTE("split: [{service: a, weight: 0}]"), "weights must not all be 0"},
         {ROUTE("split: [{service: a}, {service: a}]"), "a is there twice"},
         {ROUTE("split: [{weight: 1}]"), "a target needs a service"},
-        {ROUTE("service: a, sticky: {cookie: b}"), "sticky needs a split"},
+        {ROUTE("redirect: {to: /x}, sticky: {cookie: b}"), "sticky needs a split or a service"},
         {ROUTE("split: [{service: a}], sticky: {query: b}"), "expected cookie: NAME or header"},
         {ROUTE("split: [{service: a}], sticky: cookie"), "expected cookie: NAME or header"},
         {ROUTE("service: a, strip_prefix: true, strip: /"), "exclude each other"},
