@@ -299,18 +299,25 @@ static int pull_row(const struct config_order *o, const struct kv_row *row, stru
     return rc;
 }
 
+/* The folder, new or without files. */
+static int make_folder(struct config_order *o, struct err *e)
+{
+    if (mkdir(o->dir, 0750) < 0 && errno != EEXIST)
+        return err_set(e, "%s: %s", o->dir, strerror(errno));
+    o->files = documents_read(o->dir, true, e);
+    if (!o->files)
+        return -1;
+    return o->files->n == 0 ? 0
+                            : err_set(e, "%s: there are files already, such as %s", o->dir,
+                                      o->files->list[0].name);
+}
+
 static int pull(struct config_order *o)
 {
     size_t n = 0;
     struct err e;
 
-    if (mkdir(o->dir, 0750) < 0 && errno != EEXIST)
-        return command_failed("%s: %s", o->dir, strerror(errno));
-    o->files = documents_read(o->dir, true, &e);
-    if (o->files && o->files->n > 0)
-        return command_failed("%s: there are files already, such as %s", o->dir,
-                              o->files->list[0].name);
-    if (!o->files || look(o, &e) < 0)
+    if (look(o, &e) < 0 || make_folder(o, &e) < 0)
         return command_failed("%s", e.text);
     for (size_t i = 0; i < o->now->n; i++) {
         if (!kv_row_is_document(&o->now->list[i]))
