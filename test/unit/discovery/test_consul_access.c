@@ -36,7 +36,8 @@ struct agent {
     char asked[64][160];     /* "TOKEN METHOD URI" */
     unsigned nasked;
     struct evhttp_request *held; /* "/v1/hold" is not answered */
-    const char *good_token;      /* NULL = any; else others are unknown */
+    const char *good_token;      /* NULL = any; else others are unknown, */
+    bool renews;                 /* and the file holds another one after each refusal */
 };
 
 #define AUTHORIZED(service, node)                                                                  \
@@ -70,6 +71,23 @@ static void send_reply(struct evhttp_request *r, int status, const char *body)
     evbuffer_free(b);
 }
 
+static void write_file(const char *text)
+{
+    FILE *f = fopen(file, "w");
+
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void renew_file(unsigned n)
+{
+    char token[32];
+
+    snprintf(token, sizeof token, "token-%u", n);
+    write_file(token);
+}
+
 static void on_request(struct evhttp_request *r, void *arg)
 {
     struct agent *a = arg;
@@ -83,6 +101,8 @@ static void on_request(struct evhttp_request *r, void *arg)
         return;
     }
     if (a->good_token && !login && strcmp(token, a->good_token) != 0) {
+        if (a->renews)
+            renew_file(a->nasked);
         send_reply(r, 403, "ACL not found");
         return;
     }
@@ -170,15 +190,6 @@ static struct consul_http *connect_with(const struct discovery_options *options)
 static const struct consul_access_status *access_now(void)
 {
     return consul_http_access(http);
-}
-
-static void write_file(const char *text)
-{
-    FILE *f = fopen(file, "w");
-
-    assert_non_null(f);
-    fputs(text, f);
-    fclose(f);
 }
 
 /* The last answer to a request of the test. */
@@ -335,6 +346,13 @@ static void refused_request_goes_once_more_with_the_new_token(void **state)
     UNTIL(answered.there);
     assert_int_equal(answered.status, 403);
     assert_int_equal(asked(&agents[0], "/v1/kv/b"), 1);
+    consul_get_free(g);
+
+    agents[0].renews = true;
+    g = ask("/v1/kv/c");
+    UNTIL(answered.there);
+    assert_int_equal(answered.status, 403);
+    assert_int_equal(asked(&agents[0], "/v1/kv/c"), 2);
     consul_get_free(g);
 }
 
