@@ -209,6 +209,12 @@ class Rights(Access):
         gateway = self.start(self.secure, token, ready=False, settings={"wait": "10m"})
         wait_for(lambda: self.missing(gateway) == ["node:read"], what="node:read named")
         self.assertEqual(gateway.get("/").status, 503)
+        status, out, _ = run_command("status", "-a", "127.0.0.1:%d" % gateway.admin_port)
+        self.assertEqual(status, 3)
+        self.assertIn("Consul: the token lacks node:read", out)
+        metrics = gateway.admin_get("/metrics").body.decode()
+        self.assertIn("frontdesk_consul_rights_missing 1", metrics)
+        self.assertIn("frontdesk_consul_token_trusted 0", metrics)
         self.secure.put("/v1/acl/policy/" + policy["ID"], dict(policy, Rules=READ))
         self.wait_served(gateway, 30)
 
@@ -525,6 +531,29 @@ class Agents(Access):
         self.assertEqual(gateway.get("/").status, 200)
         client.resume()
         wait_for(lambda: self.access(gateway)["agent"] == client.address, 30, "first agent again")
+
+    def test_over_tls_with_acls(self):
+        """A whole cluster: thousands of watches would share one HTTP/2 connection; all move at once."""
+        if find_consul() is None:
+            self.skipTest("no consul binary here")
+        cluster = Cluster()
+        self.addCleanup(cluster.close)
+        origin, server = self.origin("a"), cluster.servers[0]
+        server.register("web", origin.port, id="web-a")
+        gateway = self.start(cluster.agent, cluster.grant("gateway", READ).secret, settings={
+            "address": [cluster.agent.https, server.https], "ca_file": cluster.ca_file, "fail_back": "2s"})
+        self.wait_served(gateway)
+        self.wait_checked(gateway)
+        cluster.kill(cluster.agent)
+        wait_for(lambda: self.access(gateway)["agent"] == server.https, what="second agent")
+        self.wait_checked(gateway)
+        other = self.origin("b")
+        server.register("web", other.port, id="web-b")
+        gateway.wait_spread("/", ["a", "b"])
+        self.assertEqual(gateway.status()["consul"]["strategy"], "http2")
+        cluster.heal()
+        wait_for(lambda: self.access(gateway)["agent"] == cluster.agent.https, 60, "first agent again")
+        gateway.wait_spread("/", ["a", "b"])
 
     def test_one_without_a_leader(self):
         """It answers, of old times: another one that knows a leader is better, and keeps no grudge."""
