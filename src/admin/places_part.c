@@ -25,8 +25,8 @@ static json_t *place_part(const struct look *l, const struct discovery_place_sta
         "{s:o,s:b,s:I,s:I,s:s,s:o,s:o,s:I,s:o,s:o}", "place", json_text(p->label), "active", active,
         "usable", (json_int_t)p->usable, "total", (json_int_t)p->total, "watch", watch_word(p),
         "error", p->error[0] ? json_text(p->error) : json_null(), "suspect_until",
-        look_time(l, p->suspect_until_ns), "index", (json_int_t)p->index,
-        "data_age_ms", look_age_ms(l, p->answered_ns), "changed", look_time(l, p->changed_ns));
+        look_time(l, p->suspect_until_ns), "index", (json_int_t)p->index, "data_age_ms",
+        look_age_ms(l, p->answered_ns), "changed", look_time(l, p->changed_ns));
 }
 
 json_t *places_part(const struct look *l, const char *service)
@@ -74,6 +74,14 @@ static void write_active(const struct look *l, const char *service,
     }
 }
 
+static void write_preferred(const struct look *l, const char *service,
+                            const struct discovery_group_status *g, struct evbuffer *out)
+{
+    (void)l;
+    begin(out, "place_preferred", service);
+    evbuffer_add_printf(out, "\"} %d\n", g->decided && g->active == 0);
+}
+
 static void write_moves(const struct look *l, const char *service,
                         const struct discovery_group_status *g, struct evbuffer *out)
 {
@@ -101,6 +109,10 @@ void places_metrics(const struct look *l, const struct service_row *rows, size_t
     evbuffer_add_printf(out, "# HELP frontdesk_place_active 1 for the place that the service comes "
                              "from, 0 for its others.\n# TYPE frontdesk_place_active gauge\n");
     each(l, rows, n, out, write_active);
+    evbuffer_add_printf(out, "# HELP frontdesk_place_preferred 1 while the service comes from the "
+                             "place that it should come from.\n"
+                             "# TYPE frontdesk_place_preferred gauge\n");
+    each(l, rows, n, out, write_preferred);
     evbuffer_add_printf(out, "# HELP frontdesk_place_moves_total Times that a service failed over "
                              "to another place or went back.\n"
                              "# TYPE frontdesk_place_moves_total counter\n");

@@ -165,6 +165,7 @@ class Datacenters(Scenario):
         metrics = gateway.admin_get("/metrics").body.decode()
         self.assertIn('frontdesk_place_active{service="web",place="dc1"} 0', metrics)
         self.assertIn('frontdesk_place_active{service="web",place="dc2"} 1', metrics)
+        self.assertIn('frontdesk_place_preferred{service="web"} 0', metrics)
 
     def test_reload_that_adds_a_datacenter_loses_nothing(self):
         self.near("near-1")
