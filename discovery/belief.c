@@ -26,9 +26,8 @@ struct judgement {
     unsigned absent;      /* usable in told, missing in said, unconfirmed */
     unsigned confirmed;   /* the same, confirmed */
     unsigned well;        /* usable in the result */
-    struct instance *out; /* in the arena of the result, or NULL while counting */
+    struct instance *out; /* owned; the result, strings borrowed from both; NULL while counting */
     unsigned nout;
-    struct arena *arena;
 };
 
 const char *belief_why_text(enum belief_why why)
@@ -132,7 +131,7 @@ static struct instance *put(struct judgement *j, const struct instance *i)
 {
     struct instance *to = &j->out[j->nout++];
 
-    instance_copy(j->arena, to, i);
+    *to = *i;
     to->doubt = DOUBT_NONE;
     return to;
 }
@@ -261,7 +260,7 @@ static void put_listed(struct judgement *j, const struct instance *was, const st
                is_restarted(b, is, j->now_ns)) {
         to->health = was->health;
         to->weight = was->weight;
-        to->check = arena_strdup(j->arena, was->check);
+        to->check = was->check;
         to->doubt = DOUBT_HELD;
         hold(b, BELIEF_RESTARTED, j->now_ns);
         earliest(&b->judge_again_ns, b->world->agent_until_ns);
@@ -317,9 +316,10 @@ static void build(struct judgement *j)
     unsigned room = j->b->said->n + (j->told ? j->told->n : 0);
 
     begin(j->b);
-    arena_free(j->arena);
-    j->arena = arena_new();
-    j->out = ARENA_ARRAY(j->arena, struct instance, room);
+    free(j->out);
+    j->out = calloc(room + 1, sizeof *j->out);
+    if (!j->out)
+        abort();
     j->nout = j->well = 0;
     j->differs = false;
     walk(j);
@@ -341,16 +341,25 @@ static void weigh(struct judgement *j)
     j->doubt = !j->in_full && (guard_doubts(&b->guard, o, &loss, j->now_ns) || doubted);
 }
 
+static struct instance_set *copy_out(const struct judgement *j)
+{
+    struct arena *a = arena_new();
+    struct instance *items = ARENA_ARRAY(a, struct instance, j->nout);
+
+    for (unsigned i = 0; i < j->nout; i++)
+        instance_copy(a, &items[i], &j->out[i]);
+    return instance_set_new(a, j->b->said->service, items, j->nout);
+}
+
 static struct instance_set *conclude(struct judgement *j)
 {
     struct belief *b = j->b;
     struct instance_set *s;
 
     if (!j->differs) {
-        arena_free(j->arena);
         s = instance_set_ref(b->said);
     } else {
-        s = instance_set_new(j->arena, b->said->service, j->out, j->nout);
+        s = copy_out(j);
         b->unheeded = b->complete ? b->read_again_ns != 0 || b->why >= BELIEF_CONFIRMING
                                   : !instance_set_same(s, b->said);
     }
@@ -359,6 +368,7 @@ static struct instance_set *conclude(struct judgement *j)
         b->rights = RIGHTS_UNKNOWN;
     }
     guard_note(&b->guard, j->well, j->now_ns);
+    free(j->out);
     return s;
 }
 

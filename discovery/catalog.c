@@ -306,9 +306,9 @@ static void note_hold(struct catalog *c, const struct entry *en, uint64_t now_ns
     c->holds++;
     if (removals_may_log(&c->removals, now_ns))
         log_write(b->why < BELIEF_CONFIRMING ? LOG_INFO : LOG_WARN, "discovery",
-                  "service=%s: Consul lists %u instance%s, %u that it no longer lists %s kept: %s",
-                  label_of(en), b->said->n, b->said->n == 1 ? "" : "s", b->held,
-                  b->held == 1 ? "is" : "are", belief_why_text(b->why));
+                  "service=%s: Consul lists %u instance%s; %u %s kept as %s: %s", label_of(en),
+                  b->said->n, b->said->n == 1 ? "" : "s", b->held, b->held == 1 ? "is" : "are",
+                  b->held == 1 ? "it was" : "they were", belief_why_text(b->why));
 }
 
 /* Weighs what Consul has said, and shows what is believed of it. */

@@ -429,6 +429,52 @@ static void more_tried_than_fit_are_ignored(void **state)
     balancer_free(NULL);
 }
 
+/* Consul lists the first `listed` of ten no longer in doubt; the others are kept. */
+static void doubt_from(unsigned listed)
+{
+    for (unsigned i = listed; i < 10; i++)
+        s.loads[i].doubted = true;
+}
+
+static void doubted_instances_are_avoided_on_demand(void **state)
+{
+    (void)state;
+    for (unsigned p = 0; p < ARRAY_LEN(every_policy); p++) {
+        service_init(&s, every_policy[p], 10);
+        doubt_from(2);
+        service_build(&s);
+        spread_keys(400);
+        assert_true(s.picked[2] > 0 && s.picked[9] > 0); /* kept is kept */
+        s.query.avoid_doubted = true;
+        spread_keys(400);
+        assert_int_equal(s.picked[0] + s.picked[1], 400);
+        doubt_from(0); /* nothing else is left */
+        spread_keys(400);
+        assert_true(s.picked[0] > 0 && s.picked[9] > 0);
+        service_release(&s);
+    }
+}
+
+static void doubted_instances_that_refuse_are_left_alone(void **state)
+{
+    (void)state;
+    service_init(&s, BALANCE_ROUND_ROBIN, 10);
+    doubt_from(9);
+    service_build(&s);
+    s.loads[0].refused_until_ns = s.loads[9].refused_until_ns = s.query.now_ns + 1;
+    spread_keys(400);
+    assert_true(s.picked[0] > 0); /* it is listed: that is for others to judge */
+    assert_int_equal(s.picked[9], 0);
+    doubt_from(0);
+    for (unsigned i = 0; i < 10; i++)
+        s.loads[i].refused_until_ns = s.query.now_ns + 1;
+    s.query.avoid_doubted = true;
+    assert_int_equal(verdict(&s), BALANCE_EXHAUSTED);
+    s.query.now_ns++;
+    assert_int_equal(verdict(&s), BALANCE_OK);
+    service_release(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -449,6 +495,8 @@ int main(void)
         cmocka_unit_test(the_preferred_tier_takes_all_while_enough_of_it_is_there),
         cmocka_unit_test(a_request_leaves_the_tier_when_it_must),
         cmocka_unit_test(more_tried_than_fit_are_ignored),
+        cmocka_unit_test(doubted_instances_are_avoided_on_demand),
+        cmocka_unit_test(doubted_instances_that_refuse_are_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

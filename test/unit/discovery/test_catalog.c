@@ -40,11 +40,11 @@ static int end(void **state)
     return 0;
 }
 
-/* Ids are single letters: "ac" is an answer with instances a and c. */
-static bool put_at(const char *service, const char *ids, const char *address, bool complete,
-                   uint64_t now)
+/* Ids are single letters: "ac" is an answer with instances a and c. It is valid until the next. */
+static const struct catalog_answer *answer_of(struct arena *a, const char *ids, const char *address,
+                                              bool complete, uint64_t asked_ns)
 {
-    struct arena *a = arena_new();
+    static struct catalog_answer answer;
     unsigned n = (unsigned)strlen(ids);
     struct instance *items = ARENA_ARRAY(a, struct instance, n);
 
@@ -57,7 +57,14 @@ static bool put_at(const char *service, const char *ids, const char *address, bo
                                      .zone = "",
                                      .datacenter = "",
                                      .weight = 1};
-    return catalog_put(c, service, &(struct catalog_answer){a, items, n, 0, complete, 0}, now);
+    answer = (struct catalog_answer){a, items, n, 0, complete, asked_ns};
+    return &answer;
+}
+
+static bool put_at(const char *service, const char *ids, const char *address, bool complete,
+                   uint64_t now)
+{
+    return catalog_put(c, service, answer_of(arena_new(), ids, address, complete, 0), now);
 }
 
 static bool put(const char *service, const char *ids, bool complete, uint64_t now)
@@ -308,6 +315,164 @@ static void a_reference_outlives_the_change(void **state)
     instance_set_unref(&held);
 }
 
+static struct discovery_watch_status status_of(const char *service)
+{
+    struct discovery_watch_status status = {0};
+
+    assert_true(catalog_status(c, service, &status));
+    return status;
+}
+
+static void guard(uint64_t damping_ms, bool ask_rights)
+{
+    catalog_protect(c, &(struct belief_options){{2000, 50, 20}, damping_ms, ask_rights});
+    catalog_watch(c, "web");
+}
+
+/* A read that did not block. */
+static bool read_again(const char *ids, uint64_t now)
+{
+    struct arena *a = arena_new();
+
+    return catalog_put(c, "web", answer_of(a, ids, "10.0.0.1", true, now), now + NS_PER_MS);
+}
+
+static void large_loss_is_held_then_believed(void **state)
+{
+    struct discovery_removal removed[8];
+    struct discovery_status totals = {0};
+
+    (void)state;
+    guard(0, false);
+    put("web", "abcdef", true, t0);
+    assert_false(put("web", "", true, t0 + NS_PER_S));
+    check_ids("web", "abcdef");
+    assert_true(catalog_has_instances(c, "web"));
+    assert_int_equal(status_of("web").held, 6);
+    assert_int_equal(status_of("web").held_since_ns, t0 + NS_PER_S);
+    assert_int_equal(status_of("web").believed_ns, t0 + 3 * NS_PER_S);
+    catalog_totals(c, &totals);
+    assert_int_equal(totals.held_instances, 6);
+    assert_int_equal(totals.held_services, 1);
+    assert_int_equal(totals.holds, 1);
+    assert_false(is_gone("web"));
+
+    assert_true(read_again("", t0 + 4 * NS_PER_S));
+    assert_true(is_gone("web"));
+    assert_false(catalog_has_instances(c, "web"));
+    assert_int_equal(status_of("web").held, 0);
+    assert_int_equal(catalog_removals(c, "web", removed, 8), 6);
+    assert_string_equal(removed[0].why, "node_gone");
+    assert_string_equal(removed[0].id, "f");
+    assert_int_equal(removed[0].held_ms, 3001);
+    memset(&totals, 0, sizeof totals);
+    catalog_totals(c, &totals);
+    assert_int_equal(totals.removals[0], 6);
+    assert_int_equal(totals.held_instances, 0);
+}
+
+static void operator_accepts_a_loss(void **state)
+{
+    struct discovery_removal removed[8];
+
+    (void)state;
+    guard(0, false);
+    put("web", "abcdef", true, t0);
+    put("web", "a", true, t0 + NS_PER_S);
+    assert_int_equal(catalog_accept(c, "other", t0 + NS_PER_S), 0);
+    check_ids("web", "abcdef");
+    assert_int_equal(catalog_accept(c, "WEB", t0 + NS_PER_S), 5);
+    check_ids("web", "a");
+    assert_int_equal(catalog_removals(c, "web", removed, 8), 5);
+    assert_true(removed[0].accepted);
+    assert_int_equal(catalog_accept(c, NULL, t0 + NS_PER_S), 0);
+}
+
+static void rights_are_wanted_for_a_loss(void **state)
+{
+    (void)state;
+    guard(0, true);
+    put("web", "ab", true, t0);
+    assert_false(catalog_asks_rights(c, "web"));
+    put("web", "", true, t0 + NS_PER_S);
+    assert_true(catalog_asks_rights(c, "web"));
+    catalog_set_rights(c, "web", false, t0 + 2 * NS_PER_S);
+    assert_false(read_again("", t0 + 4 * NS_PER_S));
+    assert_true(catalog_asks_rights(c, "web"));
+    assert_non_null(strstr(status_of("web").held_why, "rights"));
+    catalog_set_rights(c, "web", true, t0 + 5 * NS_PER_S);
+    assert_false(catalog_asks_rights(c, "web"));
+    check_ids("web", "ab");
+    assert_true(read_again("", t0 + 6 * NS_PER_S));
+    assert_true(is_gone("web"));
+}
+
+static void set_health(const char *ids, enum health health, uint64_t now)
+{
+    struct arena *a = arena_new();
+    const struct catalog_answer *answer = answer_of(a, ids, "10.0.0.1", true, 0);
+
+    answer->items[0].health = health;
+    (void)catalog_put(c, "web", answer, now);
+}
+
+static void damped_instance_comes_back_by_itself(void **state)
+{
+    uint64_t now = t0, version;
+
+    (void)state;
+    guard(3000, false);
+    for (unsigned i = 0; i < 4; i++) {
+        set_health("ab", HEALTH_PASSING, now += NS_PER_S);
+        set_health("ab", HEALTH_CRITICAL, now += NS_PER_S);
+    }
+    set_health("ab", HEALTH_PASSING, now += NS_PER_S);
+    assert_int_equal(status_of("web").damped, 1);
+    assert_int_equal(catalog_find(c, "web")->items[0].doubt, DOUBT_DAMPED);
+    version = catalog_version(c);
+    assert_int_equal(catalog_expire(c, now + NS_PER_S), now + 3 * NS_PER_S);
+    assert_int_equal(catalog_version(c), version);
+    catalog_expire(c, now + 3 * NS_PER_S);
+    assert_int_not_equal(catalog_version(c), version);
+    assert_int_equal(status_of("web").damped, 0);
+    assert_int_equal(catalog_find(c, "web")->items[0].doubt, DOUBT_NONE);
+}
+
+static void restarted_agent_is_not_believed_yet(void **state)
+{
+    (void)state;
+    guard(0, false);
+    put("web", "ab", true, t0);
+    catalog_agent_back(c, "n1", t0 + 15 * NS_PER_S);
+    set_health("ab", HEALTH_CRITICAL, t0 + NS_PER_S);
+    assert_int_equal(catalog_find(c, "web")->items[0].health, HEALTH_PASSING);
+    assert_int_equal(status_of("web").held, 1);
+    catalog_expire(c, t0 + 15 * NS_PER_S);
+    assert_int_equal(catalog_find(c, "web")->items[0].health, HEALTH_CRITICAL);
+}
+
+static void addresses_of_held_instances_are_looked_up_too(void **state)
+{
+    (void)state;
+    guard(0, false);
+    name_address = "10.1.1.1";
+    put_at("web", "abcdef", "web.internal", true, t0);
+    put_at("web", "a", "web.internal", true, t0 + NS_PER_S);
+    name_address = "10.1.1.2";
+    catalog_resolve(c, t0 + NS_PER_S);
+    for (unsigned i = 0; i < 6; i++) {
+        const struct sockaddr_storage *addr = &catalog_find(c, "web")->items[i].sockaddr;
+
+        assert_int_equal(((const struct sockaddr_in *)addr)->sin_addr.s_addr, htonl(0x0a010102));
+    }
+    /* What Consul has said is looked up as well: it is what is shown next. */
+    catalog_accept(c, NULL, t0 + NS_PER_S);
+    check_ids("web", "a");
+    assert_int_equal(
+        ((const struct sockaddr_in *)&catalog_find(c, "web")->items[0].sockaddr)->sin_addr.s_addr,
+        htonl(0x0a010102));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -326,6 +491,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(static_service_leaves_when_removed, begin, end),
         cmocka_unit_test_setup_teardown(names_are_resolved_later_and_again, begin, end),
         cmocka_unit_test_setup_teardown(a_reference_outlives_the_change, begin, end),
+        cmocka_unit_test_setup_teardown(large_loss_is_held_then_believed, begin, end),
+        cmocka_unit_test_setup_teardown(operator_accepts_a_loss, begin, end),
+        cmocka_unit_test_setup_teardown(rights_are_wanted_for_a_loss, begin, end),
+        cmocka_unit_test_setup_teardown(damped_instance_comes_back_by_itself, begin, end),
+        cmocka_unit_test_setup_teardown(restarted_agent_is_not_believed_yet, begin, end),
+        cmocka_unit_test_setup_teardown(addresses_of_held_instances_are_looked_up_too, begin, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -340,6 +340,41 @@ static void churn_slows_down(void **state)
     }
 }
 
+static void doubtful_loss_is_read_again(void **state)
+{
+    (void)state;
+    good(50, 1, t0);
+    good(60, 2, t0 + NS_PER_S);
+    watch_hold(&w, &o, t0 + 3 * NS_PER_S, t0 + NS_PER_S, &rng, &reply);
+    /* Changes are waited for, but not for longer than that; then it does not block. */
+    assert_int_equal(reply.next.index, 60);
+    assert_int_equal(reply.next.wait_ms, 2000);
+    assert_int_equal(reply.next.delay_ms, 0);
+    assert_true(good(60, 2, t0 + 3 * NS_PER_S + 100 * MS)->publish);
+    assert_true(reply.complete);
+    watch_hold(&w, &o, t0 + 3 * NS_PER_S, t0 + 3 * NS_PER_S + 100 * MS, &rng, &reply);
+    assert_int_equal(reply.next.index, 0);
+    assert_int_equal(reply.next.delay_ms, 0);
+    /* Believed: as usual again. */
+    assert_true(good(60, 2, t0 + 3 * NS_PER_S + 200 * MS)->publish);
+    assert_true(reply.complete);
+    assert_int_equal(reply.next.index, 60);
+    assert_in_range(reply.next.wait_ms, 54000, 66000);
+    assert_false(good(60, 2, t0 + 63 * NS_PER_S)->publish);
+}
+
+static void polled_watch_reads_again_sooner(void **state)
+{
+    (void)state;
+    o.polled = true;
+    good(50, 1, t0);
+    good(60, 2, t0 + NS_PER_S);
+    assert_in_range(reply.next.delay_ms, 27000, 33000);
+    watch_hold(&w, &o, t0 + 3 * NS_PER_S, t0 + NS_PER_S, &rng, &reply);
+    assert_int_equal(reply.next.index, 0);
+    assert_in_range(reply.next.delay_ms, 2000, 2001);
+}
+
 static void deadline_covers_the_servers_jitter(void **state)
 {
     (void)state;
@@ -370,6 +405,8 @@ int main(void)
         cmocka_unit_test_setup(polled_watch_never_blocks, begin),
         cmocka_unit_test_setup(burst_of_twenty_then_ten_a_second, begin),
         cmocka_unit_test_setup(churn_slows_down, begin),
+        cmocka_unit_test_setup(doubtful_loss_is_read_again, begin),
+        cmocka_unit_test_setup(polled_watch_reads_again_sooner, begin),
         cmocka_unit_test_setup(deadline_covers_the_servers_jitter, begin),
     };
 
