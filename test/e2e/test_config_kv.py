@@ -6,7 +6,8 @@ import json
 import os
 import tempfile
 
-from lib import Scenario, run_command
+from lib import Scenario, reply, run_command
+from lib.faulty_consul import FaultyConsul
 from lib.wait import holds, wait_for
 
 PREFIX = "frontdesk-config/"
@@ -197,6 +198,42 @@ class ConfigKv(Scenario):
         gateway.wait_status("/a", 404)
         self.wait_config(gateway, refused=False, documents=0, last_error=None)
         self.assertEqual(gateway.get("/local").status, 200)
+
+    def test_an_answer_that_may_be_of_the_past(self):
+        """From a server without a leader, or from one that has not caught up."""
+        consul = FaultyConsul()
+        self.addCleanup(consul.stop)
+
+        def say(index, leader=True, **documents):
+            rows = [{"Key": PREFIX + name, "Value": base64.b64encode(value).decode(), "ModifyIndex": index}
+                    for name, value in documents.items()]
+            headers = [("Content-Type", "application/json"), ("X-Consul-Index", str(index)),
+                       ("X-Consul-Knownleader", str(leader).lower()), ("X-Consul-Lastcontact", "0")]
+            good = reply(200, json.dumps(rows).encode(), headers)
+
+            def behave(request, connection):
+                if "index=%d" % index in request.target:
+                    consul.sleep(0.2)
+                good(request, connection)
+            consul.fault(behave, "/v1/kv/")
+
+        say(20, a=document(route("/a")), b=document(route("/b")))
+        gateway = self.shared(consul, config={"consul": {"config_prefix": PREFIX, "expose": "none"}})
+        self.assertEqual(gateway.get("/b").status, 200)
+        say(21, leader=False, a=document(route("/a")))
+        holds(lambda: gateway.get("/b").status == 200, 1.5)
+        self.assertTrue(gateway.status()["ready"])
+        say(22, a=document(route("/a")), c=document(route("/c")))
+        gateway.wait_status("/c", 200)
+        gateway.wait_status("/b", 404)
+        # An index that falls: what is there must still be there after a while.
+        say(5, b=document(route("/b")))
+        gateway.wait_status("/b", 200, timeout=20)
+        # No list of keys at all.
+        consul.fault(reply(200, b'{"Key": 1}', [("Content-Type", "application/json"), ("X-Consul-Index", "30"),
+                                                ("X-Consul-Knownleader", "true")]), "/v1/kv/")
+        self.wait_error(gateway, "not a list of keys")
+        self.assertEqual(gateway.get("/b").status, 200)
 
     def test_an_empty_prefix_is_no_trouble(self):
         gateway = self.shared(self.consul)
