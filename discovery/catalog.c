@@ -1,40 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "catalog.h"
-#include "base/log.h"
 #include "base/str.h"
+#include "catalog_parts.h"
 #include "instances.h"
 #include "static_source.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
-
-struct entry {
-    char *name;                /* owned; lower case */
-    char *label;               /* owned; for the log and removals, or NULL */
-    struct instance_set *set;  /* ref; what readers see */
-    struct instance_set *told; /* ref; what is believed of Consul's word, or NULL; differs from
-                                  `set` when hidden */
-    struct belief belief;
-    struct removal_ring removed;
-    bool is_static, watched;
-    bool gone; /* `told` shows instances that Consul no longer lists */
-    uint64_t gone_until_ns;
-    uint64_t answered_ns, changed_ns;
-    unsigned skipped;
-};
-
-struct catalog {
-    struct entry **entries; /* owned; sorted by name */
-    size_t n, room;
-    uint64_t keep_ms, version;
-    uint64_t due_ns; /* before that no entry has anything to do in catalog_expire(); 0 = none has */
-    struct belief_world world;
-    struct removals removals;
-    uint64_t holds;
-    catalog_lookup_fn *lookup;
-    void *lookup_arg;
-};
 
 struct catalog *catalog_new(uint64_t keep_ms, catalog_lookup_fn *lookup, void *arg)
 {
@@ -98,7 +71,7 @@ static size_t position(const struct catalog *c, const char *name, bool *ret_foun
     return low;
 }
 
-static struct entry *find(const struct catalog *c, const char *name)
+struct entry *catalog_entry(const struct catalog *c, const char *name)
 {
     bool found;
     size_t i = position(c, name, &found);
@@ -168,9 +141,8 @@ static void publish(struct catalog *c, struct entry *en, struct instance_set *s,
     c->version++;
 }
 
-/* Takes the reference over. `gone`: it shows what Consul no longer lists. */
-static void tell(struct catalog *c, struct entry *en, struct instance_set *s, bool gone,
-                 uint64_t now_ns)
+void entry_tell(struct catalog *c, struct entry *en, struct instance_set *s, bool gone,
+                uint64_t now_ns)
 {
     count_nodes(c, en, -1);
     instance_set_unref(&en->told);
@@ -181,7 +153,7 @@ static void tell(struct catalog *c, struct entry *en, struct instance_set *s, bo
         publish(c, en, instance_set_ref(s), now_ns);
 }
 
-static void resolve_items(const struct catalog *c, struct instance *items, unsigned n)
+void catalog_resolve_items(const struct catalog *c, struct instance *items, unsigned n)
 {
     for (unsigned i = 0; i < n; i++)
         if (!c->lookup(c->lookup_arg, items[i].address, items[i].port, &items[i].sockaddr,
@@ -189,25 +161,18 @@ static void resolve_items(const struct catalog *c, struct instance *items, unsig
             items[i].sockaddr_len = 0;
 }
 
-static void earliest(uint64_t *at, uint64_t ns)
-{
-    if (ns != 0 && (*at == 0 || ns < *at))
-        *at = ns;
-}
-
-/* Consul lists no instance any more: shows the last ones as gone. */
-static void begin_gone(struct catalog *c, struct entry *en, uint64_t now_ns)
+void entry_begin_gone(struct catalog *c, struct entry *en, uint64_t now_ns)
 {
     if (en->gone || !en->told || en->told->n == 0)
         return;
     en->gone_until_ns = now_ns + c->keep_ms * NS_PER_MS;
     earliest(&c->due_ns, en->gone_until_ns);
-    tell(c, en, instance_set_gone(en->told), true, now_ns);
+    entry_tell(c, en, instance_set_gone(en->told), true, now_ns);
 }
 
 static void end_gone(struct catalog *c, struct entry *en, uint64_t now_ns)
 {
-    tell(c, en, empty_set(en->name), false, now_ns);
+    entry_tell(c, en, empty_set(en->name), false, now_ns);
     if (!en->watched && !en->is_static)
         drop(c, en);
 }
@@ -219,7 +184,7 @@ void catalog_watch(struct catalog *c, const char *service)
 
 void catalog_unwatch(struct catalog *c, const char *service, bool vanished, uint64_t now_ns)
 {
-    struct entry *en = find(c, service);
+    struct entry *en = catalog_entry(c, service);
 
     if (!en || !en->watched)
         return;
@@ -228,7 +193,7 @@ void catalog_unwatch(struct catalog *c, const char *service, bool vanished, uint
     belief_release(&en->belief);
     belief_init(&en->belief, &c->world);
     if (vanished && c->keep_ms > 0)
-        begin_gone(c, en, now_ns);
+        entry_begin_gone(c, en, now_ns);
     if (en->gone && vanished)
         return;
     count_nodes(c, en, -1);
@@ -238,169 +203,29 @@ void catalog_unwatch(struct catalog *c, const char *service, bool vanished, uint
         drop(c, en);
 }
 
-static const struct instance *find_instance(const struct instance_set *s, const struct instance *i)
-{
-    unsigned low = 0, high = s->n;
-
-    while (low < high) {
-        unsigned mid = low + (high - low) / 2;
-        int order = instance_compare(&s->items[mid], i);
-
-        if (order == 0)
-            return &s->items[mid];
-        if (order < 0)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return NULL;
-}
-
-/* False: it is as much in rotation as before. */
-static bool left_rotation(const struct instance *was, const struct instance *is,
-                          enum removal_why *ret_why)
-{
-    if (!is) {
-        *ret_why = REMOVAL_DEREGISTERED;
-        return true;
-    }
-    if (!instance_usable(was) || instance_usable(is) || is->sockaddr_len == 0)
-        return false;
-    *ret_why = is->health == HEALTH_CRITICAL      ? REMOVAL_CRITICAL
-               : is->health == HEALTH_MAINTENANCE ? REMOVAL_MAINTENANCE
-                                                  : REMOVAL_DRAINED;
-    return true;
-}
-
 void catalog_label(struct catalog *c, const char *service, const char *label)
 {
-    struct entry *en = find(c, service);
+    struct entry *en = catalog_entry(c, service);
 
     if (en && !en->label && !(en->label = strdup(label)))
         abort();
 }
 
-static const char *label_of(const struct entry *en)
-{
-    return en->label ? en->label : en->name;
-}
-
-static void note_removals(struct catalog *c, struct entry *en, const struct instance_set *after,
-                          bool accepted, uint64_t now_ns)
-{
-    for (unsigned i = 0; i < en->told->n; i++) {
-        const struct instance *was = &en->told->items[i], *is = find_instance(after, was);
-        uint64_t since = is ? 0 : belief_missing_since(&en->belief, was);
-        struct removal_facts f = {.held_ms = since ? (now_ns - since) / NS_PER_MS : 0,
-                                  .accepted = accepted};
-
-        if (left_rotation(was, is, &f.why))
-            removals_add(&c->removals, &en->removed, label_of(en), is ? is : was, &f, now_ns);
-    }
-}
-
-static void note_hold(struct catalog *c, const struct entry *en, uint64_t now_ns)
-{
-    const struct belief *b = &en->belief;
-
-    c->holds++;
-    if (removals_may_log(&c->removals, now_ns))
-        log_write(b->why < BELIEF_CONFIRMING ? LOG_INFO : LOG_WARN, "discovery",
-                  "service=%s: Consul lists %u instance%s; %u %s kept as %s: %s", label_of(en),
-                  b->said->n, b->said->n == 1 ? "" : "s", b->held, b->held == 1 ? "is" : "are",
-                  b->held == 1 ? "it was" : "they were", belief_why_text(b->why));
-}
-
-/* Weighs what Consul has said, and shows what is believed of it. */
-static void judge(struct catalog *c, struct entry *en, uint64_t now_ns)
-{
-    struct belief *b = &en->belief;
-    bool had = en->told && !en->gone, accepted = b->accepted;
-    unsigned held = b->held;
-    struct instance_set *s = belief_judge(b, had ? en->told : NULL, now_ns);
-
-    if (had)
-        note_removals(c, en, s, accepted, now_ns);
-    if (held == 0 && b->held > 0)
-        note_hold(c, en, now_ns);
-    belief_tidy(b, now_ns);
-    earliest(&c->due_ns, b->judge_again_ns);
-    if (s->n > 0 || c->keep_ms == 0) {
-        tell(c, en, s, false, now_ns);
-        return;
-    }
-    begin_gone(c, en, now_ns);
-    if (en->gone)
-        instance_set_unref(&s);
-    else
-        tell(c, en, s, false, now_ns);
-}
-
-bool catalog_put(struct catalog *c, const char *service, const struct catalog_answer *a,
-                 uint64_t now_ns)
-{
-    struct entry *en = find(c, service);
-
-    if (!en || !en->watched) {
-        arena_free(a->arena);
-        return true;
-    }
-    en->answered_ns = now_ns;
-    en->skipped = a->skipped;
-    resolve_items(c, a->items, a->n);
-    belief_hear(&en->belief, instance_set_new(a->arena, en->name, a->items, a->n), a->complete,
-                a->asked_ns, now_ns);
-    judge(c, en, now_ns);
-    return !en->belief.unheeded;
-}
-
-unsigned catalog_accept(struct catalog *c, const char *service, uint64_t now_ns)
-{
-    unsigned n = 0;
-
-    for (size_t i = 0; i < c->n; i++) {
-        struct entry *en = c->entries[i];
-
-        if (en->belief.held == 0 || (service && strcasecmp(en->name, service) != 0))
-            continue;
-        n += en->belief.held;
-        belief_accept(&en->belief);
-        judge(c, en, now_ns);
-    }
-    return n;
-}
-
-void catalog_set_rights(struct catalog *c, const char *service, bool given, uint64_t now_ns)
-{
-    struct entry *en = find(c, service);
-
-    if (!en || en->belief.held == 0)
-        return;
-    belief_set_rights(&en->belief, given ? RIGHTS_GIVEN : RIGHTS_MISSING, now_ns);
-    judge(c, en, now_ns);
-}
-
-void catalog_agent_back(struct catalog *c, const char *node, uint64_t until_ns)
-{
-    snprintf(c->world.agent_node, sizeof c->world.agent_node, "%s", node);
-    c->world.agent_until_ns = until_ns;
-}
-
 void catalog_show(struct catalog *c, const char *service, struct instance_set *s, uint64_t now_ns)
 {
-    struct entry *en = find(c, service);
+    struct entry *en = catalog_entry(c, service);
 
     if (!en || !en->watched) {
         instance_set_unref(&s);
         return;
     }
     en->answered_ns = now_ns;
-    tell(c, en, s, false, now_ns);
+    entry_tell(c, en, s, false, now_ns);
 }
 
 void catalog_refused(struct catalog *c, const char *service, uint64_t now_ns)
 {
-    struct entry *en = find(c, service);
+    struct entry *en = catalog_entry(c, service);
 
     if (en && en->answered_ns == 0)
         en->answered_ns = now_ns;
@@ -435,21 +260,21 @@ void catalog_set_static(struct catalog *c, const struct discovery_static *servic
         struct instance_set *s = static_source_build(&services[i], en->name, &items);
 
         en->is_static = true;
-        resolve_items(c, items, s->n);
+        catalog_resolve_items(c, items, s->n);
         publish(c, en, s, now_ns);
     }
 }
 
 bool catalog_is_static(const struct catalog *c, const char *service)
 {
-    const struct entry *en = find(c, service);
+    const struct entry *en = catalog_entry(c, service);
 
     return en && en->is_static;
 }
 
 bool catalog_has_instances(const struct catalog *c, const char *service)
 {
-    const struct entry *en = find(c, service);
+    const struct entry *en = catalog_entry(c, service);
 
     return en && en->told && !en->gone && en->told->n > 0;
 }
@@ -482,7 +307,7 @@ static void resolve_told(struct catalog *c, struct entry *en, uint64_t now_ns)
     struct instance_set *s = resolve_again(c, en->told);
 
     if (s)
-        tell(c, en, s, en->gone, now_ns);
+        entry_tell(c, en, s, en->gone, now_ns);
     if (!en->belief.said)
         return;
     if (as_said && s)
@@ -513,7 +338,7 @@ static void expire(struct catalog *c, uint64_t now_ns)
         uint64_t again = en->belief.judge_again_ns;
 
         if (again != 0 && again <= now_ns)
-            judge(c, en, now_ns);
+            entry_judge(c, en, now_ns);
         earliest(&c->due_ns, en->belief.judge_again_ns);
         if (!en->gone)
             continue;
@@ -551,74 +376,9 @@ struct instance_set *catalog_at(const struct catalog *c, size_t i)
 
 struct instance_set *catalog_find(const struct catalog *c, const char *service)
 {
-    const struct entry *en = find(c, service);
+    const struct entry *en = catalog_entry(c, service);
 
     return en ? en->set : NULL;
-}
-
-bool catalog_status(const struct catalog *c, const char *service,
-                    struct discovery_watch_status *ret)
-{
-    const struct entry *en = find(c, service);
-    const struct belief *b;
-
-    if (!en)
-        return false;
-    b = &en->belief;
-    ret->answered_ns = en->answered_ns;
-    ret->changed_ns = en->changed_ns;
-    ret->is_static = en->is_static;
-    ret->gone = en->gone && !en->is_static;
-    ret->skipped = en->skipped;
-    ret->held = b->held;
-    ret->held_why = belief_why_text(b->why);
-    ret->held_since_ns = b->held_since_ns;
-    ret->believed_ns = b->read_again_ns ? b->read_again_ns : b->judge_again_ns;
-    ret->damped = b->damped;
-    return true;
-}
-
-bool catalog_asks_rights(const struct catalog *c, const char *service)
-{
-    const struct entry *en = find(c, service);
-
-    return en && en->belief.why >= BELIEF_RESTARTED && en->belief.rights != RIGHTS_GIVEN;
-}
-
-void catalog_totals(const struct catalog *c, struct discovery_status *ret)
-{
-    for (size_t i = 0; i < c->n; i++) {
-        const struct entry *en = c->entries[i];
-
-        ret->skipped_instances += en->skipped;
-        ret->held_instances += en->belief.held;
-        ret->held_services += en->belief.held > 0;
-        ret->damped_instances += en->belief.damped;
-    }
-    ret->holds += c->holds;
-    for (int i = 0; i < REMOVAL_WHYS; i++)
-        ret->removals[i] += c->removals.total[i];
-}
-
-unsigned catalog_removals(const struct catalog *c, const char *service,
-                          struct discovery_removal *ret, unsigned max)
-{
-    const struct entry *en = find(c, service);
-    const struct removal *x;
-    unsigned n = 0;
-
-    while (en && n < max && (x = removal_ring_at(&en->removed, n)))
-        ret[n++] =
-            (struct discovery_removal){.at_ns = x->at_ns,
-                                       .why = removal_why_word(removals_why(&c->removals, x)),
-                                       .node = x->node,
-                                       .id = x->id,
-                                       .address = x->address,
-                                       .port = x->port,
-                                       .check = x->check,
-                                       .held_ms = x->held_ms,
-                                       .accepted = x->accepted};
-    return n;
 }
 
 bool catalog_all_heard(const struct catalog *c)
