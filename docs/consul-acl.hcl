@@ -28,5 +28,8 @@ session_prefix "" { policy = "write" }
 # else's affair. Even if it lay below the prefix of the fleet, the longer prefix counts.
 key_prefix "frontdesk-config/" { policy = "read" }
 
+# `consul.fabio_kv: fabio/config` - the route commands of fabio.
+key_prefix "fabio/config" { policy = "read" }
+
 # `api_keys: { partners: { kv: frontdesk/keys } }` - the same goes for keys of API clients.
 key_prefix "frontdesk/keys" { policy = "read" }

@@ -304,7 +304,7 @@ static void use_state(struct control_config *c, const struct config *now)
     if (config_state_is_in(c->state, dir))
         return;
     config_state_free(c->state);
-    c->state = dir ? config_state_new(c->base, dir) : NULL;
+    c->state = dir ? config_state_new(c->base, dir, "config") : NULL;
     if (c->good && c->origin == FROM_CONSUL)
         config_state_put(c->state, c->good->prefix, bytes_str(&c->good->body));
 }
@@ -313,7 +313,7 @@ static void start_from_disk(struct control_config *c, const struct config *now)
 {
     const char *prefix = now->consul.config_prefix;
     struct err e = {""};
-    struct kv_rows *rows = config_state_read(now->state_dir, prefix, &c->saved_ms);
+    struct kv_rows *rows = config_state_read(now->state_dir, "config", prefix, &c->saved_ms);
     struct version *v = rows ? version_of(rows, prefix, &e) : NULL;
     char when[32];
 

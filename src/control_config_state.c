@@ -20,11 +20,11 @@ struct config_state {
     bool failing;
 };
 
-static char *path_in(const char *directory)
+static char *path_in(const char *directory, const char *name)
 {
     char *path;
 
-    if (asprintf(&path, "%s/config.state", directory) < 0)
+    if (asprintf(&path, "%s/%s.state", directory, name) < 0)
         abort();
     return path;
 }
@@ -34,17 +34,18 @@ static void on_written(void *arg, const char *error)
     struct config_state *s = arg;
 
     if (error && !s->failing)
-        log_error("control", "the configuration in Consul cannot be kept on disk: %s", error);
+        log_error("control", "%s: what is in Consul cannot be kept on disk: %s", s->path, error);
     else if (!error && s->failing)
-        log_info("control", "the configuration in Consul is kept on disk again");
+        log_info("control", "%s: what is in Consul is kept on disk again", s->path);
     s->failing = error != NULL;
 }
 
-struct config_state *config_state_new(struct event_base *base, const char *directory)
+struct config_state *config_state_new(struct event_base *base, const char *directory,
+                                      const char *name)
 {
     struct config_state *s = alloc_or_abort(sizeof *s);
 
-    s->path = path_in(directory);
+    s->path = path_in(directory, name);
     s->directory = strdup(directory);
     if (!s->directory)
         abort();
@@ -100,9 +101,10 @@ static bool split_head(struct str content, const char *prefix, struct str *ret_b
     return true;
 }
 
-struct kv_rows *config_state_read(const char *directory, const char *prefix, int64_t *ret_wall_ms)
+struct kv_rows *config_state_read(const char *directory, const char *name, const char *prefix,
+                                  int64_t *ret_wall_ms)
 {
-    char *path = path_in(directory);
+    char *path = path_in(directory, name);
     struct kv_rows *rows = NULL;
     struct bytes file = {0};
     struct str content = STR_NULL, body = STR_NULL;

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "config/kv_rows.h"
+#include "control_config_state.h"
 #include "control_discovery.h"
 #include "control_kv.h"
 #include "discovery/consul_http.h"
@@ -21,6 +22,7 @@ struct control_fabio {
     struct consul_http *http;        /* owned */
     struct kv_watch *watch;          /* owned */
     struct fabio_commands *commands; /* ref */
+    struct config_state *state;      /* owned; NULL = nothing is kept */
     bool heard, failing;
 };
 
@@ -63,6 +65,7 @@ static bool on_changed(struct control_fabio *f, struct str body, bool complete)
         return true;
     }
     take(f, parse(rows, f->config->consul.fabio_kv));
+    config_state_put(f->state, f->config->consul.fabio_kv, body);
     log_info("routes", "%zu of fabio's commands in %s", f->commands->n, f->config->consul.fabio_kv);
     kv_rows_free(&rows);
     return true;
@@ -97,6 +100,21 @@ struct control_fabio *control_fabio_new(struct event_base *base, struct builder 
     return f;
 }
 
+/* Those of an earlier run serve until Consul has answered. */
+static void recall(struct control_fabio *f, const struct config *c)
+{
+    int64_t written_ms;
+    struct kv_rows *rows;
+
+    if (!c->state_dir || f->commands)
+        return;
+    rows = config_state_read(c->state_dir, "fabio", c->consul.fabio_kv, &written_ms);
+    if (!rows)
+        return;
+    take(f, parse(rows, c->consul.fabio_kv));
+    kv_rows_free(&rows);
+}
+
 static void stop_watching(struct control_fabio *f)
 {
     kv_watch_free(f->watch);
@@ -105,6 +123,8 @@ static void stop_watching(struct control_fabio *f)
     f->http = NULL;
     config_unref(&f->config);
     f->failing = false;
+    config_state_free(f->state);
+    f->state = NULL;
 }
 
 void control_fabio_free(struct control_fabio *f)
@@ -142,12 +162,15 @@ void control_fabio_use(struct control_fabio *f, struct config *c)
         return;
     }
     f->config = config_ref(c);
+    recall(f, c);
+    if (c->state_dir)
+        f->state = config_state_new(f->base, c->state_dir, "fabio");
     f->watch = kv_watch_new(f->base, f->http, &kv, on_news, f);
 }
 
 bool control_fabio_heard(const struct control_fabio *f)
 {
-    return f->heard || !f->watch;
+    return f->heard || f->commands || !f->watch;
 }
 
 const struct fabio_commands *control_fabio_commands(const struct control_fabio *f)

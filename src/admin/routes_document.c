@@ -21,6 +21,13 @@ static const char *path_match_name(enum path_match m)
     return "";
 }
 
+static json_int_t conditions_of(const struct route_conf *c)
+{
+    return (json_int_t)(c->nheaders + c->nquery) + (c->scheme != SCHEME_ANY) +
+           (c->host_regex != NULL) + (c->path_regex != NULL) + (c->not_host_regex != NULL) +
+           (c->not_path_regex != NULL);
+}
+
 static json_t *methods_part(const char *const *methods)
 {
     json_t *list;
@@ -82,9 +89,9 @@ json_t *route_summary(const struct route *r)
         methods_part((const char *const *)c->methods), "priority", c->priority, "targets",
         targets_part(c), "strip", json_text(c->strip), "prepend", json_text(c->prepend), "rewrite",
         json_text(c->rewrite), "redirect", redirect_part(c), "auth", json_text(c->auth),
-        "conditions", (json_int_t)(c->nheaders + c->nquery), "cors", cors_part(&c->edge),
-        "by_address", c->edge.addresses.allow.n + c->edge.addresses.deny.n > 0, "parts",
-        parts_part(c->aggregate), "batch", c->batch != NULL);
+        "conditions", conditions_of(c), "cors", cors_part(&c->edge), "by_address",
+        c->edge.addresses.allow.n + c->edge.addresses.deny.n > 0, "parts", parts_part(c->aggregate),
+        "batch", c->batch != NULL);
 }
 
 json_t *problems_list(const struct look *l)

@@ -327,22 +327,37 @@ static const char *add_targets(struct tags_set *s, const struct draft *d,
     return why;
 }
 
+/* Once for an instance: it may have many tags of both kinds. */
+static void find_others(struct tags_set *s, const struct instance *i)
+{
+    struct str prefix = str_of(s->consul->fabio_prefix);
+    const char **others;
+
+    if (s->others_of == i)
+        return;
+    others = ARENA_ARRAY(s->arena, const char *, i->ntags);
+    s->nothers = 0;
+    for (unsigned k = 0; k < i->ntags; k++)
+        if (!str_starts(str_trim(str_of(i->tags[k])), prefix))
+            others[s->nothers++] = arena_strdup(s->arena, i->tags[k]);
+    s->others = others;
+    s->others_of = i;
+}
+
 /* What holds of a target, its route aside. */
 static struct fabio_target describe(struct tags_set *s, const struct instance *i,
                                     const struct draft *d)
 {
-    struct str prefix = str_of(s->consul->fabio_prefix);
-    const char **tags = ARENA_ARRAY(s->arena, const char *, i->ntags), *scheme = "http";
+    const char *scheme = "http";
     bool six = i->address && strchr(i->address, ':');
     struct fabio_target t = {.service = s->instances->service, .instance = instance_key(i)};
 
-    for (unsigned k = 0; k < i->ntags; k++)
-        if (!str_starts(str_trim(str_of(i->tags[k])), prefix))
-            tags[t.ntags++] = arena_strdup(s->arena, i->tags[k]);
+    find_others(s, i);
     if (d->proto && (strcmp(d->proto, "https") == 0 || strncmp(d->proto, "grpc", 4) == 0))
         scheme = d->proto;
     t.service = arena_strdup(s->arena, t.service);
-    t.tags = tags;
+    t.tags = s->others;
+    t.ntags = s->nothers;
     t.create_index = s->create_index;
     t.src = arena_printf(s->arena, "%s%s", d->host, d->path);
     t.dst = arena_printf(s->arena, "%s://%s%s%s:%u/", scheme, six ? "[" : "",

@@ -21,8 +21,11 @@ struct tags_set {
     uint64_t create_index;  /* the oldest of the instances */
     bool asked;             /* some tag asked for a route, whether it got one or not */
     bool full;
-    const char **matches, **actions; /* keys of the routes that there are */
-    struct fabio_target **last;      /* where the next one is linked */
+    const char **matches, **actions;  /* keys of the routes that there are */
+    const struct instance *others_of; /* whose tags `others` are */
+    const char *const *others;        /* those that are not fabio's */
+    unsigned nothers;
+    struct fabio_target **last; /* where the next one is linked */
     unsigned ntargets;
 };
 

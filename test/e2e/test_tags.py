@@ -153,6 +153,19 @@ class FabioCommands(Scenario):
         consul.kv_put("fabio/config", b"")
         gateway.wait_status("/x", 404, timeout=30)
 
+    def test_they_are_there_after_a_start_without_consul(self):
+        consul = self.own_consul()
+        consul.kv_put("fabio/config", b"route add x /x http://127.0.0.1:%d/" % self.origin("x").port)
+        with tempfile.TemporaryDirectory() as state:
+            gateway = self.gateway({"consul": {"fabio_kv": "fabio/config"}, "state_dir": state}, consul=consul)
+            gateway.wait_status("/x", 200)
+            wait_for(lambda: os.path.exists(state + "/fabio.state"), what="fabio.state")
+            consul.kill9()
+            gateway.kill9()
+            gateway.start(ready=False)
+            gateway.wait_status("/x", 200)
+            gateway.stop()
+
     def test_reload_switches_it_off_and_on(self):
         self.consul.kv_put("fabio/config", b"route add x /x http://127.0.0.1:%d/" % self.origin("x").port)
         gateway = self.gateway({"consul": {"fabio_kv": "fabio/config"}})

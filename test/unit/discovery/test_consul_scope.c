@@ -12,7 +12,8 @@
 
 static struct consul_scope scope_of(int kind, const char *prefix, const char *fabio)
 {
-    struct discovery_options o = {.tag_prefix = prefix, .fabio_prefix = fabio};
+    struct discovery_options o = {
+        .tag_prefix = prefix, .fabio_prefix = fabio, .traefik_prefix = "lb."};
     struct consul_scope s;
 
     o.scope = (unsigned)kind;
@@ -35,6 +36,7 @@ static void which_services_are_exposed(void **state)
         {"other tag", DISCOVER_TAGGED, "frontdesk.", "urlprefix-", "web", "v1", false},
         {"fabio", DISCOVER_TAGGED, "frontdesk.", "urlprefix-", "web", "urlprefix-/x", true},
         {"fabio off", DISCOVER_TAGGED, "frontdesk.", "", "web", "urlprefix-/x", false},
+        {"Traefik in any case", DISCOVER_TAGGED, "frontdesk.", "", "web", "LB.enable=true", true},
         {"no prefix at all", DISCOVER_TAGGED, NULL, NULL, "web", "", false},
         {"all", DISCOVER_ALL, "frontdesk.", "", "web", "v1", true},
         {"all but consul itself", DISCOVER_ALL, "frontdesk.", "", "consul", "v1", false},

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/rng.h"
 #include "route/tags_set.h"
 
 #include "tag_rows.h"
@@ -145,11 +146,124 @@ static void test_settings(void **state)
     check_tag_row(&off, &changed);
 }
 
+#define ONE_OF(g, list) (list)[rng_below(g, ARRAY_LEN(list))]
+
+static const char *random_word(struct rng *g, struct arena *a, const char *letters, unsigned most)
+{
+    unsigned n = 1 + rng_below(g, most);
+    char *word = arena_alloc(a, n + 1);
+
+    for (unsigned i = 0; i < n; i++)
+        word[i] = letters[rng_below(g, (uint32_t)strlen(letters))];
+    return word;
+}
+
+/* A label, with wildcards in some of them; *ret_routes is multiplied by what it stands for. */
+static const char *random_label(struct rng *g, struct arena *a, unsigned *ret_routes)
+{
+    const char *word = random_word(g, a, "abCD019", 6);
+
+    switch (rng_below(g, 8)) {
+    case 0:
+        return arena_printf(a, "%s*", word);
+    case 1:
+        return arena_printf(a, "?%s", word);
+    case 2:
+        return arena_printf(a, "[a-c]%s", word);
+    case 3:
+        if (*ret_routes > 4)
+            return word;
+        *ret_routes *= 2;
+        return arena_printf(a, "{x%s,y}", word);
+    default:
+        return word;
+    }
+}
+
+static const char *random_host(struct rng *g, struct arena *a, unsigned *ret_routes)
+{
+    static const char *const ports[] = {"", "", "", ":80", ":443", ":8080"};
+    const char *host;
+
+    if (rng_below(g, 5) == 0)
+        return "";
+    host = rng_below(g, 4) == 0 ? "*" : random_label(g, a, ret_routes);
+    for (unsigned n = 1 + rng_below(g, 3); n > 0; n--)
+        host = arena_printf(a, "%s.%s", host, random_label(g, a, ret_routes));
+    return arena_printf(a, "%s%s", host, ONE_OF(g, ports));
+}
+
+static const char *random_option(struct rng *g, struct arena *a)
+{
+    static const char *const fixed[] = {"host=dst",
+                                        "host=Web.example:81",
+                                        "redirect=301,https://$host/$path",
+                                        "redirect=308,/x?y=$path",
+                                        "proto=http",
+                                        "proto=https",
+                                        "proto=grpc",
+                                        "proto=grpcs",
+                                        "proto=later",
+                                        "weight=0.25",
+                                        "weight=1",
+                                        "weight=.5",
+                                        "weight=-1",
+                                        "tlsskipverify=true",
+                                        "pxyproto=true",
+                                        "allow=ip:10.0.0.0/8,ip:fe80::1",
+                                        "auth=staff",
+                                        "register=web",
+                                        "grpcservername=web",
+                                        "flag",
+                                        "a=b=c",
+                                        "="};
+    switch (rng_below(g, 4)) {
+    case 0:
+        return arena_printf(a, "strip=/%s", random_word(g, a, "ab/.-_~%", 1));
+    case 1:
+        return arena_printf(a, "prepend=/%s", random_word(g, a, "abC9", 8));
+    default:
+        return ONE_OF(g, fixed);
+    }
+}
+
+/* Whatever the grammar allows has its routes. */
+static void test_every_tag_of_the_grammar(void **state)
+{
+    static const char *const spaces[] = {" ", "  ", "\t", " \t "};
+    struct rng g = {.state = 7};
+
+    (void)state;
+    for (unsigned i = 0; i < 20000; i++) {
+        struct arena *a = arena_new();
+        unsigned wanted = 1, got = 0;
+        const char *host = random_host(&g, a, &wanted);
+        const char *tag = arena_printf(a, "%surlprefix-%s/%s", rng_below(&g, 4) ? "" : " ", host,
+                                       rng_below(&g, 4) ? random_word(&g, a, "abC9/-._~", 12) : "");
+        struct instance one = {.node = "n", .id = "i", .tags = &tag, .ntags = 1};
+        struct instance_set set = {.service = "web", .n = 1, .items = &one};
+        struct tag_routes routes;
+
+        for (unsigned n = rng_below(&g, 5); n > 0; n--)
+            tag = arena_printf(a, "%s%s%s", tag, ONE_OF(&g, spaces), random_option(&g, a));
+        tags_parse(&set, &consul, a, &routes);
+        for (const struct fabio_target *t = routes.targets; t; t = t->next, got++)
+            assert_null(strpbrk(t->conf->host, "ABCDEFGHIJKLMNOPQRSTUVWXYZ{}"));
+        for (size_t k = 0; k < routes.nproblems; k++)
+            if (routes.problems[k].kind == TAG_LEFT_OUT)
+                fail_msg("%s: %s", tag, routes.problems[k].why);
+        if (got != wanted)
+            fail_msg("%s: %u routes", tag, got);
+        arena_free(a);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tags),
         cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_every_tag_of_the_grammar),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,7 +7,8 @@
 
 #include <cmocka.h>
 
-static const struct consul_conf consul = {.tag_prefix = "frontdesk.", .fabio_prefix = "urlprefix-"};
+static const struct consul_conf consul = {
+    .tag_prefix = "frontdesk.", .fabio_prefix = "urlprefix-", .traefik_prefix = "traefik."};
 
 static void what_instances_say(void **state)
 {
@@ -41,6 +42,10 @@ static void what_instances_say(void **state)
         {{"urlprefix-/a tlsskipverify=true"}, {0}, CATALOG_SILENT, false},
         {{"urlprefix-/a proto=grpc"}, {0}, CATALOG_H2C, false},
         {{"urlprefix-/a xproto=grpc"}, {0}, CATALOG_SILENT, false},
+        {{"traefik.http.services.x.loadbalancer.server.scheme=h2c"}, {0}, CATALOG_H2C, false},
+        {{"Traefik.HTTP.services.x.LoadBalancer.server.scheme=https"}, {0}, CATALOG_HTTPS, false},
+        {{"traefik.http.services.x.loadbalancer.server.schema=h2c"}, {0}, CATALOG_SILENT, false},
+        {{"traefik.http.services.loadbalancer.server.scheme=h2c"}, {0}, CATALOG_SILENT, false},
         {{"frontdesk.protocol=http", "urlprefix-/a proto=https tlsskipverify=true"},
          {0},
          CATALOG_HTTP,
