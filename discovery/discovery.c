@@ -419,12 +419,18 @@ uint64_t discovery_rules_version(const struct discovery *d)
 
 size_t discovery_rules_count(const struct discovery *d)
 {
-    return d->rules ? rules_count(d->rules) : 0;
+    size_t n = 0;
+
+    if (d->rules)
+        (void)rules_all(d->rules, &n);
+    return n;
 }
 
 struct chain *discovery_rules_at(const struct discovery *d, size_t i)
 {
-    return rules_at(d->rules, i);
+    size_t n;
+
+    return rules_all(d->rules, &n)[i];
 }
 
 const char *discovery_rules_problem(const struct discovery *d, const char *service)

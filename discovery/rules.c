@@ -31,6 +31,8 @@ struct rules {
     size_t nused;
     struct arena *arena; /* owned; holds `targets` */
     struct rule_targets targets;
+    struct chain **force; /* owned array: what is in force, by service */
+    size_t nforce;
     uint64_t synced, catalog_version, version;
     chain_source_changed_fn *changed;
     void *arg;
@@ -127,6 +129,18 @@ static void keep_texts(struct rules *r)
         t->groups[i].name = arena_strdup(r->arena, t->groups[i].name);
 }
 
+static void list_force(struct rules *r)
+{
+    free(r->force);
+    r->nforce = 0;
+    r->force = calloc(HASH_COUNT(r->all) + 1, sizeof(struct chain *));
+    if (!r->force)
+        abort();
+    for (const struct rule *u = r->all; u; u = u->hh.next)
+        if (u->now)
+            r->force[r->nforce++] = u->now;
+}
+
 /* What is in force and what comes, of all services. */
 static void follow_targets(struct rules *r)
 {
@@ -141,6 +155,7 @@ static void follow_targets(struct rules *r)
     for (const struct rule *u = r->all; u; u = u->hh.next)
         if (u->now)
             chains[n++] = u->now;
+    list_force(r);
     arena_free(r->arena);
     r->arena = arena_new();
     rule_targets_of(chains, n, r->arena, &r->targets);
@@ -316,6 +331,7 @@ void rules_free(struct rules *r)
         remove_rule(r, u);
     }
     event_free(r->patience);
+    free(r->force);
     chain_source_free(r->chains);
     arena_free(r->arena);
     arena_free(r->used_arena);
@@ -375,22 +391,10 @@ struct chain *rules_find(const struct rules *r, const char *service)
     return NULL;
 }
 
-size_t rules_count(const struct rules *r)
+struct chain *const *rules_all(const struct rules *r, size_t *ret_n)
 {
-    size_t n = 0;
-
-    for (const struct rule *u = r->all; u; u = u->hh.next)
-        n += u->now != NULL;
-    return n;
-}
-
-struct chain *rules_at(const struct rules *r, size_t i)
-{
-    const struct rule *u = r->all;
-
-    while (!u->now || i-- > 0)
-        u = u->hh.next;
-    return u->now;
+    *ret_n = r->nforce;
+    return r->force;
 }
 
 const struct chain_source *rules_source(const struct rules *r)

@@ -35,9 +35,8 @@ uint64_t rules_version(const struct rules *r);
 bool rules_heard(const struct rules *r);
 /* The chain in force, any case; NULL when the service has no rules. Borrowed. */
 struct chain *rules_find(const struct rules *r, const char *service);
-/* All in force, by service. */
-size_t rules_count(const struct rules *r);
-struct chain *rules_at(const struct rules *r, size_t i);
+/* All in force, by service. The array is borrowed until the next loop turn. */
+struct chain *const *rules_all(const struct rules *r, size_t *ret_n);
 /* A set of instances that is there only as a target: its tags bring no routes. Any case. */
 bool rules_is_target(const struct rules *r, const char *service);
 /* What Consul says, and whether it can be read. */

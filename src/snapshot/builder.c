@@ -336,6 +336,7 @@ struct placing {
     struct builder *b;
     struct snapshot *s;
     const struct discovery *d;
+    const struct service_rules_index *rules;
     uint64_t now_ns;
 };
 
@@ -344,7 +345,7 @@ static void place_service(const struct placing *p, const char *name, struct inst
 {
     struct builder *b = p->b;
     struct snapshot *s = p->s;
-    struct service_rules rules = service_rules_find(p->d, s->config, name);
+    struct service_rules rules = service_rules_find(p->rules, s->config, name);
     struct service_state *state = registry_service(b->registry, name);
     struct service_view *old = last_view(b, state->slot);
     const struct fabio_weights *shared = shared_routes_weights(b->shared, name);
@@ -380,14 +381,15 @@ static void place_named(void *arg, const char *service)
 static void place_services(struct builder *b, struct snapshot *s, const struct discovery *d,
                            uint64_t now_ns)
 {
-    struct placing p = {b, s, d, now_ns};
+    struct service_rules_index *rules = service_rules_index_new(d);
+    struct placing p = {b, s, d, rules, now_ns};
 
     for (struct known *k = b->known; k; k = k->hh.next)
         registry_service(b->registry, k->name);
     fallback_each_service(s->config, register_service, b->registry);
     authority_each_service(s->config, register_service, b->registry);
     part_each_service(s->config, register_service, b->registry);
-    service_rules_each_target(d, register_service, b->registry);
+    service_rules_each_target(rules, register_service, b->registry);
     s->nslots = registry_slots(b->registry);
     s->services = calloc(s->nslots ? s->nslots : 1, sizeof(struct service_view *));
     if (!s->services)
@@ -403,7 +405,8 @@ static void place_services(struct builder *b, struct snapshot *s, const struct d
     fallback_each_service(s->config, place_named, &p);
     authority_each_service(s->config, place_named, &p);
     part_each_service(s->config, place_named, &p);
-    service_rules_each_target(d, place_named, &p);
+    service_rules_each_target(rules, place_named, &p);
+    service_rules_index_free(rules);
     for (uint32_t i = 0; b->last && i < b->last->nslots; i++)
         if (!s->services[i])
             retire_missing(b, b->last->services[i]);
@@ -413,7 +416,8 @@ static void place_services(struct builder *b, struct snapshot *s, const struct d
 static void place_changed(struct builder *b, struct snapshot *s, const struct discovery *d,
                           uint64_t now_ns)
 {
-    struct placing p = {b, s, d, now_ns};
+    struct service_rules_index *rules = service_rules_index_new(d);
+    struct placing p = {b, s, d, rules, now_ns};
 
     s->nslots = b->last->nslots;
     s->services = alloc_or_abort((s->nslots ? s->nslots : 1) * sizeof(struct service_view *));

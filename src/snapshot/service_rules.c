@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 
 #include <string.h>
+#include <uthash.h>
 
 static const char *const policies[] = {[CHAIN_AS_USUAL] = NULL,
                                        [CHAIN_RANDOM] = "random",
@@ -41,47 +42,83 @@ struct service_conf *service_rules_settings(const struct service_conf *conf,
     return own;
 }
 
-/* The first resolver, by the names of the services with rules, that leads to this one. */
-static void find_settings(const struct discovery *d, const char *service, struct service_rules *ret)
+/* What is said of one service. */
+struct said {
+    const char *service; /* borrowed from a chain */
+    struct service_rules rules;
+    UT_hash_handle hh;
+};
+
+struct service_rules_index {
+    struct said *all; /* owned; by service */
+};
+
+static struct said *find_or_add(struct service_rules_index *x, const char *service)
 {
-    for (size_t i = 0; i < discovery_rules_count(d); i++) {
-        struct chain *c = discovery_rules_at(d, i);
+    struct said *s;
 
-        for (unsigned t = 0; t < c->ntargets; t++) {
-            const struct chain_resolver *found =
-                strcmp(c->targets[t].key, service) == 0 ? chain_resolver_of(c, t) : NULL;
+    HASH_FIND_STR(x->all, service, s);
+    if (s)
+        return s;
+    s = alloc_or_abort(sizeof *s);
+    s->service = service;
+    HASH_ADD_KEYPTR(hh, x->all, s->service, strlen(s->service), s);
+    return s;
+}
 
-            if (!found)
-                continue;
-            ret->settings = found;
-            ret->owner = c;
-            return;
-        }
+static void add_chain(struct service_rules_index *x, struct chain *c)
+{
+    find_or_add(x, c->service)->rules.chain = c;
+    for (unsigned i = 0; i < c->nnodes; i++) {
+        const struct chain_resolver *r = &c->nodes[i].resolver;
+        struct said *s;
+
+        if (c->nodes[i].kind != CHAIN_RESOLVER)
+            continue;
+        s = find_or_add(x, c->targets[r->target].key);
+        if (s->rules.settings)
+            continue;
+        s->rules.settings = r;
+        s->rules.owner = c;
     }
 }
 
-struct service_rules service_rules_find(const struct discovery *d, const struct config *c,
+struct service_rules_index *service_rules_index_new(const struct discovery *d)
+{
+    struct service_rules_index *x = alloc_or_abort(sizeof *x);
+
+    for (size_t i = 0; i < discovery_rules_count(d); i++)
+        add_chain(x, discovery_rules_at(d, i));
+    return x;
+}
+
+void service_rules_index_free(struct service_rules_index *x)
+{
+    struct said *s, *next;
+
+    HASH_ITER(hh, x->all, s, next)
+    {
+        HASH_DEL(x->all, s);
+        free(s);
+    }
+    free(x);
+}
+
+struct service_rules service_rules_find(const struct service_rules_index *x, const struct config *c,
                                         const char *service)
 {
-    struct service_rules rules = {.chain = NULL};
+    struct said *s = NULL;
 
-    if (discovery_rules_count(d) == 0 || !config_service(c, service)->traffic_rules)
-        return rules;
-    rules.chain = discovery_rules(d, service);
-    find_settings(d, service, &rules);
-    return rules;
+    if (x->all)
+        HASH_FIND_STR(x->all, service, s);
+    return s && config_service(c, service)->traffic_rules ? s->rules : (struct service_rules){NULL};
 }
 
-void service_rules_each_target(const struct discovery *d,
+void service_rules_each_target(const struct service_rules_index *x,
                                void (*fn)(void *arg, const char *service), void *arg)
 {
-    for (size_t i = 0; i < discovery_rules_count(d); i++) {
-        struct chain *c = discovery_rules_at(d, i);
-
-        for (unsigned t = 0; t < c->ntargets; t++)
-            if (chain_resolver_of(c, t))
-                fn(arg, c->targets[t].key);
-    }
+    for (const struct said *s = x->all; s; s = s->hh.next)
+        fn(arg, s->service);
 }
 
 uint64_t service_rules_timeout_ms(const struct route_conf *route, const struct service_conf *c,

@@ -15,11 +15,15 @@ struct service_rules {
     const struct chain_resolver *settings; /* that leads to it; NULL = none */
 };
 
-/* What is in force for the service now. Thread: control, as the next two. */
-struct service_rules service_rules_find(const struct discovery *d, const struct config *c,
+/* What is in force now, of all services; borrows from the discovery. Thread: control, as the next
+ * ones. */
+struct service_rules_index;
+struct service_rules_index *service_rules_index_new(const struct discovery *d) MUST_CHECK;
+void service_rules_index_free(struct service_rules_index *x);
+struct service_rules service_rules_find(const struct service_rules_index *x, const struct config *c,
                                         const char *service);
-/* The services that rules lead to; more than once for one of several. */
-void service_rules_each_target(const struct discovery *d,
+/* The services that have rules, and those that rules lead to. */
+void service_rules_each_target(const struct service_rules_index *x,
                                void (*fn)(void *arg, const char *service), void *arg);
 
 /* An allocated copy of `conf` with what the resolver says; NULL when that changes nothing. The
