@@ -35,6 +35,7 @@ struct builder {
     struct snapshot *last;                  /* ref */
     const struct discovery *last_discovery; /* only compared */
     uint64_t last_rules;                    /* discovery_rules_version() of the last build */
+    struct service_rules_index *rules;      /* owned; of that version */
     struct limits *limits;                  /* owned */
     struct issuer_set *issuers;             /* ref; NULL = none were given */
     struct credential_set *credentials;     /* the same */
@@ -80,6 +81,7 @@ void builder_free(struct builder *b)
         known_free(k);
     }
     snapshot_unref(&b->last);
+    service_rules_index_free(b->rules);
     limits_free(&b->limits);
     shared_routes_free(b->shared);
     issuer_set_unref(&b->issuers);
@@ -336,7 +338,6 @@ struct placing {
     struct builder *b;
     struct snapshot *s;
     const struct discovery *d;
-    const struct service_rules_index *rules;
     uint64_t now_ns;
 };
 
@@ -345,7 +346,7 @@ static void place_service(const struct placing *p, const char *name, struct inst
 {
     struct builder *b = p->b;
     struct snapshot *s = p->s;
-    struct service_rules rules = service_rules_find(p->rules, s->config, name);
+    struct service_rules rules = service_rules_find(b->rules, s->config, name);
     struct service_state *state = registry_service(b->registry, name);
     struct service_view *old = last_view(b, state->slot);
     const struct fabio_weights *shared = shared_routes_weights(b->shared, name);
@@ -381,15 +382,14 @@ static void place_named(void *arg, const char *service)
 static void place_services(struct builder *b, struct snapshot *s, const struct discovery *d,
                            uint64_t now_ns)
 {
-    struct service_rules_index *rules = service_rules_index_new(d);
-    struct placing p = {b, s, d, rules, now_ns};
+    struct placing p = {b, s, d, now_ns};
 
     for (struct known *k = b->known; k; k = k->hh.next)
         registry_service(b->registry, k->name);
     fallback_each_service(s->config, register_service, b->registry);
     authority_each_service(s->config, register_service, b->registry);
     part_each_service(s->config, register_service, b->registry);
-    service_rules_each_target(rules, register_service, b->registry);
+    service_rules_each_target(b->rules, register_service, b->registry);
     s->nslots = registry_slots(b->registry);
     s->services = calloc(s->nslots ? s->nslots : 1, sizeof(struct service_view *));
     if (!s->services)
@@ -405,8 +405,7 @@ static void place_services(struct builder *b, struct snapshot *s, const struct d
     fallback_each_service(s->config, place_named, &p);
     authority_each_service(s->config, place_named, &p);
     part_each_service(s->config, place_named, &p);
-    service_rules_each_target(rules, place_named, &p);
-    service_rules_index_free(rules);
+    service_rules_each_target(b->rules, place_named, &p);
     for (uint32_t i = 0; b->last && i < b->last->nslots; i++)
         if (!s->services[i])
             retire_missing(b, b->last->services[i]);
@@ -416,8 +415,7 @@ static void place_services(struct builder *b, struct snapshot *s, const struct d
 static void place_changed(struct builder *b, struct snapshot *s, const struct discovery *d,
                           uint64_t now_ns)
 {
-    struct service_rules_index *rules = service_rules_index_new(d);
-    struct placing p = {b, s, d, rules, now_ns};
+    struct placing p = {b, s, d, now_ns};
 
     s->nslots = b->last->nslots;
     s->services = alloc_or_abort((s->nslots ? s->nslots : 1) * sizeof(struct service_view *));
@@ -486,6 +484,14 @@ static void find_authorities(struct builder *b, struct snapshot *s)
         s->introspection_slots[i] = slot_of(b, c->introspection[i].service);
 }
 
+static void refresh_rules(struct builder *b, const struct discovery *d)
+{
+    if (b->rules && b->last_discovery == d && b->last_rules == discovery_rules_version(d))
+        return;
+    service_rules_index_free(b->rules);
+    b->rules = service_rules_index_new(d);
+}
+
 static bool only_sets_changed(const struct builder *b, const struct discovery *d,
                               const struct catalog_change *change)
 {
@@ -516,6 +522,7 @@ struct snapshot *builder_build(struct builder *b, struct config *c, const struct
     s->limits = config_changed ? apply_limits(b, c, now_ns) : limit_set_ref(b->last->limits);
     s->issuers = b->issuers ? issuer_set_ref(b->issuers) : NULL;
     s->credentials = b->credentials ? credential_set_ref(b->credentials) : NULL;
+    refresh_rules(b, d);
     if (only_sets_changed(b, d, &change))
         place_changed(b, s, d, now_ns);
     else

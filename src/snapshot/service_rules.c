@@ -96,6 +96,8 @@ void service_rules_index_free(struct service_rules_index *x)
 {
     struct said *s, *next;
 
+    if (!x)
+        return;
     HASH_ITER(hh, x->all, s, next)
     {
         HASH_DEL(x->all, s);

@@ -15,10 +15,11 @@ struct service_rules {
     const struct chain_resolver *settings; /* that leads to it; NULL = none */
 };
 
-/* What is in force now, of all services; borrows from the discovery. Thread: control, as the next
- * ones. */
+/* What is in force now, of all services: good until discovery_rules_version() changes. Thread:
+ * control, as the next ones. */
 struct service_rules_index;
 struct service_rules_index *service_rules_index_new(const struct discovery *d) MUST_CHECK;
+/* Accepts NULL. */
 void service_rules_index_free(struct service_rules_index *x);
 struct service_rules service_rules_find(const struct service_rules_index *x, const struct config *c,
                                         const char *service);
