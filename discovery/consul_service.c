@@ -86,8 +86,10 @@ static bool service_apply(struct query *q, bool complete, bool empty_ok)
     whole = catalog_put(v->catalog, v->name, &answer, clock_now_ns());
     if (!whole)
         note_doubt(v);
-    if (v->unlisted && !catalog_has_instances(v->catalog, v->name))
+    if (v->unlisted && !catalog_has_instances(v->catalog, v->name)) {
+        q->rest = true;
         source_review_later(s);
+    }
     source_touch(s);
     return whole;
 }
@@ -146,6 +148,9 @@ static void service_ended(struct query *q)
     service_free(v);
     if (s->pool.heard)
         source_tell_recalled(s, true);
+    /* The connection that it had is another one's now. */
+    if (s->npolled > 0)
+        source_review_later(s);
 }
 
 static bool service_urgent(const struct query *q)

@@ -48,17 +48,27 @@ static void share_slot(struct consul_source *s, struct service *v, unsigned *use
 
     v->query.options.polled = !s->multiplexed && *used >= s->slots;
     v->query.options.wait_ms = wait_for(s);
-    *used += !v->query.options.polled;
+    *used += !v->query.options.polled || v->query.blocking;
     s->npolled += v->query.options.polled;
     if (was_polled && !v->query.options.polled)
         query_kick(&v->query);
+}
+
+/* Queries that have ended, but not for the agent: over HTTP/1.1 it keeps their connections until
+ * their wait is over. */
+static unsigned still_blocked(const struct consul_source *s)
+{
+    unsigned n = 0;
+
+    list_each(l, &s->ending) n += CONTAINER_OF(l, struct service, link)->query.blocking;
+    return n;
 }
 
 /* Gives the slots to the first services, in no particular order but stable. Places come before
  * all, because nothing else tells of changes in another datacenter. */
 static void share_slots(struct consul_source *s)
 {
-    unsigned used = 0;
+    unsigned used = still_blocked(s);
 
     s->npolled = 0;
     list_each(l, &s->place_list)
@@ -137,6 +147,13 @@ static void keep_unlisted(struct service *v)
     v->unlisted = true;
 }
 
+static void keep_listed(struct service *v)
+{
+    if (v->unlisted)
+        query_kick(&v->query);
+    v->unlisted = false;
+}
+
 static void remove_service(struct consul_source *s, struct service *v)
 {
     const struct group *g = group_find(s, v->name);
@@ -160,7 +177,7 @@ void consul_source_review(struct consul_source *s)
     HASH_ITER(hh, s->services, v, tmp)
     {
         if (v->wanted)
-            v->unlisted = false;
+            keep_listed(v);
         else if (is_unlisted(s, v))
             keep_unlisted(v);
         else

@@ -208,7 +208,9 @@ static void plan_next(struct query *q, const struct consul_answer *a, const stru
     if (q->again && wa->result == WATCH_GOOD)
         reply.next = watch_now(&q->watch, &q->options, now, &p->rng);
     q->again = false;
-    schedule(q, &reply.next);
+    if (!q->rest)
+        schedule(q, &reply.next);
+    q->rest = false;
 }
 
 static void on_answer(void *arg, const struct consul_answer *a)

@@ -79,6 +79,7 @@ struct query {
     bool again;             /* kicked while a request was in flight */
     bool hurry;             /* known to have changed: the next request is urgent */
     uint64_t asked_ns;      /* begin of the request that is answered, if it did not block; else 0 */
+    bool rest;              /* set by apply(): nothing to ask any more, unless it is kicked */
     uint64_t read_again_ns; /* set by apply(): ask then, without blocking */
     bool ending;
     char *key;           /* owned; what it is kept as, NULL = it is not */

@@ -168,6 +168,26 @@ class ManyServices(Scenario):
         self.assertEqual({row["reason"] for row in rows}, {"node_gone"})
 
 
+    def test_everything_is_deregistered_at_once(self):
+        """More services than the agent gives connections to: what ends makes room for the others."""
+        agent = self.own_consul()
+        origin = self.origin("many")
+        agent.catalog_register("rack-1", "127.0.0.1")
+        for first in range(0, 240, 60):
+            agent.put("/v1/txn", [{"Service": {"Verb": "set", "Node": "rack-1", "Service": {
+                "ID": "many-%d" % i, "Service": "many-%d" % i, "Address": "127.0.0.1",
+                "Port": origin.port, "Tags": ["frontdesk.path=/many/%d/" % i]}}}
+                for i in range(first, first + 60)])
+        gateway = self.gateway(config(), consul=agent)
+        wait_for(lambda: gateway.status()["snapshot"]["services"] >= 240, 20, "all services")
+        agent.catalog_deregister("rack-1")
+        wait_for(lambda: gateway.status()["consul"]["held_services"] > 100, 20, "most are held")
+        self.assertEqual(gateway.get("/many/7/").status, 200)
+        wait_for(lambda: gateway.status()["consul"]["removals"]["deregistered"] == 240, 40, "end")
+        self.assertEqual(gateway.get("/many/7/").status, 503)
+        self.assertEqual(gateway.status()["consul"]["held_services"], 0)
+
+
 class Flapping(Scenario):
     def test_flapping_instance_is_kept_out_for_a_while(self):
         for name in "ab":
