@@ -96,6 +96,7 @@ static int add_agents(struct consul_access *a, const struct discovery_options *o
         a->status.nagents = n + 1;
     }
     consul_agents_init(&a->agents, n, clock_now_ns());
+    a->answers = true;
     a->status.agent_since_ns = a->agents.since_ns;
     return 0;
 }
@@ -212,9 +213,8 @@ bool consul_access_denied(struct consul_access *a, bool unknown)
 
     consul_self_check_soon(a);
     if (a->o.login_method) {
-        if (!unknown || !consul_lease_doubted(&a->login.lease, now))
+        if (!unknown || !consul_login_doubt(a))
             return false;
-        a->login.lease.has = false;
         consul_login_tick(a, now);
         return true;
     }

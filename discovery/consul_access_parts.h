@@ -76,6 +76,7 @@ struct consul_access {
     struct consul_address addresses[CONSUL_AGENTS_MAX];
     struct consul_agents agents;
     unsigned generation;               /* of the agent in use */
+    bool answers;                      /* it has answered since it is in use */
     struct fetch *pulse, *pulse_other; /* owned */
     unsigned looking_at;               /* the agent that pulse_other asks */
     uint64_t pulse_at_ns;
@@ -125,6 +126,8 @@ void consul_pulse_release(struct consul_access *a);
 /* consul_login.c */
 void consul_login_init(struct consul_access *a);
 void consul_login_tick(struct consul_access *a, uint64_t now_ns);
+/* Consul does not know the token. True: another one will be there soon. */
+bool consul_login_doubt(struct consul_access *a);
 /* Another agent is asked from now on. */
 void consul_login_moved(struct consul_access *a);
 /* Begins to log out; false when there is nothing to do. */

@@ -78,11 +78,13 @@ static void wait_for_token(struct consul_get *g)
 }
 
 /* 403: with another token it goes once more. One that was replaced while the request was under way
- * needs no look at the file. */
+ * needs no look at the file. What another datacenter says is no word on the token: that of a login
+ * is good in its own. */
 static bool repeat_denied(struct consul_get *g, const struct fetch_answer *f)
 {
     struct consul_access *a = g->http->access;
-    bool unknown = f->body.n >= 13 && memmem(f->body.p, f->body.n, "ACL not found", 13);
+    bool unknown = f->body.n >= 13 && memmem(f->body.p, f->body.n, "ACL not found", 13) &&
+                   !strstr(g->path, "dc=");
 
     if (f->status != 403 || g->repeated ||
         (g->token == a->token_generation && !consul_access_denied(a, unknown)))

@@ -261,6 +261,17 @@ void consul_login_tick(struct consul_access *a, uint64_t now)
     }
 }
 
+bool consul_login_doubt(struct consul_access *a)
+{
+    struct consul_lease *l = &a->login.lease;
+
+    if (!a->o.login_method || !consul_lease_doubted(l, clock_now_ns()))
+        return false;
+    /* What is asked now waits for it. */
+    l->has = false;
+    return true;
+}
+
 void consul_login_moved(struct consul_access *a)
 {
     struct consul_login *l = &a->login;

@@ -9,17 +9,33 @@
 
 enum { EVERY_MS = 5000, DEADLINE_MS = 5000 };
 
-static void move(struct consul_access *a, unsigned from, const char *why)
+/* While all are away they are tried in turn, many times a second: that is one change. */
+static void note_move(struct consul_access *a, unsigned from, const char *why)
 {
-    a->generation++;
-    a->status.agent = a->agents.at;
-    a->status.agent_since_ns = a->agents.since_ns;
-    a->status.switches = a->agents.switches;
+    if (!a->answers)
+        return;
+    a->answers = false;
+    a->status.switches++;
     a->status.switched_wall_ms = clock_wall_ms();
     snprintf(a->status.switch_why, sizeof a->status.switch_why, "%s: %s", a->addresses[from].text,
              why);
     log_warn("discovery", "consul %s is asked from now on; %s", consul_access_agent(a)->text,
              a->status.switch_why);
+}
+
+static void note_answer(struct consul_access *a)
+{
+    if (!a->answers && a->status.switches > 0)
+        log_info("discovery", "consul %s: answers", consul_access_agent(a)->text);
+    a->answers = true;
+}
+
+static void move(struct consul_access *a, unsigned from, const char *why)
+{
+    a->generation++;
+    a->status.agent = a->agents.at;
+    a->status.agent_since_ns = a->agents.since_ns;
+    note_move(a, from, why);
     consul_pulse_release(a);
     consul_login_moved(a);
     list_each(l, &a->users)
@@ -41,6 +57,8 @@ void consul_access_outcome(struct consul_access *a, unsigned generation, bool le
 
     if (generation != a->generation || (!lead && outcome != CONSUL_REFUSED))
         return;
+    if (outcome == CONSUL_ANSWERED)
+        note_answer(a);
     if (consul_agents_report(&a->agents, outcome, clock_now_ns()))
         move(a, from, error ? error : "it fails");
 }

@@ -206,6 +206,7 @@ static void finish_unknown_token(struct consul_access *a)
     a->status.checked_ns = clock_now_ns();
     a->status.accessor[0] = a->status.policies[0] = '\0';
     a->check.lacked = true;
+    consul_login_doubt(a);
     finish_failed(a, "Consul does not know the token: it is wrong, was deleted, or has expired");
 }
 

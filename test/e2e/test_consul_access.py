@@ -176,6 +176,19 @@ class Rights(Access):
                    'key_prefix "frontdesk/keys" { policy = "read" }'))
         wait_for(lambda: self.access(gateway)["trusted"] and not self.missing(gateway), what="no right missing")
 
+    def test_what_a_reload_switches_on(self):
+        self.web(self.secure)
+        gateway = self.start(self.secure, self.secure.new_token(READ))
+        self.wait_checked(gateway)
+        self.assertEqual(self.missing(gateway), [])
+        gateway.configure(dict(gateway.whole, fleet={"name": "gw-1"}, registration=False))
+        gateway.reload()
+        wait_for(lambda: self.missing(gateway) == ["key:write on frontdesk/", "session:write"], what="rights of a fleet")
+        self.assertTrue(self.access(gateway)["trusted"])
+        gateway.configure(gateway.whole)
+        gateway.reload()
+        wait_for(lambda: self.access(gateway)["trusted"] and not self.missing(gateway), what="none missing")
+
     def test_a_policy_that_is_stripped(self):
         """The same token loses a right: named, and what is known stays; then it has it again."""
         self.web(self.secure)
@@ -585,8 +598,10 @@ class Agents(Access):
         wait_for(lambda: not gateway.status()["consul"]["connected"], what="Consul away")
         for _ in range(20):
             self.assertEqual(gateway.get("/").status, 200)
+        self.assertEqual(gateway.log().count("is asked from now on"), 1)
         server.start()
         wait_for(lambda: gateway.status()["consul"]["connected"], 30, "Consul again")
+        self.assertEqual(self.access(gateway)["switches"], 1)
         self.assertEqual(gateway.get("/").status, 200)
 
     def test_a_stranger_with_an_empty_catalog_takes_nothing_away(self):
