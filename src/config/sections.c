@@ -48,6 +48,7 @@ static int defaults_read(struct reader *r, const struct node *n, void *at)
 
     if (service_read(r, n, &c->defaults) < 0)
         return -1;
+    c->defaults.says = 0;
     if (n->kind == NODE_MAP && node_get(n, "instances"))
         return node_error(node_get(n, "instances"), r->err, "instances belong to one service");
     if (n->kind == NODE_MAP && node_get(n, "traffic_rules"))

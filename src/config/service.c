@@ -480,7 +480,7 @@ static void note_said(const struct node *n, struct service_conf *s)
                 {"connect_timeout", SERVICE_SAYS_CONNECT_TIMEOUT}};
 
     s->says = 0;
-    for (size_t i = 0; s->name && i < ARRAY_LEN(keys); i++)
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
         if (node_get(n, keys[i].key))
             s->says |= keys[i].bit;
 }

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Consul's own traffic rules: service-router, service-splitter and service-resolver, written as config
 entries and obeyed without touching the gateway."""
+import shutil
+import tempfile
 import threading
 
-from lib import Scenario, gate, holds, reply, wait_for
+from lib import Scenario, gate, holds, reply, run_command, wait_for
 
 SUBSETS = {"v1": {"Filter": "Service.Meta.version == 1"}, "v2": {"Filter": "Service.Meta.version == 2"}}
 
@@ -265,6 +267,81 @@ class Resolver(Rules):
         front = self.gateway({"routes": [{"path": "/all", "aggregate": {"parts": {
             "a": {"service": "web", "path": "/a"}}}}]})
         wait_for(lambda: front.get("/all").json() == {"a": {"from": "two"}}, what="the part of two")
+
+
+    def test_a_service_that_stands_in_obeys_its_own(self):
+        self.version("one", 1)
+        self.version("two", 2)
+        self.subsets(DefaultSubset="v2")
+        broken = self.instance("other", "broken", tags=[])
+        broken.always(reply(500))
+        front = self.gateway({"routes": [{"path": "/", "service": "other", "fallback": [
+            {"service": "web", "on": ["500"]}]}]})
+        front.wait_spread("/", {"two"})
+
+
+class Starting(Rules):
+    def test_the_first_request_obeys(self):
+        self.version("one", 1)
+        self.version("two", 2)
+        self.subsets(DefaultSubset="v2")
+        for _ in range(5):
+            self.assertEqual(set(self.front().spread("/", 6)), {"two"})
+
+    def test_while_consul_is_away(self):
+        consul = self.own_consul()
+        state = tempfile.mkdtemp(prefix="frontdesk-state-")
+        self.addCleanup(shutil.rmtree, state, ignore_errors=True)
+        for name, version in (("one", "1"), ("two", "2")):
+            self.instance("web", name, agent=consul, tags=[], meta={"version": version}, check=None)
+        consul.entry("service-defaults", "web", Protocol="http")
+        consul.entry("service-resolver", "web", DefaultSubset="v2", Subsets=SUBSETS)
+        front = self.gateway({"routes": [{"path": "/", "service": "web"}], "state_dir": state}, consul=consul)
+        front.wait_spread("/", {"two"})
+        front.terminate()
+        self.assertEqual(front.process.wait(20), 0)
+        front.process = None
+        consul.kill9()
+        front.start()
+        self.assertEqual(set(front.spread("/", 12)), {"two"})
+        consul.start()
+        wait_for(lambda: front.service("web:v2")["watch"] == "ok", 40, "Consul's word")
+        self.assertEqual(set(front.spread("/", 12)), {"two"})
+
+
+class Explained(Rules):
+    def test_the_way_is_shown(self):
+        self.version("one", 1)
+        self.version("two", 2)
+        self.instance("admin", "admin", tags=[])
+        self.subsets()
+        self.split(0, 100)
+        self.router(({"PathPrefix": "/admin", "Methods": ["GET"]},
+                     {"Service": "admin", "PrefixRewrite": "/", "RequestTimeout": "7s", "NumRetries": 4,
+                      "RetryOnStatusCodes": [503]}))
+        front = self.front()
+        front.wait_spread("/admin/x", {"admin"})
+        front.wait_spread("/", {"two"})
+
+        said = front.admin_json("/v1/explain?url=/admin/x")
+        service = said["services"][0]
+        self.assertEqual((service["name"], service["target"], said["outcome"]["service"]), ("web", "admin", "admin"))
+        self.assertEqual([(hop["kind"], hop.get("route"), hop.get("target")) for hop in service["rules"]],
+                         [("router", 1, None), ("resolver", None, "admin")])
+        self.assertEqual(service["rules"][0]["conditions"][0],
+                         {"of": "path", "name": None, "is": "prefix", "value": "/admin", "invert": False})
+        self.assertEqual((said["forwarded_path"], said["outcome"]["certain"]), ("/x", True))
+        self.assertEqual(service["policy"]["timeouts"]["whole_ms"], 7000)
+        self.assertEqual(service["policy"]["retries"], {"attempts": 5, "on": ["503"], "only_unsent": False})
+
+        said = front.admin_json("/v1/explain?method=POST&url=/admin/x")
+        self.assertEqual([hop["kind"] for hop in said["services"][0]["rules"]], ["router", "splitter", "resolver"])
+        self.assertEqual((said["outcome"]["service"], said["outcome"]["instance"]), ("web:v2", "two"))
+        status, text, _ = run_command("explain", "POST", "/admin/x", "-a", "127.0.0.1:%d" % front.admin_port)
+        self.assertEqual(status, 0, text)
+        self.assertRegex(text, r"rules +Consul's: route 2 of 2, part 2 of 2 \(100 %\), web:v2")
+        shown = front.service("web")["traffic_rules"]
+        self.assertEqual((shown["start"], sorted(shown["targets"])), ("router", ["admin", "web:v1", "web:v2"]))
 
 
 class Rights(Rules):

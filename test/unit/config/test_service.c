@@ -232,9 +232,65 @@ static void mistakes_are_named(void **state)
     parse_refused(rows, ARRAY_LEN(rows));
 }
 
+/* Parts of a service have its settings, unless they have their own. */
+static void parts_of_a_service(void **state)
+{
+    static const struct {
+        const char *name;
+        uint64_t timeout_ms;
+    } rows[] = {
+        {"web", 1000},
+        {"web:v2", 2000},
+        {"web:v3", 1000},
+        {"web@dc2", 3000},
+        {"web:v2@dc2", 2000},
+        {"web:v3@dc2", 1000},
+        {"web@dc3", 1000},
+        {"web:v2+ns.team", 2000},
+        {"web+peer.far", 1000},
+        {"webs", 9000},
+        {"api:v2", 9000},
+        {":v2", 9000},
+        {"@", 9000},
+        {"", 9000},
+    };
+    struct config *c = parse_ok("defaults: {timeout: 9s}\n"
+                                "services: {web: {timeout: 1s}, \"web:v2\": {timeout: 2s}, "
+                                "\"web@dc2\": {timeout: 3s}}\n");
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (config_service(c, rows[i].name)->timeout_ms != rows[i].timeout_ms)
+            fail_msg("%s", rows[i].name);
+    config_unref(&c);
+}
+
+/* What `defaults` says is no word of the service itself. */
+static void what_a_service_says_itself(void **state)
+{
+    struct config *c =
+        parse_ok("defaults: {timeout: 9s, balance: random}\n"
+                 "services: {a: {timeout: 1s}, b: {balance: random, retries: {attempts: 3}, "
+                 "connect_timeout: 1s}, c: {traffic_rules: false}}\n");
+
+    (void)state;
+    assert_int_equal(config_service(c, "a")->says, SERVICE_SAYS_TIMEOUT);
+    assert_int_equal(config_service(c, "b")->says,
+                     SERVICE_SAYS_BALANCE | SERVICE_SAYS_RETRIES | SERVICE_SAYS_CONNECT_TIMEOUT);
+    assert_int_equal(config_service(c, "c")->says, 0);
+    assert_int_equal(config_service(c, "d")->says, 0);
+    assert_false(config_service(c, "c:v2")->traffic_rules);
+    assert_true(config_service(c, "a")->traffic_rules);
+    config_unref(&c);
+    parse_refused(
+        (struct refusal[]){{"defaults: {traffic_rules: false}\n", "belongs to one service"}}, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(parts_of_a_service),
+        cmocka_unit_test(what_a_service_says_itself),
         cmocka_unit_test(defaults_are_as_documented),
         cmocka_unit_test(every_key_arrives),
         cmocka_unit_test(entries_inherit_from_defaults),
