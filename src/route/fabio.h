@@ -38,7 +38,7 @@ struct fabio_command {
     const char *opts; /* FABIO_ADD: options as in a tag; NULL = none */
     /* FABIO_ADD: of dst, and the name of the service that it becomes an instance of. */
     const char *scheme, *host, *static_service;
-    bool redirect; /* its dst is where to, and no target */
+    const char *redirect; /* in opts, "redirect=CODE": dst is where to, and no target; else NULL */
     uint16_t port;
     const char *trouble; /* the command is not obeyed, and why; NULL = it is */
 };

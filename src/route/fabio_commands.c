@@ -130,6 +130,27 @@ static const char *read_dst(struct line *l, struct fabio_command *c)
     return "targets are http, https, grpc or grpcs";
 }
 
+/* Where this option stands among the others; NULL when it does not. */
+static const char *find_option(const char *opts, const char *key)
+{
+    const char *at = opts;
+
+    while ((at = strstr(at, key)) != NULL) {
+        if (at == opts || is_space(at[-1]))
+            return at;
+        at++;
+    }
+    return NULL;
+}
+
+static bool has_control(struct str text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if ((unsigned char)text.p[i] < ' ' && !is_space(text.p[i]))
+            return true;
+    return false;
+}
+
 static const char *read_add(struct line *l, struct fabio_command *c)
 {
     bool weight;
@@ -138,7 +159,7 @@ static const char *read_add(struct line *l, struct fabio_command *c)
     if (!read_name(l, &c->service) || !read_name(l, &c->src) || !read_name(l, &c->dst))
         return "expected: route add SERVICE SRC DST";
     why = read_rest(l, c, true, true, &weight);
-    c->redirect = c->opts && strstr(c->opts, "redirect=") != NULL;
+    c->redirect = c->opts ? find_option(c->opts, "redirect=") : NULL;
     c->host = "";
     return why || c->redirect ? why : read_dst(l, c);
 }
@@ -199,6 +220,8 @@ static void read_line(struct fabio_commands *all, const char *key, unsigned numb
     c->text = tags_shown(all->arena, shown);
     if (text.n > FABIO_MAX_LINE)
         c->trouble = "longer than 4 KiB";
+    else if (has_control(text))
+        c->trouble = "holds a control character";
     else if (!str_eq(l.word, STR("route")) || !next_word(&l))
         c->trouble = "expected: route add, route del or route weight";
     else if (str_eq(l.word, STR("add")))

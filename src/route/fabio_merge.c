@@ -37,7 +37,7 @@ static struct merge_service *service_of(struct merge *m, const char *name)
     if (s)
         return s;
     s = ARENA_NEW(m->arena, struct merge_service);
-    s->name = name;
+    s->name = arena_strdup(m->arena, name);
     HASH_ADD_KEYPTR(hh, m->services, s->name, strlen(s->name), s);
     return s;
 }
@@ -72,13 +72,12 @@ static const char *where(struct merge *m, const struct fabio_command *c)
 static const char *options_of(struct merge *m, const struct fabio_command *c)
 {
     static const char key[] = "redirect=";
-    const char *opts = c->opts ? c->opts : "", *at = strstr(opts, key);
-    size_t n = at ? strspn(at + sizeof key - 1, "0123456789") : 0;
+    size_t n = c->redirect ? strspn(c->redirect + sizeof key - 1, "0123456789") : 0;
 
-    if (!at || (at != opts && at[-1] != ' ') || strchr(" \t", at[sizeof key - 1 + n]) == NULL)
-        return opts;
-    n += (size_t)(at - opts) + sizeof key - 1;
-    return arena_printf(m->arena, "%.*s,%s%s", (int)n, opts, c->dst, opts + n);
+    if (!c->redirect || !strchr(" \t", c->redirect[sizeof key - 1 + n]))
+        return c->opts ? c->opts : "";
+    n += (size_t)(c->redirect - c->opts) + sizeof key - 1;
+    return arena_printf(m->arena, "%.*s,%s%s", (int)n, c->opts, c->dst, c->opts + n);
 }
 
 static void obey_add(struct merge *m, const struct fabio_command *c)
@@ -284,7 +283,7 @@ void fabio_merge(const struct fabio_service *services, size_t n,
     *ret = (struct fabio_merged){0};
     ret->problems = ARENA_ARRAY(a, struct tag_problem, m.max_problems);
     for (size_t i = 0; i < n; i++) {
-        struct merge_service *s = service_of(&m, arena_strdup(a, services[i].set->service));
+        struct merge_service *s = service_of(&m, services[i].set->service);
 
         merge_service_init(s, &services[i], a);
     }

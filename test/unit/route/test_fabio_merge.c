@@ -236,6 +236,7 @@ struct scene {
     struct instance_set sets[MAX_INSTANCES];
     struct fabio_service services[MAX_INSTANCES];
     size_t n;
+    struct fabio_commands *commands; /* what is merged borrows from them */
     struct fabio_merged merged;
 };
 
@@ -265,8 +266,8 @@ static void add_instance(struct scene *s, unsigned number, const char *text)
 static void merge(struct scene *s, const struct row *row)
 {
     struct fabio_text text = {"fabio/config", str_of(row->commands)};
-    struct fabio_commands *commands = fabio_commands_parse(&text, 1);
 
+    s->commands = fabio_commands_parse(&text, 1);
     for (unsigned i = 0; i < MAX_INSTANCES && row->instances[i]; i++)
         add_instance(s, i, row->instances[i]);
     for (size_t i = 0; i < s->n; i++) {
@@ -276,8 +277,13 @@ static void merge(struct scene *s, const struct row *row)
         assert_int_equal(routes.nproblems, 0);
         s->services[i] = (struct fabio_service){&s->sets[i], routes.targets, true};
     }
-    fabio_merge(s->services, s->n, commands, &consul, s->arena, &s->merged);
-    fabio_commands_unref(&commands);
+    fabio_merge(s->services, s->n, s->commands, &consul, s->arena, &s->merged);
+}
+
+static void scene_end(struct scene *s)
+{
+    fabio_commands_unref(&s->commands);
+    arena_free(s->arena);
 }
 
 static const char *routes_text(const struct scene *s)
@@ -325,7 +331,7 @@ static void test_merge(void **state)
             fail_msg("%s: weights '%s'", rows[i].name, weights_text(&s));
         if (s.merged.nproblems != (*rows[i].problem ? 1 : 0) || !strstr(why, rows[i].problem))
             fail_msg("%s: %zu problems, '%s'", rows[i].name, s.merged.nproblems, why);
-        arena_free(s.arena);
+        scene_end(&s);
     }
 }
 
@@ -340,7 +346,7 @@ static void test_not_only(void **state)
     s.services[0].only = false;
     fabio_merge(s.services, s.n, NULL, &consul, s.arena, &s.merged);
     assert_int_equal(s.merged.nweights, 0);
-    arena_free(s.arena);
+    scene_end(&s);
 }
 
 /* Only where it matters is a change of health a change of routes. */
@@ -356,8 +362,8 @@ static void test_health_matters(void **state)
     merge(&t, &shared);
     assert_int_equal(t.merged.nweights, 2);
     assert_true(t.merged.weights[0].health && t.merged.weights[1].health);
-    arena_free(s.arena);
-    arena_free(t.arena);
+    scene_end(&s);
+    scene_end(&t);
 }
 
 static void test_seventeen_services(void **state)
