@@ -327,6 +327,11 @@ bool consul_http_trusted(const struct consul_http *h)
     return h->access->status.trusted;
 }
 
+void consul_http_check_soon(struct consul_http *h)
+{
+    consul_self_check_soon(h->access);
+}
+
 void consul_http_check(struct consul_http *h, struct consul_wish *w)
 {
     struct consul_self_check *c = &h->access->check;

@@ -48,6 +48,8 @@ static void note_doubt(struct service *v)
         v->query.read_again_ns = status.believed_ns;
     if (catalog_asks_rights(v->catalog, v->name))
         consul_http_check(s->http, &v->wish);
+    else if (s->status.leader_known)
+        consul_http_check_soon(s->http);
 }
 
 static void on_checked(void *arg, bool trusted, const char *why)

@@ -41,6 +41,9 @@ void consul_wish_init(struct consul_wish *w, consul_checked_fn *fn, void *arg);
 /* Not asked twice: a wish that waits already stays where it is. */
 void consul_http_check(struct consul_http *h, struct consul_wish *w);
 void consul_wish_drop(struct consul_wish *w);
+/* An answer shows less than before and nothing has changed in Consul: within some five seconds the
+ * rights are looked into, for those who look at the status. */
+void consul_http_check_soon(struct consul_http *h);
 
 /* What the last check said of the present token at the present agent; false before the first one.
  * It may be a minute old. */

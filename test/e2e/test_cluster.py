@@ -11,7 +11,6 @@ from lib import Scenario, find_consul, holds, wait_for
 from lib.cluster import Cluster, check_op
 
 READ_ALL = 'service_prefix "" { policy = "read" } node_prefix "" { policy = "read" }'
-ROUND_ROBIN = {"defaults": {"balance": "round_robin"}}
 
 
 class OnCluster(Scenario):
@@ -52,9 +51,10 @@ class OnCluster(Scenario):
                                       for id, origin in origins.items()]})
         return origins
 
-    def start(self, origins, **consul):
+    def start(self, origins, balance="round_robin", **consul):
         """A gateway on the client agent that serves these, and traffic through it."""
-        config = dict(ROUND_ROBIN, consul=self.cluster.settings(self.token_file, **consul))
+        config = {"defaults": {"balance": balance},
+                  "consul": self.cluster.settings(self.token_file, **consul)}
         gateway = self.gateway(config, consul=None)
         gateway.wait_spread("/orders/", set(origins), count=4 * len(origins))
         return gateway, self.load(gateway, "/orders/")
@@ -264,13 +264,41 @@ class Rights(OnCluster):
 class Removals(OnCluster):
     def test_most_instances_deregistered_by_mistake_and_put_back(self):
         origins = self.orders(10)
-        gateway, load = self.start(origins)
+        gateway, load = self.start(origins, shrink_confirm="30s")
         self.cluster.deregister("orders", list(origins)[2:])
+        wait_for(lambda: gateway.status()["consul"]["held_instances"] == 8, 20, "8 that are held")
+        gateway.wait_spread("/orders/", set(origins), count=40)
         self.cluster.load({"orders": [(id, origin.port, ["frontdesk.path=/orders/"])
                                       for id, origin in origins.items()]})
+        wait_for(lambda: gateway.status()["consul"]["held_instances"] == 0, 20, "none held")
         self.follows(gateway, "deregistered by mistake and put back")
         self.no_failure(load)
         gateway.wait_spread("/orders/", set(origins), count=40)
+
+    def test_all_services_deregistered_by_mistake_and_put_back(self):
+        """Of each service all instances, as by a script with a wrong filter."""
+        origins = self.orders()
+        others = {"other-%d" % i: self.origin("other-%d" % i) for i in range(5)}
+
+        def register_others():
+            self.cluster.load({name: [(name, origin.port, ["frontdesk.path=/%s/" % name])]
+                               for name, origin in others.items()})
+        register_others()
+        gateway, load = self.start(origins, shrink_confirm="30s")
+        for name in others:
+            gateway.wait_status("/%s/" % name, 200)
+        for name in list(others) + ["orders"]:
+            self.cluster.deregister(name, list(self.cluster.placed(name)))
+        wait_for(lambda: gateway.status()["consul"]["held_instances"] == 8, 20, "8 that are held")
+        for name in others:
+            self.assertEqual(gateway.get("/%s/" % name).status, 200)
+        self.cluster.load({"orders": [(id, origin.port, ["frontdesk.path=/orders/"])
+                                      for id, origin in origins.items()]})
+        register_others()
+        wait_for(lambda: gateway.status()["consul"]["held_instances"] == 0, 20, "none held")
+        self.no_failure(load)
+        for name in others:
+            self.assertEqual(gateway.get("/%s/" % name).status, 200)
 
     def test_most_instances_deregistered_on_purpose(self):
         origins = self.orders(10)
@@ -286,9 +314,9 @@ class Removals(OnCluster):
         self.no_failure(load)
 
     def test_all_checks_critical_at_once(self):
-        """Every instance critical, and every one alive: they are used all the same."""
+        """Every instance critical, and every one alive: with a panic threshold they are used."""
         origins = self.orders()
-        gateway, load = self.start(origins)
+        gateway, load = self.start(origins, {"policy": "round_robin", "panic_threshold": "50%"})
         self.cluster.transact([check_op(node, "orders", id, "critical")
                                for id, node in self.cluster.placed("orders").items()])
         self.follows(gateway, "all critical")
