@@ -69,13 +69,14 @@ static void lead_after(struct query *q, const struct query_outcome *o)
             log_warn("discovery", "consul %s: %s; what is known stays in use", source_agent(s),
                      o->error);
         s->lead_logged = true;
-        source_tell_recalled(s, false);
+        source_tell_recalled(s, o->result == WATCH_DENIED ? "Consul refuses the token"
+                                                          : "Consul does not answer");
         return;
     }
     if (s->lead_logged)
         log_info("discovery", "consul %s: answers again", source_agent(s));
     s->lead_logged = false;
-    source_tell_recalled(s, true);
+    source_tell_recalled(s, NULL);
     if (o->was_failing)
         source_kick_failing(s);
     if (o->woke || o->was_failing)

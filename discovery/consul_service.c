@@ -133,7 +133,7 @@ static void service_after(struct query *q, const struct query_outcome *o)
         source_note(s, o, false);
     if (o->result == WATCH_GOOD) {
         note_good(v);
-        source_tell_recalled(s, true);
+        source_tell_recalled(s, NULL);
     } else {
         note_bad(v, o);
     }
@@ -149,7 +149,7 @@ static void service_ended(struct query *q)
     list_remove(&v->link);
     service_free(v);
     if (s->pool.heard)
-        source_tell_recalled(s, true);
+        source_tell_recalled(s, NULL);
     /* The connection that it had is another one's now. */
     if (s->npolled > 0)
         source_review_later(s);

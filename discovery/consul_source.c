@@ -459,21 +459,21 @@ void consul_source_free(struct consul_source *s)
     free(s);
 }
 
-void source_tell_recalled(struct consul_source *s, bool answers)
+void source_tell_recalled(struct consul_source *s, const char *why)
 {
     struct keeper_status k;
     char time[32], age[32];
 
-    if (s->recalled_logged == !answers || s->recalled_logged == (s->pool.recalled > 0))
+    if (s->recalled_logged == (why != NULL) || s->recalled_logged == (s->pool.recalled > 0))
         return;
-    s->recalled_logged = !answers;
+    s->recalled_logged = why != NULL;
     keeper_status(s->pool.keeper, &k);
-    if (answers)
+    if (!why)
         log_info("discovery", "the catalog of %s has been replaced: Consul has answered", k.file);
     else
-        log_warn("discovery", "serving the catalog of %s (%s old) from %s: Consul does not answer",
+        log_warn("discovery", "serving the catalog of %s (%s old) from %s: %s",
                  clock_format(k.recalled_ms, time),
-                 age_text(clock_wall_ms() - k.recalled_ms, age, sizeof age), k.file);
+                 age_text(clock_wall_ms() - k.recalled_ms, age, sizeof age), k.file, why);
 }
 
 void consul_source_set_traffic(struct consul_source *s, discovery_traffic_fn *fn, void *arg)

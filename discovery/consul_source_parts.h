@@ -127,9 +127,9 @@ void source_note(struct consul_source *s, const struct query_outcome *o, bool le
 void source_sweep(struct consul_source *s);
 /* A service changed; asks when it is polled. */
 void source_poll_service(struct consul_source *s, const char *name);
-/* Once, that the catalog is that of an earlier run because Consul does not answer; and once, that
- * it is so no longer. */
-void source_tell_recalled(struct consul_source *s, bool answers);
+/* Once, that the catalog is that of an earlier run, because `why`; and once, with NULL after an
+ * answer, that it is so no longer. */
+void source_tell_recalled(struct consul_source *s, const char *why);
 /* The agent is back. */
 void source_kick_failing(struct consul_source *s);
 /* Reviews which services are wanted, in a later loop turn. */

@@ -227,7 +227,7 @@ static void on_answer(void *arg, const struct consul_answer *a)
     struct err e = {.text = ""};
 
     p->syncing -= q->syncing;
-    p->heard = wa.result != WATCH_FAILED && wa.result != WATCH_REFUSED;
+    p->heard = wa.result == WATCH_GOOD || wa.result == WATCH_INVALID;
     q->syncing = q->blocking = false;
     if (q->ending) {
         q->ops->ended(q);

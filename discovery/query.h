@@ -36,7 +36,7 @@ struct query_pool {
     uint64_t index_resets;
     struct keeper *keeper; /* borrowed; where believed answers are kept, or NULL */
     unsigned recalled;     /* queries whose recalled answer Consul has not confirmed yet */
-    bool heard;            /* the last answer of any query was one of the agent's */
+    bool heard;            /* the last answer of any query was of use */
 };
 
 struct query_outcome {

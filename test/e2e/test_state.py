@@ -150,6 +150,51 @@ class ConsulAway(Kept):
         self.assertFalse(gateway.ready())
 
 
+    def test_places_and_traffic_rules_are_kept_too(self):
+        consul = self.own_consul()
+        consul.put("/v1/config", {"Kind": "service-resolver", "Name": "old",
+                                  "Redirect": {"Service": "orders"}})
+        self.instance("search", "s1", consul, tags=[], meta={"index": "1"}, check=None)
+        self.instance("search", "s2", consul, tags=[], meta={"index": "2"}, check=None)
+        self.instance("orders", "a", consul, check=None)
+        config = dict(self.settings(), services={"search": {"places": [
+            {"filter": "Service.Meta.index == 2"}, {"service": "orders"}]}}, routes=[
+            {"path": "/old", "service": "old"}, {"path": "/search", "service": "search"}])
+        gateway = self.gateway(config, consul=consul)
+        gateway.wait_spread("/old", {"a"})
+        gateway.wait_spread("/search", {"s2"})
+        self.end(gateway)
+        consul.kill9()
+        gateway.start()
+        self.assertEqual(set(gateway.spread("/old", 4)), {"a"})
+        self.assertEqual(set(gateway.spread("/search", 4)), {"s2"})
+        self.assertEqual(gateway.service("search")["watch"], "recalled")
+        consul.start()
+        wait_for(lambda: self.kept(gateway)["recalled"] is None, 40, what="a confirmed catalog")
+        self.assertEqual(set(gateway.spread("/search", 4)), {"s2"})
+
+    def test_a_consul_that_lost_everything_is_doubted(self):
+        consul = self.own_consul()
+        gateway = self.served(consul, shrink_confirm="3s")
+        consul.restart(wipe=True)
+        gateway.start()
+        holds(lambda: gateway.get("/orders/").status == 200, 2, "service from the recalled catalog")
+        # What it goes on saying is believed at last.
+        gateway.wait_status("/orders/", 503, timeout=30)
+
+    def test_a_token_that_is_refused_is_no_reason_to_forget(self):
+        consul = self.own_consul(acl=True)
+        gateway = self.served(consul)
+        gateway.write_file("consul.token", "00000000-0000-0000-0000-00000000dead")
+        gateway.start()
+        self.assertEqual(gateway.get("/orders/").status, 200)
+        wait_for(lambda: re.search("serving the catalog of .*: Consul refuses the token", gateway.log()),
+                 what="log")
+        holds(lambda: gateway.get("/orders/").status == 200, 1, "service from the recalled catalog")
+        gateway.write_file("consul.token", consul.token)
+        wait_for(lambda: self.kept(gateway)["recalled"] is None, 40, what="a confirmed catalog")
+
+
 class ConsulThere(Kept):
     def test_the_directory_of_systemd_is_used(self):
         self.instance("orders", "a")

@@ -9,9 +9,13 @@
 #include "base/state_file.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <stdnoreturn.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const struct state_kind kind = {"things", 3, 1000};
@@ -224,6 +228,45 @@ static void a_failed_write_leaves_the_old_file(void **state)
     assert_int_equal(rmdir(path), 0);
 }
 
+static noreturn void write_for_ever(void)
+{
+    static char text[60000];
+    static const struct state_kind large = {"things", 3, sizeof text};
+    struct err e;
+
+    for (unsigned i = 0;; i++) {
+        memset(text, 'a' + (int)(i % 26), sizeof text);
+        if (state_file_write(path, &large, (struct str){text, sizeof text}, &e) != 0)
+            _exit(1);
+    }
+}
+
+/* Whenever a process is killed, and whenever somebody looks. */
+static void killed_in_the_middle_of_writes(void **state)
+{
+    static const struct state_kind large = {"things", 3, 60000};
+
+    (void)state;
+    for (unsigned i = 0; i < 30; i++) {
+        pid_t pid = fork();
+        unsigned reads = 0;
+
+        if (pid == 0)
+            write_for_ever();
+        assert_true(pid > 0);
+        while (reads < 1 + i % 5) {
+            enum state_result r = read_with(&large, NULL);
+
+            if (r != STATE_READ && (r != STATE_MISSING || i > 0))
+                fail_msg("%s", state_result_text(r));
+            reads += r == STATE_READ;
+        }
+        assert_int_equal(kill(pid, SIGKILL), 0);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+        assert_int_equal(read_with(&large, NULL), STATE_READ);
+    }
+}
+
 static void one_damaged_file_is_set_aside(void **state)
 {
     char aside[128];
@@ -267,6 +310,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_cut_and_addition_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(what_is_no_file_is_unreadable, begin, end),
         cmocka_unit_test_setup_teardown(a_failed_write_leaves_the_old_file, begin, end),
+        cmocka_unit_test_setup_teardown(killed_in_the_middle_of_writes, begin, end),
         cmocka_unit_test_setup_teardown(one_damaged_file_is_set_aside, begin, end),
         cmocka_unit_test_setup_teardown(directories_are_checked, begin, end),
     };
