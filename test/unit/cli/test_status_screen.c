@@ -216,6 +216,36 @@ static void test_color_only_when_asked(void **state)
     status_page_free(&p);
 }
 
+/* What is from disk, and what would be missing there, has a line of its own. */
+static void test_catalog_from_disk(void **state)
+{
+    static const struct term page = {.width = 120};
+    static const struct {
+        const char *kept, *shown; /* NULL = nothing */
+    } rows[] = {
+        {"{\"recalled\": null, \"refused\": null, \"error\": null}", NULL},
+        {"{\"recalled\": {\"age_ms\": 7200000, \"services\": 12}}",
+         "Catalog from disk, 2h old: 12 services not confirmed by Consul yet\n"},
+        {"{\"recalled\": null, \"refused\": \"cut short\"}",
+         "Catalog on disk not used: cut short\n"},
+        {"{\"recalled\": null, \"error\": \"No space\"}", "Catalog not kept on disk: No space\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct status_page *p = page_of(few, ARRAY_LEN(few), 1, NULL, NULL);
+        struct capture c;
+
+        json_object_set_new(json_object_get(p->status, "consul"), "kept",
+                            json_loads(rows[i].kept, 0, NULL));
+        draw(&c, &page, p, &calm);
+        if (rows[i].shown ? !strstr(c.text, rows[i].shown) : strstr(c.text, "Catalog") != NULL)
+            fail_msg("%s:\n%s", rows[i].kept, c.text);
+        capture_free(&c);
+        status_page_free(&p);
+    }
+}
+
 /* The configuration in Consul has a line where there is room, and always when something is off. */
 static void test_configuration_in_consul(void **state)
 {
@@ -345,6 +375,7 @@ int main(void)
         cmocka_unit_test(test_nothing_steers_the_terminal),
         cmocka_unit_test(test_notes),
         cmocka_unit_test(test_configuration_in_consul),
+        cmocka_unit_test(test_catalog_from_disk),
     };
 
     if (!setlocale(LC_CTYPE, "C.UTF-8"))

@@ -404,7 +404,8 @@ static void rights_come_back_with_the_token_file(void **state)
 
 static void static_services_need_no_agent(void **state)
 {
-    static const struct discovery_address addresses[] = {{.host = "10.0.0.9", .port = 80, .weight = 1}};
+    static const struct discovery_address addresses[] = {
+        {.host = "10.0.0.9", .port = 80, .weight = 1}};
     static const struct discovery_static files = {"files", addresses, 1};
 
     (void)state;
@@ -538,8 +539,18 @@ static void doubt_only_adds_to_what_was_known(void **state)
     start(DISCOVER_TAGGED, NULL);
     UNTIL(count("web") == 3 && agent.nwaiting == 2);
     assert_int_equal(status().recalled_services, 1);
-    agent.leaderless = false;
+
+    /* Nor is it confirmed by an answer that has more, or the same. */
+    agent.web = "[" WEB("a") "," WEB("b") "," WEB("c") "," WEB("d") "]";
     wake(12);
+    UNTIL(count("web") == 4 && agent.nwaiting == 2);
+    wake(13);
+    UNTIL(watch("web").index == 13);
+    assert_int_equal(status().recalled_services, 1);
+
+    agent.leaderless = false;
+    agent.web = "[" WEB("c") "]";
+    wake(14);
     UNTIL(count("web") == 1);
     assert_int_equal(status().recalled_services, 0);
 }
