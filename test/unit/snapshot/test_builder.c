@@ -635,6 +635,59 @@ static void rules_of_consul(void **state)
     assert_null(view("orders")->rules);
 }
 
+static struct chain *redirect(const char *connect_timeout)
+{
+    char body[1024];
+    struct err e;
+    struct chain *c;
+
+    snprintf(
+        body, sizeof body,
+        "{\"Chain\":{\"StartNode\":\"2\",\"Nodes\":{\"2\":{\"Type\":\"resolver\",\"Resolver\":{"
+        "\"Target\":\"v2\",\"ConnectTimeout\":\"%s\"}}},\"Targets\":{\"v2\":{\"Service\":"
+        "\"orders\","
+        "\"ServiceSubset\":\"v2\"}}}}",
+        connect_timeout);
+    c = chain_parse(str_of(body), "orders", &e);
+    assert_non_null(c);
+    return c;
+}
+
+/* The service has the chain alone, its target the settings alone: each view goes by its own. */
+static void views_follow_what_concerns_them(void **state)
+{
+    const struct service_view *orders, *v2;
+    struct chain *old;
+
+    (void)state;
+    PUT(&catalog, "orders", {.id = "1", .port = 1, .tags = {"frontdesk.path=/orders/"}});
+    PUT(&catalog, "orders:v2", {.id = "2", .port = 2});
+    catalog.rules = old = redirect("7s");
+    build(S(1));
+    orders = view("orders");
+    v2 = view("orders:v2");
+    assert_ptr_equal(orders->rules->chain, old);
+    assert_int_equal(orders->conf->connect_timeout_ms, 1000);
+    assert_int_equal(v2->conf->connect_timeout_ms, 7000);
+    catalog.rules = redirect("8s");
+    build(S(2));
+    assert_ptr_not_equal(view("orders"), orders);
+    assert_ptr_equal(view("orders")->rules->chain, catalog.rules);
+    assert_int_equal(view("orders:v2")->conf->connect_timeout_ms, 8000);
+    /* A change of one set leaves the other view, and the rules, as they are. */
+    orders = view("orders");
+    PUT(&catalog, "orders:v2", {.id = "2", .port = 2}, {.id = "3", .port = 3});
+    build(S(3));
+    assert_ptr_equal(view("orders"), orders);
+    assert_int_equal(view("orders:v2")->n, 2);
+    assert_int_equal(view("orders:v2")->conf->connect_timeout_ms, 8000);
+    chain_unref(&old);
+    chain_unref(&catalog.rules);
+    build(S(4));
+    assert_null(view("orders")->rules);
+    assert_int_equal(view("orders:v2")->conf->connect_timeout_ms, 1000);
+}
+
 int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, begin, end)
@@ -659,6 +712,7 @@ int main(void)
         T(services_keep_their_slots),
         T(one_service_behind_two_routes),
         T(rules_of_consul),
+        T(views_follow_what_concerns_them),
     };
 #undef T
 

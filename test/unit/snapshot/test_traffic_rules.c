@@ -210,6 +210,34 @@ static void shares(void **state)
     }
 }
 
+static void three_parts(void **state)
+{
+    struct traffic_rules *r = rules_of(
+        "{\"Chain\":{\"StartNode\":\"S\",\"Nodes\":{\"S\":{\"Type\":\"splitter\",\"Splits\":["
+        "{\"Weight\":50,\"NextNode\":\"1\"},{\"Weight\":20,\"NextNode\":\"2\"},"
+        "{\"Weight\":30,\"NextNode\":\"3\"}]},"
+        "\"1\":{\"Type\":\"resolver\",\"Resolver\":{\"Target\":\"a\"}},"
+        "\"2\":{\"Type\":\"resolver\",\"Resolver\":{\"Target\":\"bb\"}},"
+        "\"3\":{\"Type\":\"resolver\",\"Resolver\":{\"Target\":\"ccc\"}}},"
+        "\"Targets\":{\"a\":{\"Service\":\"a\"},\"bb\":{\"Service\":\"bb\"},"
+        "\"ccc\":{\"Service\":\"ccc\"}}}}");
+    struct request req = {.nheaders = 0};
+    struct traffic_query q = {.req = &req};
+    unsigned got[4] = {0};
+    struct traffic_walk walk;
+    struct rng rng = {1};
+
+    (void)state;
+    for (unsigned k = 0; k < 10000; k++) {
+        assert_true(traffic_rules_walk(r, &q, &rng, &walk));
+        got[walk.slot]++;
+    }
+    assert_in_range(got[1], 4700, 5300);
+    assert_in_range(got[2], 1800, 2200);
+    assert_in_range(got[3], 2800, 3200);
+    traffic_rules_free(&r);
+}
+
 static void certainty(void **state)
 {
     struct request req = {.nheaders = 0};
@@ -288,7 +316,8 @@ static void rewrites(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(conditions),      cmocka_unit_test(shares),   cmocka_unit_test(certainty),
+        cmocka_unit_test(conditions),      cmocka_unit_test(shares),
+        cmocka_unit_test(three_parts),     cmocka_unit_test(certainty),
         cmocka_unit_test(nothing_matches), cmocka_unit_test(rewrites),
     };
 
