@@ -38,8 +38,10 @@ bool consul_agents_report(struct consul_agents *a, enum consul_outcome outcome, 
         a->failed = 0;
         return false;
     }
-    a->errors++;
-    if (outcome == CONSUL_FAILED && a->errors < CONSUL_AGENT_ERRORS)
+    if (a->errors++ == 0)
+        a->error_ns = now_ns;
+    if (outcome == CONSUL_FAILED && (a->errors < CONSUL_AGENT_ERRORS ||
+                                     now_ns - a->error_ns < CONSUL_AGENT_ERRORS_MS * NS_PER_MS))
         return false;
     return take_next(a, now_ns);
 }

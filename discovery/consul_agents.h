@@ -4,8 +4,8 @@
  *
  * The first one of the list is preferred. The one in use stays in use until it fails:
  * - at once when it refuses connections;
- * - after three errors in a row of a query that leads (one event fails thousands of watches at a
- *   time, and counts once);
+ * - after three errors in a row, over two seconds or more, of a query that leads (one event fails
+ *   thousands of watches at a time, and counts once; an election of a leader is over sooner);
  * - after three questions who leads ("pulses") to which it said nothing: it hangs;
  * - after three that it answered with "nobody", once another one knows better: it is on the wrong
  *   side of a partition. Where nobody knows, moving would not help.
@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { CONSUL_AGENTS_MAX = 16, CONSUL_AGENT_ERRORS = 3 };
+enum { CONSUL_AGENTS_MAX = 16, CONSUL_AGENT_ERRORS = 3, CONSUL_AGENT_ERRORS_MS = 2000 };
 
 enum consul_outcome {
     CONSUL_ANSWERED, /* it speaks for Consul, whatever it says */
@@ -30,6 +30,7 @@ enum consul_pulse { CONSUL_SILENT, CONSUL_LEADERLESS, CONSUL_WELL };
 struct consul_agents {
     unsigned n, at;
     unsigned errors;        /* in a row, of the one in use; */
+    uint64_t error_ns;      /* the first of them; */
     unsigned silent;        /* pulses in a row without an answer; */
     unsigned leaderless;    /* and with "nobody leads" */
     unsigned looked_at;     /* the last one that was asked in its place */

@@ -31,5 +31,5 @@ key_prefix "frontdesk-config/" { policy = "read" }
 # `consul.fabio_kv: fabio/config` - the route commands of fabio.
 key_prefix "fabio/config" { policy = "read" }
 
-# `api_keys: { partners: { kv: frontdesk/keys } }` - the same goes for keys of API clients.
+# `api_keys: { partners: { kv: frontdesk/keys } }` - the keys of API clients, to read only, too.
 key_prefix "frontdesk/keys" { policy = "read" }

@@ -38,7 +38,7 @@ static void outcomes_choose(void **state)
         uint64_t now = t0;
 
         consul_agents_init(&a, rows[i].n, now);
-        for (const char *p = rows[i].script; *p; p++, now += NS_PER_MS) {
+        for (const char *p = rows[i].script; *p; p++, now += NS_PER_S) {
             unsigned before = a.at;
             bool moved = false;
 
@@ -56,6 +56,20 @@ static void outcomes_choose(void **state)
                 fail_msg("%s: at \"%s\" the change is not told", rows[i].name, p);
         }
     }
+}
+
+static void an_election_is_waited_for(void **state)
+{
+    struct consul_agents a;
+
+    (void)state;
+    consul_agents_init(&a, 2, t0);
+    for (unsigned i = 0; i < 20; i++)
+        assert_false(consul_agents_report(&a, CONSUL_FAILED, t0 + i * 99 * NS_PER_MS));
+    consul_agents_report(&a, CONSUL_ANSWERED, t0 + 2 * NS_PER_S);
+    for (unsigned i = 0; i < 20; i++)
+        assert_false(consul_agents_report(&a, CONSUL_FAILED, t0 + (30 + i) * 100 * NS_PER_MS));
+    assert_true(consul_agents_report(&a, CONSUL_FAILED, t0 + 5 * NS_PER_S));
 }
 
 static bool pulse(struct consul_agents *a, unsigned i, enum consul_pulse p, uint64_t now)
@@ -171,9 +185,11 @@ static void every_agent_gets_its_turn(void **state)
 
         consul_agents_init(&a, n, t0);
         for (unsigned i = 1; i < n; i++) {
+            uint64_t now = t0;
+
             while (
-                !consul_agents_report(&a, rng_below(&rng, 2) ? CONSUL_FAILED : CONSUL_REFUSED, t0))
-                ;
+                !consul_agents_report(&a, rng_below(&rng, 2) ? CONSUL_FAILED : CONSUL_REFUSED, now))
+                now += NS_PER_S;
             assert_in_range(a.at, 0, n - 1);
             assert_false(seen & 1u << a.at);
             seen |= 1u << a.at;
@@ -186,6 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(outcomes_choose),
         cmocka_unit_test(returns_after_a_calm_while),
+        cmocka_unit_test(an_election_is_waited_for),
         cmocka_unit_test(leaderless_is_not_well),
         cmocka_unit_test(stays_when_told_to),
         cmocka_unit_test(one_that_hangs_is_left),
