@@ -11,7 +11,9 @@ from lib.h2_origin import have_node
 
 TAGS = ["frontdesk.path=/orders/"]
 WRONG = [None, True, -1, 1e300, "x", [], {}]
-MOST_A_SECOND = 40  # requests and connections of all watches; a hot loop makes thousands
+# A hot loop makes thousands. Five watches (the list, the service, three kinds of traffic rules) may each
+# wake ten times a second for a while, after a burst of twenty.
+MOST_A_SECOND = 100
 
 
 class Faults(Scenario):
@@ -303,9 +305,9 @@ class Large(Faults):
     def test_small_body_that_becomes_a_large_one(self):
         self.start()
         before = self.running.rss()
-        self.fake.fault(faulty.gzip_bomb(1 << 28), "/v1/health/service/")
+        self.fake.fault(faulty.gzip_bomb(1 << 29), "/v1/health/service/")
         self.rides_out()
-        self.assertLess(self.running.rss() - before, 200 << 20)
+        self.assertLess(self.running.rss() - before, 400 << 20)  # a sanitizer keeps what was freed
         self.recovers()
 
 
