@@ -211,7 +211,7 @@ struct discovery *discovery_new(struct event_base *base, const struct discovery_
     protect(d->places, &o->safety);
     d->tell = event_new(base, -1, 0, on_tell, d);
     d->expire = evtimer_new(base, on_expire, d);
-    d->resolver = resolver_new(base, on_addresses, d);
+    d->resolver = resolver_new(base, &resolver_files_of_machine, on_addresses, d);
     if (!d->tell || !d->expire)
         abort();
     /* What is recalled is there at once: it may not pass for all before all is asked for. */

@@ -22,7 +22,7 @@ enum {
     HOSTS_TTL_MS = 30000, /* the file may change at any time */
 };
 
-static const char resolv_conf[] = "/etc/resolv.conf";
+const struct resolver_files resolver_files_of_machine = {"/etc/resolv.conf", "/etc/hosts"};
 
 enum { V4, V6, FAMILIES };
 
@@ -50,6 +50,7 @@ struct resolver {
     struct event_base *base;          /* borrowed */
     struct evdns_base *dns;           /* owned; NULL until the first name that needs it */
     struct hosts *file;               /* owned */
+    const char *resolv_conf;          /* borrowed */
     struct file_change conf_change;   /* of resolv.conf */
     uint64_t conf_looked_ns;          /* when that was last looked for */
     struct event *sweep, *due, *tell; /* owned */
@@ -172,7 +173,7 @@ static void set_servers(struct resolver *r)
             log_warn("discovery", "name server %s: not usable", r->servers[i]);
     /* Without the file the machine's own server is asked, as everywhere. */
     if (r->nservers == 0)
-        (void)evdns_base_resolv_conf_parse(r->dns, DNS_OPTIONS_ALL, resolv_conf);
+        (void)evdns_base_resolv_conf_parse(r->dns, DNS_OPTIONS_ALL, r->resolv_conf);
 }
 
 static void end_lookup(struct host *h)
@@ -206,9 +207,9 @@ static void look_at_conf(struct resolver *r)
     if (r->nservers > 0 || (!first && now - r->conf_looked_ns < NS_PER_S))
         return;
     r->conf_looked_ns = now;
-    if (!file_changed(&r->conf_change, resolv_conf) || first)
+    if (!file_changed(&r->conf_change, r->resolv_conf) || first)
         return;
-    log_info("discovery", "%s has changed: read again", resolv_conf);
+    log_info("discovery", "%s has changed: read again", r->resolv_conf);
     drop_dns(r);
 }
 
@@ -304,7 +305,8 @@ static void on_dns_log(int is_warning, const char *text)
     log_write(is_warning ? LOG_INFO : LOG_DEBUG, "discovery", "dns: %s", text);
 }
 
-struct resolver *resolver_new(struct event_base *base, resolver_changed_fn *changed, void *arg)
+struct resolver *resolver_new(struct event_base *base, const struct resolver_files *files,
+                              resolver_changed_fn *changed, void *arg)
 {
     struct resolver *r = alloc_or_abort(sizeof *r);
     struct timeval every = {.tv_sec = SWEEP_S};
@@ -312,7 +314,8 @@ struct resolver *resolver_new(struct event_base *base, resolver_changed_fn *chan
     r->base = base;
     r->changed = changed;
     r->arg = arg;
-    r->file = hosts_new("/etc/hosts");
+    r->resolv_conf = files->resolv_conf;
+    r->file = hosts_new(files->hosts);
     evdns_set_log_fn(on_dns_log);
     r->rng.state = clock_now_ns() ^ (uint64_t)(uintptr_t)r;
     r->sweep = event_new(base, -1, EV_PERSIST, on_sweep, r);

@@ -22,8 +22,15 @@ struct resolver;
  * names calls resolver_get() for all of them; a name that is not asked for then is forgotten. */
 typedef void resolver_changed_fn(void *arg);
 
-struct resolver *resolver_new(struct event_base *base, resolver_changed_fn *changed,
-                              void *arg) MUST_CHECK;
+/* Where the machine says whom it asks, and what it knows itself. Borrowed for the resolver's life.
+ */
+struct resolver_files {
+    const char *resolv_conf, *hosts;
+};
+extern const struct resolver_files resolver_files_of_machine;
+
+struct resolver *resolver_new(struct event_base *base, const struct resolver_files *files,
+                              resolver_changed_fn *changed, void *arg) MUST_CHECK;
 /* Look-ups in flight end in later loop turns without a call; their memory is freed then. Accepts
  * NULL. */
 void resolver_free(struct resolver *r);
