@@ -432,6 +432,19 @@ static void put_access(struct lines *l, const json_t *access)
         put_line(l, format("Consul: the agent's certificate is not verified"), "33;1");
 }
 
+static void put_held(struct lines *l, const json_t *consul)
+{
+    long long instances = (long long)doc_int(consul, "held_instances");
+    long long services = (long long)doc_int(consul, "held_services");
+
+    if (instances > 0)
+        put_line(l,
+                 format("Consul is not believed about %lld instance%s of %lld service%s: frontdesk "
+                        "catalog",
+                        instances, instances == 1 ? "" : "s", services, services == 1 ? "" : "s"),
+                 "33");
+}
+
 static void put_consul(struct lines *l, const struct status_page *p)
 {
     const json_t *consul = json_object_get(p->status, "consul");
@@ -451,6 +464,7 @@ static void put_consul(struct lines *l, const struct status_page *p)
         put_line(l, format("Consul: connected, last answer %s ago", age), NULL);
     put_access(l, json_object_get(consul, "access"));
     put_kept(l, json_object_get(consul, "kept"));
+    put_held(l, consul);
 }
 
 /* The part of the configuration that is in Consul: shown when it is not as it should be. */

@@ -136,6 +136,9 @@ export function drawProblems(status) {
       `${kept.recalled.services} services are not confirmed by Consul yet`);
   if (kept && kept.refused) list.push(`The catalog on disk was not used: ${kept.refused}`);
   if (kept && kept.error) list.push(`The catalog cannot be kept in ${kept.file}: ${kept.error}`);
+  const c = status.consul;
+  if (c.held_instances)
+    list.push(`Consul is not believed (yet) about ${words.count(c.held_instances, "instance")} of ${words.count(c.held_services, "service")}`);
   if (status.reload.last_error)
     list.push(`The configuration of ${words.clock(Date.parse(status.reload.last))} was refused: ${status.reload.last_error}`);
   const shared = status.consul_config;

@@ -246,6 +246,27 @@ static void test_catalog_from_disk(void **state)
     }
 }
 
+static void test_consul_is_not_believed(void **state)
+{
+    static const struct term page = {.width = 120};
+
+    (void)state;
+    for (int held = 0; held < 2; held++) {
+        struct status_page *p = page_of(few, ARRAY_LEN(few), 1, NULL, NULL);
+        json_t *consul = json_object_get(p->status, "consul");
+        struct capture c;
+
+        json_object_set_new(consul, "held_instances", json_integer(held * 8));
+        json_object_set_new(consul, "held_services", json_integer(held));
+        draw(&c, &page, p, &calm);
+        assert_int_equal(
+            strstr(c.text, "Consul is not believed about 8 instances of 1 service: ") != NULL,
+            held);
+        capture_free(&c);
+        status_page_free(&p);
+    }
+}
+
 /* The configuration in Consul has a line where there is room, and always when something is off. */
 static void test_configuration_in_consul(void **state)
 {
@@ -376,6 +397,7 @@ int main(void)
         cmocka_unit_test(test_notes),
         cmocka_unit_test(test_configuration_in_consul),
         cmocka_unit_test(test_catalog_from_disk),
+        cmocka_unit_test(test_consul_is_not_believed),
     };
 
     if (!setlocale(LC_CTYPE, "C.UTF-8"))

@@ -111,6 +111,11 @@ static void an_empty_consul_section_is_enough(void **state)
         assert_true(c->consul.stale);
         assert_int_equal(c->consul.wait_ms, 60000);
         assert_int_equal(c->consul.keep_routes_ms, 60000);
+        assert_int_equal(c->consul.shrink_confirm_ms, 2000);
+        assert_int_equal(c->consul.shrink_percent, 50);
+        assert_int_equal(c->consul.shrink_services_percent, 20);
+        assert_int_equal(c->consul.flap_damping_ms, 3000);
+        assert_int_equal(c->consul.agent_restart_hold_ms, 15000);
         config_unref(&c);
     }
 }
