@@ -237,6 +237,27 @@ static json_t *summary_part(const struct migrate_catalog *c, const struct count 
     return s;
 }
 
+/* What holds of all tags of a kind. */
+static json_t *remarks_of(const struct migrate_catalog *c)
+{
+    json_t *remarks = json_array();
+    bool fabio = c->commands && c->commands->n > 0, traefik = false;
+
+    for (size_t i = 0; i < c->n; i++) {
+        fabio = fabio || c->services[i].routes.targets;
+        traefik = traefik || c->services[i].routes.ninputs > 0;
+    }
+    if (fabio)
+        json_array_append_new(
+            remarks, json_string("fabio: a route for a host also takes requests with another port "
+                                 "in Host, unless it has a port itself."));
+    if (traefik)
+        json_array_append_new(
+            remarks, json_string("Traefik: routers without a priority are ranked by how specific "
+                                 "they are, not by the length of their rules."));
+    return remarks;
+}
+
 json_t *migrate_document(const struct migrate_catalog *c)
 {
     json_t *doc = json_object(), *services = json_array(), *commands = json_object();
@@ -251,6 +272,7 @@ json_t *migrate_document(const struct migrate_catalog *c)
     if (c->commands_why)
         json_object_set_new(commands, "unread", migrate_text(c->commands_why));
     json_object_set_new(doc, "consul", migrate_text(c->from));
+    json_object_set_new(doc, "remarks", remarks_of(c));
     json_object_set_new(doc, "services", services);
     json_object_set_new(doc, "commands", commands);
     json_object_set_new(doc, "summary", summary_part(c, &tags, &lines));

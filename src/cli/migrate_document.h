@@ -23,7 +23,7 @@ struct migrate_catalog {
     struct fabio_merged merged;            /* of all of these */
 };
 
-/* {"consul", "services": [{"name", "instances", "tags": [{"tag", "outcome", "notes"}], "routes",
+/* {"consul", "remarks", "services": [{"name", "instances", "tags": [{"tag", "outcome", "notes"}], "routes",
  * "weights"}], "commands": {"lines", "routes", "services"}, "summary"}. An outcome is "same",
  * "differs" or "left_out". The caller's reference. */
 json_t *migrate_document(const struct migrate_catalog *c) MUST_CHECK;

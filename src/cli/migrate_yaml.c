@@ -190,7 +190,8 @@ static void put_commands(FILE *out, const struct term *t, const json_t *commands
 
 static void put_head(FILE *out, const struct term *t, const json_t *doc)
 {
-    const json_t *s = get(doc, "summary");
+    const json_t *s = get(doc, "summary"), *remark;
+    size_t i;
 
     fputs("# What the tags and commands of fabio and Traefik in ", out);
     text_put(out, t, text(doc, "consul"), TEXT_ALL);
@@ -203,6 +204,12 @@ static void put_head(FILE *out, const struct term *t, const json_t *doc)
             "%lld are left out.\n",
             number(s, "services"), number(s, "tags"), number(s, "commands"), number(s, "same"),
             number(s, "differs"), number(s, "left_out"));
+    json_array_foreach(get(doc, "remarks"), i, remark)
+    {
+        fputs("# ", out);
+        text_put(out, t, json_string_value(remark), TEXT_ALL);
+        putc('\n', out);
+    }
 }
 
 void migrate_yaml(FILE *out, const struct term *t, const json_t *doc)

@@ -14,8 +14,12 @@
 struct fabio_target {
     const struct fabio_target *next;
     const char *service;
-    uint64_t instance;     /* instance_key() */
-    const char *src, *dst; /* as commands name them: "shop.example/x", "http://10.0.0.1:80/" */
+    uint64_t instance;          /* instance_key() */
+    const char *src;            /* as commands name it: "shop.example/x" */
+    const char *dst;            /* of a command: "http://10.0.0.1:80/"; NULL = the instance's */
+    const char *scheme;         /* of that */
+    const char *match, *action; /* what it is for and what it does, as texts to compare */
+    uint64_t match_hash;
     const struct route_conf *conf; /* with this service as its only target; redirects have none */
     double weight;                 /* share of the route, 0..; 0 = an equal part of what is left */
     const char *tag;               /* as it may be shown */

@@ -3,6 +3,8 @@
 #include "route/fabio_shares.h"
 #include "route/tags_set.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <uthash.h>
 
@@ -42,7 +44,7 @@ static struct merge_service *service_of(struct merge *m, const char *name)
     return s;
 }
 
-static void add_target(struct merge *m, const struct fabio_target *t)
+static void add_target(struct merge *m, const struct fabio_target *t, struct merge_service *service)
 {
     if (m->n == m->cap) {
         struct merge_target *more = ARENA_ARRAY(m->arena, struct merge_target, m->cap * 2 + 64);
@@ -53,11 +55,7 @@ static void add_target(struct merge *m, const struct fabio_target *t)
         m->cap = m->cap * 2 + 64;
     }
     m->targets[m->n] = (struct merge_target){
-        .of = t,
-        .service = service_of(m, t->service),
-        .order = m->n,
-        .weight = t->weight,
-    };
+        .of = t, .service = service, .hash = t->match_hash, .order = m->n, .weight = t->weight};
     merge_target_find(&m->targets[m->n]);
     m->n++;
 }
@@ -92,6 +90,7 @@ static void obey_add(struct merge *m, const struct fabio_command *c)
                              .instance = instance_key(&like),
                              .src = c->src,
                              .dst = c->dst,
+                             .scheme = c->scheme,
                              .weight = c->weight,
                              .tags = c->tags,
                              .ntags = c->ntags};
@@ -104,7 +103,7 @@ static void obey_add(struct merge *m, const struct fabio_command *c)
 
     tags_fabio_add(&s, &t, str_of(where(m, c)), str_of(c->src), str_of(options_of(m, c)));
     for (const struct fabio_target *made = first; made; made = made->next)
-        add_target(m, made);
+        add_target(m, made, service_of(m, made->service));
     for (size_t i = 0; i < routes.nproblems; i++)
         report(m, routes.problems[i].kind, c->service, where(m, c), routes.problems[i].why);
 }
@@ -116,6 +115,24 @@ static bool same_dst(const char *a, const char *b)
     x -= x > 0 && a[x - 1] == '/';
     y -= y > 0 && b[y - 1] == '/';
     return x == y && strncmp(a, b, x) == 0;
+}
+
+/* The address as fabio writes it. */
+static bool is_dst(const char *dst, const struct merge_target *t)
+{
+    const struct instance *i;
+    char text[600];
+    bool six;
+
+    if (t->of->dst)
+        return same_dst(dst, t->of->dst);
+    if (t->at == UINT_MAX)
+        return false;
+    i = &t->service->set->items[t->at];
+    six = i->address && strchr(i->address, ':');
+    snprintf(text, sizeof text, "%s://%s%s%s:%u/", t->of->scheme, six ? "[" : "",
+             i->address ? i->address : "", six ? "]" : "", (unsigned)i->port);
+    return same_dst(dst, text);
 }
 
 static bool has_tag(const struct fabio_target *t, const char *tag)
@@ -144,10 +161,12 @@ static bool same_src(const char *a, const char *b)
            strcmp(a + host, b + host) == 0;
 }
 
-static bool is_meant(const struct fabio_command *c, const struct fabio_target *t)
+static bool is_meant(const struct fabio_command *c, const struct merge_target *target)
 {
-    if ((c->service && !is_service(t, c->service)) || (c->src && !same_src(c->src, t->src)) ||
-        (c->dst && !same_dst(c->dst, t->dst)))
+    const struct fabio_target *t = target->of;
+
+    if (target->gone || (c->service && !is_service(t, c->service)) ||
+        (c->src && !same_src(c->src, t->src)) || (c->dst && !is_dst(c->dst, target)))
         return false;
     for (unsigned i = 0; i < c->ntags; i++)
         if (!has_tag(t, c->tags[i]))
@@ -160,14 +179,14 @@ static void obey_change(struct merge *m, const struct fabio_command *c)
     size_t found = 0;
 
     for (size_t i = 0; i < m->n; i++)
-        found += !m->targets[i].gone && is_meant(c, m->targets[i].of);
+        found += is_meant(c, &m->targets[i]);
     if (found == 0)
         report(m, TAG_NOT_OBEYED, c->service ? c->service : "", where(m, c),
                "there is no such target at the moment");
     for (size_t i = 0; i < m->n && found > 0; i++) {
         struct merge_target *t = &m->targets[i];
 
-        if (t->gone || !is_meant(c, t->of))
+        if (!is_meant(c, t))
             continue;
         if (c->verb == FABIO_DELETE)
             t->gone = true;
@@ -204,20 +223,42 @@ static void drop_gone(struct merge *m)
 static int by_route(const void *pa, const void *pb)
 {
     const struct merge_target *a = pa, *b = pb;
-    int order = strcmp(a->match, b->match);
+    int order;
 
+    if (a->hash != b->hash)
+        return a->hash < b->hash ? -1 : 1;
+    order = a->of->match == b->of->match ? 0 : strcmp(a->of->match, b->of->match);
     if (order == 0)
         order = (a->of->create_index > b->of->create_index) -
                 (a->of->create_index < b->of->create_index);
     return order ? order : (a->order > b->order) - (a->order < b->order);
 }
 
+/* The targets of one route. */
+struct group {
+    struct merge_target *targets;
+    size_t n;
+};
+
+static int by_match(const void *a, const void *b)
+{
+    const struct group *x = a, *y = b;
+
+    return strcmp(x->targets[0].of->match, y->targets[0].of->match);
+}
+
+static bool same_route(const struct fabio_target *a, const struct fabio_target *b)
+{
+    return a->match_hash == b->match_hash &&
+           (a->match == b->match || strcmp(a->match, b->match) == 0);
+}
+
 static void check_options(struct merge *m, const struct merge_target *t, size_t n)
 {
-    const char *first = tags_action_key(m->arena, t[0].of->conf);
+    const char *first = t[0].of->action;
 
     for (size_t i = 1; i < n; i++)
-        if (strcmp(first, tags_action_key(m->arena, t[i].of->conf)) != 0)
+        if (t[i].of->action != first && strcmp(first, t[i].of->action) != 0)
             report(m, TAG_NOT_OBEYED, t[i].of->service, t[i].of->tag,
                    "another tag says something else about the same route and wins, as its "
                    "instance is older or it comes first");
@@ -240,17 +281,21 @@ static void add_route(struct merge *m, struct merge_target *t, size_t n)
 
 static void add_routes(struct merge *m)
 {
+    struct group *groups = ARENA_ARRAY(m->arena, struct group, m->n);
+    size_t ngroups = 0;
+
     if (m->n > 0)
         qsort(m->targets, m->n, sizeof *m->targets, by_route);
-    m->out->inputs = ARENA_ARRAY(m->arena, struct route_input, m->n);
-    for (size_t i = 0; i < m->n;) {
-        size_t n = 1;
-
-        while (i + n < m->n && strcmp(m->targets[i].match, m->targets[i + n].match) == 0)
-            n++;
-        add_route(m, &m->targets[i], n);
-        i += n;
+    for (size_t i = 0; i < m->n; i++) {
+        if (i == 0 || !same_route(m->targets[i - 1].of, m->targets[i].of))
+            groups[ngroups++] = (struct group){&m->targets[i], 0};
+        groups[ngroups - 1].n++;
     }
+    if (ngroups > 0)
+        qsort(groups, ngroups, sizeof *groups, by_match);
+    m->out->inputs = ARENA_ARRAY(m->arena, struct route_input, ngroups);
+    for (size_t i = 0; i < ngroups; i++)
+        add_route(m, groups[i].targets, groups[i].n);
 }
 
 static void add_weights(struct merge *m)
@@ -286,14 +331,11 @@ void fabio_merge(const struct fabio_service *services, size_t n,
         struct merge_service *s = service_of(&m, services[i].set->service);
 
         merge_service_init(s, &services[i], a);
-    }
-    for (size_t i = 0; i < n; i++)
         for (const struct fabio_target *t = services[i].targets; t; t = t->next)
-            add_target(&m, t);
+            add_target(&m, t, s);
+    }
     obey(&m, commands);
     drop_gone(&m);
-    for (size_t i = 0; i < m.n; i++)
-        m.targets[i].match = tags_match_key(a, m.targets[i].of->conf);
     add_routes(&m);
     add_weights(&m);
     HASH_CLEAR(hh, m.services);

@@ -11,6 +11,9 @@ void merge_service_init(struct merge_service *s, const struct fabio_service *fro
     s->only = from->only;
     s->weights = ARENA_ARRAY(a, uint32_t, from->set->n);
     s->present = ARENA_ARRAY(a, bool, from->set->n);
+    s->keys = ARENA_ARRAY(a, uint64_t, from->set->n);
+    for (unsigned i = 0; i < from->set->n; i++)
+        s->keys[i] = instance_key(&from->set->items[i]);
 }
 
 void merge_target_find(struct merge_target *t)
@@ -19,7 +22,7 @@ void merge_target_find(struct merge_target *t)
 
     t->at = UINT_MAX;
     for (unsigned i = 0; set && i < set->n && t->at == UINT_MAX; i++)
-        if (instance_key(&set->items[i]) == t->of->instance)
+        if (t->service->keys[i] == t->of->instance)
             t->at = i;
 }
 
@@ -212,7 +215,7 @@ void fabio_service_weights(const struct merge_service *s, struct arena *a,
         if (only && !s->present[i])
             weight = 0;
         if (weight != UINT32_MAX)
-            items[ret->n++] = (struct instance_weight){instance_key(&s->set->items[i]), weight};
+            items[ret->n++] = (struct instance_weight){s->keys[i], weight};
     }
     ret->items = items;
 }

@@ -16,6 +16,7 @@ struct merge_service {
     bool health;
     bool weighted;        /* `weights` are of some route */
     uint32_t *weights;    /* by position in the set */
+    uint64_t *keys;       /* the same: instance_key() */
     bool *present;        /* which instances some route has */
     const char *conflict; /* tag of a route with other weights; NULL = none */
     bool routed;          /* some route has decided on the weights, or on having none */
@@ -25,9 +26,9 @@ struct merge_service {
 struct merge_target {
     const struct fabio_target *of;
     struct merge_service *service;
+    uint64_t hash; /* of its route */
     size_t order;
-    unsigned at;       /* in the set; UINT_MAX = it is not there */
-    const char *match; /* tags_match_key() of its route */
+    unsigned at; /* in the set; UINT_MAX = it is not there */
     double weight, share;
     bool gone; /* by a command */
 };

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/hash.h"
 #include "config/cidr.h"
 #include "config/value.h"
 #include "route/fabio.h"
@@ -288,6 +289,13 @@ static const char *finish_route(struct tags_set *s, struct route_conf *conf, con
     return why;
 }
 
+static void link_target(struct tags_set *s, struct fabio_target *t)
+{
+    *s->last = t;
+    s->last = (struct fabio_target **)&t->next;
+    s->ntargets++;
+}
+
 static const char *add_target(struct tags_set *s, const struct draft *d, const char *host,
                               const char *path, const struct fabio_target *like, struct str tag)
 {
@@ -305,9 +313,10 @@ static const char *add_target(struct tags_set *s, const struct draft *d, const c
     t->conf = conf;
     t->weight = d->weight;
     t->tag = tags_shown(s->arena, tag);
-    *s->last = t;
-    s->last = (struct fabio_target **)&t->next;
-    s->ntargets++;
+    t->match = tags_match_key(s->arena, conf);
+    t->match_hash = hash_str(str_of(t->match), 0);
+    t->action = tags_action_key(s->arena, conf);
+    link_target(s, t);
     return NULL;
 }
 
@@ -348,21 +357,77 @@ static void find_others(struct tags_set *s, const struct instance *i)
 static struct fabio_target describe(struct tags_set *s, const struct instance *i,
                                     const struct draft *d)
 {
-    const char *scheme = "http";
-    bool six = i->address && strchr(i->address, ':');
-    struct fabio_target t = {.service = s->instances->service, .instance = instance_key(i)};
+    struct fabio_target t = {.instance = instance_key(i), .scheme = "http"};
 
     find_others(s, i);
     if (d->proto && (strcmp(d->proto, "https") == 0 || strncmp(d->proto, "grpc", 4) == 0))
-        scheme = d->proto;
-    t.service = arena_strdup(s->arena, t.service);
+        t.scheme = d->proto;
+    t.service = arena_strdup(s->arena, s->instances->service);
     t.tags = s->others;
     t.ntags = s->nothers;
     t.create_index = s->create_index;
     t.src = arena_printf(s->arena, "%s%s", d->host, d->path);
-    t.dst = arena_printf(s->arena, "%s://%s%s%s:%u/", scheme, six ? "[" : "",
-                         i->address ? i->address : "", six ? "]" : "", (unsigned)i->port);
     return t;
+}
+
+/* Most instances of a service have the same tags. */
+static bool add_seen(struct tags_set *s, const struct instance *i, struct str tag)
+{
+    unsigned k = 0;
+
+    while (k < s->nseen && !str_eq(s->seen[k].tag, tag))
+        k++;
+    if (k == s->nseen)
+        return false;
+    find_others(s, i);
+    const struct fabio_target *from = s->seen[k].first;
+    for (unsigned n = 0; n < s->seen[k].n && s->ntargets < TAGS_MAX_TARGETS; n++) {
+        struct fabio_target *t = ARENA_NEW(s->arena, struct fabio_target);
+
+        *t = *from;
+        t->next = NULL;
+        t->instance = instance_key(i);
+        t->tags = s->others;
+        t->ntags = s->nothers;
+        link_target(s, t);
+        from = from->next;
+    }
+    return true;
+}
+
+static void note_seen(struct tags_set *s, struct str tag, struct fabio_target **at, unsigned before)
+{
+    if (s->nseen == ARRAY_LEN(s->seen))
+        return;
+    s->seen[s->nseen].tag = tag;
+    s->seen[s->nseen].first = *at;
+    s->seen[s->nseen++].n = s->ntargets - before;
+}
+
+static bool has_upper(const char *text)
+{
+    for (; *text; text++)
+        if (*text >= 'A' && *text <= 'Z')
+            return true;
+    return false;
+}
+
+/* fabio sorts hosts and paths as texts; that makes no difference for most. */
+static void note_order(struct tags_set *s, const struct draft *d, struct str tag)
+{
+    enum path_match match = d->conf->path_match;
+
+    if (strchr(d->host, '{'))
+        tags_report(s, TAG_DIFFERS, tag,
+                    "fabio asks hosts with braces before all others; here they are names like "
+                    "others");
+    if (match == PATH_PLAIN_IPREFIX && has_upper(d->path))
+        tags_report(s, TAG_DIFFERS, tag,
+                    "the longest path comes first; fabio has those in lower case before others");
+    if (match == PATH_GLOB && strpbrk(d->path, "*?[{"))
+        tags_report(s, TAG_DIFFERS, tag,
+                    "the path with the most bytes before its first wildcard comes first; fabio "
+                    "sorts paths as texts");
 }
 
 static void note_differences(struct tags_set *s, const struct draft *d, struct str tag)
@@ -377,6 +442,7 @@ static void note_differences(struct tags_set *s, const struct draft *d, struct s
         tags_report(s, TAG_DIFFERS, tag,
                     "only the client's address is judged; X-Forwarded-For counts when it comes "
                     "from one of trusted_proxies");
+    note_order(s, d, tag);
     if (d->conf->auth)
         tags_report(s, TAG_DIFFERS, tag,
                     "auth= is the name of a policy of the configuration; until there is one of "
@@ -385,11 +451,15 @@ static void note_differences(struct tags_set *s, const struct draft *d, struct s
 
 void tags_fabio(struct tags_set *s, const struct instance *i, struct str tag, struct str text)
 {
-    struct draft d = {.conf = tags_route(s)};
-    struct fabio_target like;
+    struct draft d = {.conf = NULL};
+    struct fabio_target like, **at = s->last;
+    unsigned before = s->ntargets;
     struct str source;
     const char *why;
 
+    if (add_seen(s, i, tag))
+        return;
+    d.conf = tags_route(s);
     if (!next_field(&text, &source))
         source = text;
     why = parse_source(s, &d, source);
@@ -404,6 +474,7 @@ void tags_fabio(struct tags_set *s, const struct instance *i, struct str tag, st
         tags_problem(s, tag, why);
     else
         note_differences(s, &d, tag);
+    note_seen(s, tag, at, before);
 }
 
 void tags_fabio_add(struct tags_set *s, const struct fabio_target *like, struct str tag,

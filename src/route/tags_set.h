@@ -25,6 +25,13 @@ struct tags_set {
     const struct instance *others_of; /* whose tags `others` are */
     const char *const *others;        /* those that are not fabio's */
     unsigned nothers;
+    /* Targets of the tags that were read already, for other instances with the same tag. */
+    struct {
+        struct str tag;
+        const struct fabio_target *first;
+        unsigned n;
+    } seen[TAGS_MAX_ROUTES];
+    unsigned nseen;
     struct fabio_target **last; /* where the next one is linked */
     unsigned ntargets;
 };

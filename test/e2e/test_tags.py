@@ -284,7 +284,7 @@ class Migrate(Scenario):
         self.consul.register("orders", 1001, id="o1", tags=["urlprefix-/orders strip=/orders", "v1"])
         self.consul.register("orders", 1002, id="o2", tags=["urlprefix-/orders strip=/orders weight=0.1"])
         self.consul.register("web", 1003, id="w1", tags=[
-            "urlprefix-{a,b*}.example/", "urlprefix-shop.example:80/ redirect=301,https://shop.example$path"])
+            "urlprefix-b*.example/", "urlprefix-shop.example:80/ redirect=301,https://shop.example$path"])
         self.consul.register("api", 1004, id="a1", tags=router(
             rule="Host(`api.example`) && PathPrefix(`/v1`) && !Header(`X-Old`, `1`)", middlewares="m",
             tls="true") + ["traefik.http.middlewares.m.stripprefix.prefixes=/v1",

@@ -34,8 +34,10 @@ static void check(const char *doc, const char *wanted)
 static void test_nothing(void **state)
 {
     (void)state;
-    check("{\"consul\": \"c\"}", HEAD("0 services with 0 tags, 0 commands: 0 work as they did, 0 "
-                                      "differ, 0 are left out.") "routes: []\n");
+    check("{\"consul\": \"c\", \"remarks\": [\"r\\n\"]}",
+          HEAD("0 services with 0 tags, 0 commands: 0 work as they did, 0 "
+               "differ, 0 are left out.") "# r?\n"
+                                          "routes: []\n");
 }
 
 static void test_everything(void **state)

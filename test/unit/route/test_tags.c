@@ -147,6 +147,35 @@ static void test_bounds(void **state)
     arena_free(a);
 }
 
+/* 10,000 tags of 64 KiB each, of every kind. */
+static void test_monsters(void **state)
+{
+    static const char *const heads[] = {"urlprefix-/", "traefik.http.routers.r.rule=Path(`/",
+                                        "frontdesk.path=/", "v1 "};
+    enum { LONG = 65536, MANY = 10000 };
+    struct consul_conf consul = all;
+    struct arena *a = arena_new();
+    const char **tags = ARENA_ARRAY(a, const char *, MANY);
+    struct instance one = {.node = "n", .id = "i", .tags = tags, .ntags = MANY};
+    struct instance_set set = {.service = "web", .n = 1, .items = &one};
+    struct tag_routes routes;
+
+    (void)state;
+    consul.traefik_prefix = "traefik.";
+    for (unsigned i = 0; i < ARRAY_LEN(heads); i++) {
+        char *text = arena_alloc(a, LONG + 1);
+
+        memset(text, 'x', LONG);
+        memcpy(text, heads[i], strlen(heads[i]));
+        for (unsigned k = 0; k < MANY; k++)
+            tags[k] = k % 2 ? text : arena_printf(a, "%s%u%s", heads[i], k, i == 1 ? "`)" : "");
+        tags_parse(&set, &consul, a, &routes);
+        assert_in_range(routes.ninputs + count_targets(&routes), i < 3, 64);
+        assert_in_range(routes.nproblems, i < 3, 64);
+    }
+    arena_free(a);
+}
+
 static void test_shown_texts_are_printable(void **state)
 {
     const char *tags[] = {"frontdesk.path=/\x1b[31m\xc3\xa9", "urlprefix-/x auth=\x01"};
@@ -165,11 +194,9 @@ static void test_shown_texts_are_printable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_auto_routes),
-        cmocka_unit_test(test_expose_modes),
-        cmocka_unit_test(test_several_instances),
-        cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_shown_texts_are_printable),
+        cmocka_unit_test(test_auto_routes),       cmocka_unit_test(test_expose_modes),
+        cmocka_unit_test(test_several_instances), cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_monsters),          cmocka_unit_test(test_shown_texts_are_printable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -73,7 +73,11 @@ static const struct tag_row rows[] = {
     {"allow nobody", {"urlprefix-/a allow="}, {0}, "", "ip:ADDRESS"},
     {"host glob", {"urlprefix-A*.b/"}, {0}, "a*.b/ plain a*.b/", ""},
     {"host set", {"urlprefix-[a-c]?.b/"}, {0}, "[a-c]?.b/ plain [a-c]?.b/", ""},
-    {"host alternatives", {"urlprefix-{a,b}.c/x"}, {0}, "a.c/x plain a.c/x; b.c/x plain b.c/x", ""},
+    {"host alternatives",
+     {"urlprefix-{a,b}.c/x"},
+     {0},
+     "a.c/x plain a.c/x; b.c/x plain b.c/x",
+     "braces before all others"},
     {"alternatives of alternatives", {"urlprefix-{a,{b,c}}.d/"}, {0}, "", "braces"},
     {"endless braces", {"urlprefix-{a/"}, {0}, "", "braces"},
     {"too many alternatives",
@@ -133,12 +137,17 @@ static void test_settings(void **state)
     changed.datacenter = NULL;
     check_tag_row(&unknown_dc, &changed);
     changed.fabio_matcher = FABIO_IPREFIX;
-    check_tag_row(&(struct tag_row){"iprefix", {"urlprefix-/A"}, {0}, "/A iplain /A", ""},
-                  &changed);
-    changed.fabio_matcher = FABIO_GLOB;
     check_tag_row(
-        &(struct tag_row){"glob", {"urlprefix-/{a,b}*"}, {0}, "/a* glob /a*; /b* glob /b*", ""},
+        &(struct tag_row){
+            "iprefix", {"urlprefix-/A"}, {0}, "/A iplain /A", "lower case before others"},
         &changed);
+    changed.fabio_matcher = FABIO_GLOB;
+    check_tag_row(&(struct tag_row){"glob",
+                                    {"urlprefix-/{a,b}*"},
+                                    {0},
+                                    "/a* glob /a*; /b* glob /b*",
+                                    "before its first wildcard"},
+                  &changed);
     changed.fabio_matcher = FABIO_PREFIX;
     changed.fabio_prefix = "fabio-";
     check_tag_row(&other, &changed);
