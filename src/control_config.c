@@ -222,6 +222,16 @@ static bool take(struct control_config *c, struct str body, bool complete)
     return true;
 }
 
+/* What is refused is the greater trouble. */
+static void cannot_read(struct control_config *c, const char *error, bool first)
+{
+    if (c->refused)
+        return;
+    snprintf(c->error, sizeof c->error, "cannot be read: %.900s", error);
+    if (first)
+        log_error("control", "configuration in Consul: %s", c->error);
+}
+
 static bool on_news(void *arg, enum kv_news news, struct str body, bool complete, const char *error)
 {
     struct control_config *c = arg;
@@ -229,8 +239,7 @@ static bool on_news(void *arg, enum kv_news news, struct str body, bool complete
 
     c->away = news == KV_FAILED;
     if (news == KV_FAILED) {
-        if (!was_away && !c->refused)
-            complain(c, "cannot be read: ", error);
+        cannot_read(c, error, !was_away);
         return true;
     }
     c->heard_ms = clock_wall_ms();
@@ -268,7 +277,9 @@ static bool same_watch(const struct control_config *c, const struct config *next
 static void watch(struct control_config *c, struct config *now)
 {
     struct discovery_options o = control_discovery_options(now);
-    struct kv_options kv = {now->consul.config_prefix, now->consul.stale, now->consul.wait_ms};
+    /* A server that lags would show a gateway that starts the configuration before the last push,
+     * or none: nobody waits for an answer while there is no leader, since what is known stays. */
+    struct kv_options kv = {now->consul.config_prefix, false, now->consul.wait_ms};
     struct err e;
 
     stop_watching(c);

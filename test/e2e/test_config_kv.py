@@ -6,7 +6,8 @@ import json
 import os
 import tempfile
 
-from lib import Scenario, reply, run_command
+from lib import Scenario, find_consul, reply, run_command
+from lib.cluster import Cluster
 from lib.faulty_consul import FaultyConsul
 from lib.wait import holds, wait_for
 
@@ -589,3 +590,85 @@ class Commands(Scenario):
             self.assertEqual(run_command(*arguments)[0], 2, arguments)
         status, output, _ = run_command("config", "--help")
         self.assertEqual((status, "push" in output), (0, True))
+
+
+class OnACluster(Scenario):
+    """Three servers and an agent, with TLS and ACLs."""
+    slow = True
+
+    def run_config(self, verb, token):
+        with open(self.dir + "/base/base.yaml", "w") as file:
+            json.dump({"consul": self.cluster.settings(token, config_prefix=PREFIX),
+                       "services": {"web": {"instances": ["127.0.0.1:%d" % self.web.port]}}}, file)
+        return run_command("config", verb, "-c", self.dir + "/shared", "--base", self.dir + "/base", timeout=60)
+
+    def push(self, *paths):
+        with open(self.dir + "/shared/a.yaml", "w") as file:
+            json.dump({"routes": [route(path) for path in paths]}, file)
+        status, _, errors = self.run_config("push", self.dir + "/writer")
+        self.assertEqual((status, errors), (0, ""))
+
+    def secret(self, name, rules):
+        """A file with a token that has them."""
+        self.policies = getattr(self, "policies", 0) + 1
+        with open(self.dir + "/" + name, "w") as file:
+            file.write(self.cluster.grant("policy-%d" % self.policies, rules).secret)
+        return self.dir + "/" + name
+
+    def test_a_fleet(self):
+        if find_consul() is None:
+            self.skipTest("no consul binary here")
+        self.web = self.origin("web")
+        made = tempfile.TemporaryDirectory(prefix="frontdesk-conf-")
+        self.addCleanup(made.cleanup)
+        self.dir = made.name
+        os.mkdir(self.dir + "/base")
+        os.mkdir(self.dir + "/shared")
+        cluster = self.cluster = Cluster()
+        self.addCleanup(cluster.close)
+        catalog = 'service_prefix "" { policy = "read" } node_prefix "" { policy = "read" } '
+        self.secret("writer", 'key_prefix "%s" { policy = "write" }' % PREFIX)
+        reader = self.secret("reader", catalog + 'key_prefix "%s" { policy = "read" }' % PREFIX)
+        self.push("/a", "/b")
+        self.assertEqual(self.run_config("push", reader)[0], 0)  # nothing to change
+        gateways = [self.gateway(
+            {"consul": cluster.settings(reader, config_prefix=PREFIX, wait="5s"),
+             "services": {"web": {"instances": ["127.0.0.1:%d" % self.web.port]}}}, consul=None)
+            for _ in range(2)]
+        loads = [self.load(gateway, "/a") for gateway in gateways]
+        for gateway in gateways:
+            self.assertEqual(gateway.get("/b").status, 200)
+        saved = cluster.save()
+        # A leader is lost.
+        cluster.leader().kill9()
+        cluster.wait_leader()
+        self.push("/a", "/c")
+        for gateway in gateways:
+            gateway.wait_status("/c", 200, timeout=30)
+            gateway.wait_status("/b", 404)
+        cluster.heal()
+        # The rights to the prefix are lost: Consul shows no key, which is not that there is none.
+        with open(reader) as file:
+            secret = file.read()
+        self.secret("reader", catalog)
+        cluster.agent.kill9()
+        cluster.agent.start()
+        for gateway in gateways:
+            wait_for(lambda: "403" in (gateway.status()["consul_config"]["last_error"] or ""), 60,
+                     "the missing right named", every=0.1)
+        self.push("/a", "/d")
+        for gateway in gateways:
+            holds(lambda: gateway.get("/c").status == 200 and gateway.get("/d").status == 404, 0.5)
+        with open(reader, "w") as file:
+            file.write(secret)
+        for gateway in gateways:
+            gateway.wait_status("/d", 200, timeout=90)
+        # A backup is restored: indexes go back, which is seen when the present wait ends, and with
+        # them the configuration.
+        cluster.restore(saved)
+        for gateway in gateways:
+            gateway.wait_status("/b", 200, timeout=90)
+            gateway.wait_status("/d", 404)
+        for load in loads:
+            load.stop()
+            self.assertEqual(load.failed, 0, load.summary())
