@@ -269,6 +269,22 @@ bool status_page_consul_away(const struct status_page *p)
            !json_is_true(json_object_get(consul, "connected"));
 }
 
+bool status_page_lacks_rights(const struct status_page *p)
+{
+    const json_t *access = json_object_get(json_object_get(p->status, "consul"), "access"), *m;
+    const char *acls = json_string_value(json_object_get(access, "acls"));
+    size_t i;
+
+    json_array_foreach(json_object_get(access, "missing"), i, m)
+    {
+        if (!json_is_true(json_object_get(m, "optional")))
+            return true;
+    }
+    return (acls && strcmp(acls, "on") == 0 &&
+            json_is_string(json_object_get(access, "problem"))) ||
+           json_is_string(json_object_get(json_object_get(access, "token"), "login_error"));
+}
+
 int status_page_shed_level(const struct status_page *p)
 {
     const json_t *overload = json_object_get(p->status, "overload");
@@ -285,7 +301,7 @@ static bool needs_attention(const struct service_line *l)
 
 int status_page_exit(const struct status_page *p)
 {
-    if (status_page_consul_away(p) || status_page_shed_level(p) > 0)
+    if (status_page_consul_away(p) || status_page_lacks_rights(p) || status_page_shed_level(p) > 0)
         return 3;
     for (size_t i = 0; i < p->n; i++)
         if (needs_attention(&p->lines[i]))
@@ -323,6 +339,9 @@ static json_t *worst_part(const struct status_page *p)
     if (status_page_consul_away(p))
         return json_pack("{s:i,s:n,s:s}", "attention", (int)ATTENTION_SERIOUS, "service", "state",
                          "consul_away");
+    if (status_page_lacks_rights(p))
+        return json_pack("{s:i,s:n,s:s}", "attention", (int)ATTENTION_SERIOUS, "service", "state",
+                         "consul_rights");
     if (status_page_shed_level(p) > 0)
         return json_pack("{s:i,s:n,s:s}", "attention", (int)ATTENTION_SERIOUS, "service", "state",
                          "shedding");

@@ -65,6 +65,8 @@ void status_page_free(struct status_page **p);
 
 /* Consul is used and away. */
 bool status_page_consul_away(const struct status_page *p);
+/* The token lacks something that it cannot do without, or there is none. */
+bool status_page_lacks_rights(const struct status_page *p);
 /* How far it sheds load: 0 = not at all, 1 to 3 = routes of low, also normal, also high importance.
  */
 int status_page_shed_level(const struct status_page *p);

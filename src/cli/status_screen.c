@@ -428,6 +428,11 @@ static void put_access(struct lines *l, const json_t *access)
     if (json_array_size(missing) == 0 && strcmp(doc_text(access, "acls"), "on") == 0 &&
         json_is_string(json_object_get(access, "problem")))
         put_line(l, format("Consul: %s", doc_text(access, "problem")), "31;1");
+    if (json_is_string(json_object_get(json_object_get(access, "token"), "login_error")))
+        put_line(l,
+                 format("Consul: the login fails: %s",
+                        doc_text(json_object_get(access, "token"), "login_error")),
+                 "31;1");
     if (json_is_false(json_object_get(access, "verify")))
         put_line(l, format("Consul: the agent's certificate is not verified"), "33;1");
 }
@@ -515,7 +520,8 @@ static void put_head(struct lines *l, const struct status_page *p)
                                                                  : "not ready",
                     (long long)doc_int(s, "connections"), (long long)doc_int(s, "requests")),
              NULL);
-    if (!l->limited || l->left >= ROOM_FOR_ALL || status_page_consul_away(p))
+    if (!l->limited || l->left >= ROOM_FOR_ALL || status_page_consul_away(p) ||
+        status_page_lacks_rights(p))
         put_consul(l, p);
     put_consul_config(l, p);
     put_shedding(l, p);

@@ -53,6 +53,17 @@ function lackedRights(consul) {
   return access.acls === "on" && access.problem && consul.connected ? "Consul: " + access.problem : "";
 }
 
+function accessProblems(access) {
+  if (!access) return [];
+  const list = access.missing.map((m) => `Consul: the token lacks ${m.right}, for ${m.for}. Rule to add: ${m.rule}`);
+  if (!list.length && access.acls === "on" && access.problem) list.push("Consul: " + access.problem);
+  if (access.token.login_error) list.push("Consul: the login fails: " + access.token.login_error);
+  if (access.agent !== access.agents[0])
+    list.push(`Consul: ${access.agent} is asked since ${words.clock(Date.parse(access.since))} instead of ${access.switch_why}`);
+  if (!access.verify) list.push("Consul: the agent's certificate is not verified (verify: false)");
+  return list;
+}
+
 // Which agent is asked, since when, with which token.
 function whoIsAsked(access) {
   if (!access) return "";
@@ -130,6 +141,7 @@ export function drawProblems(status) {
   if (!status.ready && status.unready_reason) list.push("Not ready: " + status.unready_reason);
   if (status.consul.enabled && !status.consul.connected && status.consul.last_error)
     list.push("Consul: " + status.consul.last_error);
+  list.push(...accessProblems(status.consul.access));
   const kept = status.consul.kept;
   if (kept && kept.recalled)
     list.push(`The catalog is from disk (${kept.file}), ${words.duration(kept.recalled.age_ms)} old: ` +

@@ -203,6 +203,16 @@ static void test_document(void **state)
     json_decref(doc);
     json_object_set_new(json_object_get(p->status, "consul"), "connected", json_true());
     assert_int_equal(status_page_exit(p), 0);
+    json_object_set_new(json_object_get(p->status, "consul"), "access",
+                        said("{\"missing\": [{\"optional\": true}], \"token\": {}}"));
+    assert_int_equal(status_page_exit(p), 0);
+    json_object_set_new(json_object_get(p->status, "consul"), "access",
+                        said("{\"missing\": [{\"optional\": false}], \"token\": {}}"));
+    doc = status_page_document(p);
+    assert_string_equal(doc_text(json_object_get(doc, "worst"), "state"), "consul_rights");
+    assert_int_equal(status_page_exit(p), 3);
+    json_decref(doc);
+    json_object_del(json_object_get(p->status, "consul"), "access");
     json_object_set_new(p->status, "overload", said("{\"level\": 1}"));
     doc = status_page_document(p);
     assert_string_equal(doc_text(json_object_get(doc, "worst"), "state"), "shedding");

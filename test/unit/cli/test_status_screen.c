@@ -267,6 +267,46 @@ static void test_consul_is_not_believed(void **state)
     }
 }
 
+static void test_access_to_consul(void **state)
+{
+    static const struct term page = {.width = 120}, small = {.width = 120, .height = 20};
+    static const struct {
+        const char *access, *shown;
+        bool always; /* where there is little room too */
+    } rows[] = {
+        {"{\"agents\": [\"a\"], \"missing\": [], \"token\": {}, \"verify\": true}", NULL, false},
+        {"{\"agents\": [\"a\", \"b\"], \"agent\": \"b\", \"since\": \"T\", \"missing\": [],"
+         " \"switch_why\": \"a: gone\", \"token\": {}, \"verify\": true}",
+         "Consul agent: b since T; a: gone\n", false},
+        {"{\"missing\": [{\"right\": \"key:read on x\", \"for\": \"API keys\"}], \"token\": {}}",
+         "Consul: the token lacks key:read on x, for API keys\n", true},
+        {"{\"missing\": [], \"acls\": \"on\", \"problem\": \"who are you\", \"token\": {}}",
+         "Consul: who are you\n", true},
+        {"{\"missing\": [], \"token\": {\"login_error\": \"no such file\"}}",
+         "Consul: the login fails: no such file\n", true},
+        {"{\"missing\": [], \"token\": {}, \"verify\": false}",
+         "Consul: the agent's certificate is not verified\n", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct status_page *p = page_of(few, ARRAY_LEN(few), 1, NULL, NULL);
+        struct capture c;
+
+        json_object_set_new(json_object_get(p->status, "consul"), "access",
+                            json_loads(rows[i].access, 0, NULL));
+        draw(&c, &page, p, &calm);
+        if (rows[i].shown ? !strstr(c.text, rows[i].shown) : strstr(c.text, "Consul agent") != NULL)
+            fail_msg("%s:\n%s", rows[i].access, c.text);
+        capture_free(&c);
+        draw(&c, &small, p, &calm);
+        if (rows[i].always && !strstr(c.text, rows[i].shown))
+            fail_msg("%s, small:\n%s", rows[i].access, c.text);
+        capture_free(&c);
+        status_page_free(&p);
+    }
+}
+
 /* The configuration in Consul has a line where there is room, and always when something is off. */
 static void test_configuration_in_consul(void **state)
 {
@@ -395,6 +435,7 @@ int main(void)
         cmocka_unit_test(test_color_only_when_asked),
         cmocka_unit_test(test_nothing_steers_the_terminal),
         cmocka_unit_test(test_notes),
+        cmocka_unit_test(test_access_to_consul),
         cmocka_unit_test(test_configuration_in_consul),
         cmocka_unit_test(test_catalog_from_disk),
         cmocka_unit_test(test_consul_is_not_believed),
