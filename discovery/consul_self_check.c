@@ -68,9 +68,9 @@ static void log_changes(struct consul_access *a)
         return;
     if (s->nmissing > 0)
         log_warn("discovery", "consul: %s %s",
-                 strcmp(s->token_from, "none") == 0 ? "no token is given, and without one these "
-                                                      "rights are missing:"
-                                                    : "the token lacks",
+                 !*token_file_text(a->token) ? "no token is given, and without one these "
+                                               "rights are missing:"
+                                             : "the token lacks",
                  line);
     else if (line[0])
         log_warn("discovery", "consul: %s", line);
@@ -84,9 +84,8 @@ static void set_problem(struct consul_access *a)
 {
     struct consul_access_status *s = &a->status;
     const bool *allowed = a->check.allowed;
-    const char *who = strcmp(s->token_from, "none") == 0
-                          ? "no token is given, and nobody without one has"
-                          : "the token lacks";
+    const char *who = !*token_file_text(a->token) ? "no token is given, and nobody without one has"
+                                                  : "the token lacks";
 
     s->problem[0] = '\0';
     if (!allowed[SERVICES] || !allowed[NODES])

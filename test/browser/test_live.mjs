@@ -37,6 +37,21 @@ export default {
     await untroubled(page);
   },
 
+  async "rights that the token lacks in Consul"(t) {
+    if (!(await t.world.consul({ acl: true }))) {
+      t.say("skipped: no consul here");
+      return;
+    }
+    // A file without a token: Consul answers as if there was nothing.
+    const page = await t.open(await t.world.gateway({ config: { consul: { token_file: "/dev/null" } } }));
+    await until(async () => (await textOf(page, "#verdict-text")).includes("The Consul token lacks service:read, node:read"), "verdict");
+    const problems = await textOf(page, "#problems");
+    check(problems.includes('Rule to add: node_prefix "" { policy = "read" }'), "the list of problems: " + problems);
+    const title = await page.getAttribute("#consul", "title");
+    check(/^http:\/\/127\.0\.0\.1:\d+ since .*, token from file: /.test(title), "who is asked: " + title);
+    await untroubled(page);
+  },
+
   async "an outage is on the page within a second"(t) {
     const admin = await shop(t, "30s");
     const page = await t.open(admin);

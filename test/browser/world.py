@@ -31,11 +31,11 @@ class World:
     def answer(self, name, status, delay=0):
         self._origins[name].always(reply(status, b"", delay=delay))
 
-    def consul(self):
+    def consul(self, acl=False):
         """False when there is none here."""
         if find_consul() is None:
             return False
-        self._consul = Consul()
+        self._consul = Consul(acl=acl)
         return True
 
     def register(self, service, origin, id, tags, output=None, status="passing"):
