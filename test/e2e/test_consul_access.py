@@ -548,6 +548,16 @@ class Agents(Access):
         client.resume()
         wait_for(lambda: self.access(gateway)["agent"] == client.address, 30, "first agent again")
 
+    def test_what_belongs_to_an_agent_is_made_anew(self):
+        """The gateway's own entry in the catalog is the agent's: another agent gets one, too."""
+        client, server = self.agents()
+        gateway = self.start(client, settings={"address": [client.address, server.address]},
+                             registration={"name": "frontdesk"})
+        here = lambda agent: [one["Service"] for one in agent.get("/v1/agent/services").values()]
+        wait_for(lambda: "frontdesk" in here(client), what="registration")
+        client.kill9()
+        wait_for(lambda: "frontdesk" in here(server), 60, "registration at the other agent")
+
     def test_over_tls_with_acls(self):
         """A whole cluster: thousands of watches would share one HTTP/2 connection; all move at once."""
         if find_consul() is None:

@@ -96,6 +96,21 @@ static void bad_file_leaves_the_last_token(void **state)
     token_file_free(t);
 }
 
+static void another_token_is_put(void **state)
+{
+    struct token_file *t = token_file_new("test", NULL, NULL);
+
+    (void)state;
+    assert_true(token_file_put(t, "first"));
+    assert_string_equal(token_file_text(t), "first");
+    assert_false(token_file_put(t, "two words"));
+    assert_false(token_file_put(t, ""));
+    assert_string_equal(token_file_text(t), "first");
+    assert_true(token_file_put(t, "a"));
+    assert_string_equal(token_file_text(t), "a");
+    token_file_free(t);
+}
+
 static void token_is_masked(void **state)
 {
     struct token_file *t = token_file_new("test", NULL, "abc");
@@ -114,6 +129,7 @@ int main(void)
         cmocka_unit_test(not_a_header_value),
         cmocka_unit_test_setup_teardown(file_is_trimmed_and_read_again, begin, end),
         cmocka_unit_test_setup_teardown(bad_file_leaves_the_last_token, begin, end),
+        cmocka_unit_test(another_token_is_put),
         cmocka_unit_test(token_is_masked),
     };
 
