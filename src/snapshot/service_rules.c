@@ -113,7 +113,7 @@ struct service_rules service_rules_find(const struct service_rules_index *x, con
 
     if (x->all)
         HASH_FIND_STR(x->all, service, s);
-    return s && config_service(c, service)->traffic_rules ? s->rules : (struct service_rules){NULL};
+    return s && config_service(c, service)->traffic_rules ? s->rules : (struct service_rules){0};
 }
 
 void service_rules_each_target(const struct service_rules_index *x,
