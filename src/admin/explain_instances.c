@@ -66,7 +66,7 @@ static const char *why_not(const struct explained *x, const struct service_view 
         return "maintenance";
     if (!panic && in->health == HEALTH_CRITICAL)
         return "critical";
-    if (!panic && in->weight == 0)
+    if (v->weights[i] == 0 && (!panic || in->weight > 0))
         return "weight_0";
     if (!panic && instance_ejected(&state->load, x->look->now_ns))
         return "ejected";
@@ -88,7 +88,7 @@ static json_t *instance_part(const struct explained *x, const struct service_vie
     json_object_set_new(doc, "health", json_string(health_name(in->health)));
     json_object_set_new(doc, "available",
                         json_boolean(instance_available(in, &state->load, x->look->now_ns)));
-    json_object_set_new(doc, "weight", json_integer(in->weight));
+    json_object_set_new(doc, "weight", json_integer(v->weights[i]));
     json_object_set_new(doc, "zone", json_text(in->zone));
     json_object_set_new(doc, "preferred",
                         c->prefer_meta ? json_boolean(strcmp(in->zone, c->prefer_value) == 0)

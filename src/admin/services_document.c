@@ -138,15 +138,17 @@ static json_t *unresolved_part(const struct look *l, const struct instance *i)
     return why ? json_text(why) : json_null();
 }
 
-static json_t *instance_part(const struct look *l, const struct instance *i,
-                             const struct transport *t, struct instance_state *state)
+static json_t *instance_part(const struct look *l, const struct service_view *v, unsigned at)
 {
+    const struct instance *i = &v->set->items[at];
+    const struct transport *t = &v->transports[at];
+    struct instance_state *state = v->states[at];
     json_t *doc =
         json_pack("{s:o,s:o,s:o,s:i,s:b,s:s,s:o,s:I,s:o,s:b}", "id", json_text(i->id), "node",
                   json_text(i->node), "address", json_text(i->address), "port", (int)i->port,
                   "resolved", i->sockaddr_len > 0, "health", health_name(i->health), "check",
-                  json_text(i->check), "weight", (json_int_t)i->weight, "zone", json_text(i->zone),
-                  "available", instance_available(i, &state->load, l->now_ns));
+                  json_text(i->check), "weight", (json_int_t)v->weights[at], "zone",
+                  json_text(i->zone), "available", instance_available(i, &state->load, l->now_ns));
 
     if (doc) {
         json_object_set_new(doc, "unresolved", unresolved_part(l, i));
@@ -168,8 +170,7 @@ static json_t *instances_part(const struct look *l, const struct service_view *v
     json_t *list = json_array();
 
     for (unsigned i = 0; i < v->n; i++)
-        json_array_append_new(list,
-                              instance_part(l, &v->set->items[i], &v->transports[i], v->states[i]));
+        json_array_append_new(list, instance_part(l, v, i));
     return list;
 }
 

@@ -57,11 +57,11 @@ static void note_doubt(struct instance_state *state, const struct instance *i)
         atomic_store_explicit(&state->load.refused_until_ns, 0, memory_order_relaxed);
 }
 
-static struct balance_target target_of(const struct service_view *v, const struct instance *i,
-                                       struct instance_state *state,
-                                       const struct instance_weights *weights)
+static struct balance_target target_of(const struct service_view *v, unsigned at,
+                                       struct instance_state *state)
 {
-    uint32_t weight = weight_of(i, weights);
+    const struct instance *i = &v->set->items[at];
+    uint32_t weight = v->weights[at];
     const struct balance_conf *c = &v->conf->balance;
     bool elsewhere = c->prefer_meta && strcmp(i->zone, c->prefer_value) != 0;
 
@@ -145,8 +145,9 @@ struct service_view *service_view_new(struct registry *r, struct service_state *
     take_rules(r, v, rules);
     v->set = set ? instance_set_ref(set) : NULL;
     v->n = set ? set->n : 0;
-    v->weights = service_view_weights_hash(weights);
+    v->weights_hash = service_view_weights_hash(weights);
     v->states = alloc_or_abort(v->n * sizeof(struct instance_state *));
+    v->weights = alloc_or_abort(v->n * sizeof *v->weights);
     targets = alloc_or_abort(v->n * sizeof *targets);
     for (unsigned i = 0; i < v->n; i++) {
         struct instance_state *s = registry_instance(r, state, &set->items[i]);
@@ -155,7 +156,8 @@ struct service_view *service_view_new(struct registry *r, struct service_state *
         atomic_store_explicit(&s->load.max_in_flight, v->conf->max_requests_per_instance,
                               memory_order_relaxed);
         note_doubt(s, &set->items[i]);
-        targets[i] = target_of(v, &set->items[i], s, weights);
+        v->weights[i] = weight_of(&set->items[i], weights);
+        targets[i] = target_of(v, i, s);
         note_usable(s, targets[i].usable, first_view, now_ns);
         usable += targets[i].usable;
     }
@@ -191,6 +193,7 @@ void service_view_unref(struct service_view **vp)
     free(v->own);
     tls_client_unref(&v->tls);
     free(v->transports);
+    free(v->weights);
     free(v->states);
     free(v);
 }

@@ -13,7 +13,7 @@ struct service_view *service_view_new(struct registry *r, struct service_state *
                                       const struct service_rules *rules, uint64_t now_ns);
 /* Was it made of the same rules? */
 bool service_view_has_rules(const struct service_view *v, const struct service_rules *rules);
-/* What service_view.weights is. */
+/* What service_view.weights_hash is. */
 uint64_t service_view_weights_hash(const struct instance_weights *weights);
 struct service_view *service_view_ref(struct service_view *v);
 /* Clears the caller's pointer; accepts a pointer to NULL. Any thread. */

@@ -28,7 +28,8 @@ struct service_view {
     struct chain *settings_owner; /* ref; of settings; NULL = none */
     const struct chain_resolver *settings;  /* that `own` is made of */
     struct instance_set *set;               /* ref; NULL = not in the catalog */
-    uint64_t weights;                       /* hash of those that it was made with */
+    uint64_t weights_hash;                  /* of those that it was made with */
+    uint32_t *weights;                      /* [n]: those in use; owned */
     unsigned n;                             /* instances, in the order of set->items */
     struct instance_state **states;         /* refs */
     struct transport *transports;           /* [n]: how each is spoken to; owned */

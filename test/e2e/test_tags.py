@@ -73,6 +73,8 @@ class Fabio(Scenario):
         for path, origin, others in (("/x", "canary", {"live"}), ("/y", "new", {"old"})):
             gateway.wait_spread(path, others | {origin}, count=100)
             self.assertTrue(1 < self.share(gateway, path, origin) < 25)
+        self.assertEqual({id: entry["weight"] for id, entry in gateway.instances("web").items()},
+                         {"old": 9000, "new": 1000, "staged": 0})
         self.consul.set_health("new", "critical")
         gateway.wait_spread("/y", {"old"})
 
