@@ -75,13 +75,12 @@ static bool read_split(struct chain_reader *r, const json_t *object, struct chai
     if (!(weight >= 0 && weight <= 100))
         return chain_refuse(r, "a Weight is not between 0 and 100");
     s->weight = (unsigned)(weight * CHAIN_FULL_WEIGHT / 100 + 0.5);
-    if (!chain_object(r, object, "Definition", &definition) ||
-        !chain_text(r, object, "NextNode", &next) || !chain_find_node(r, next, &s->next))
-        return false;
-    if (chain_unknown(object, known) || json_object_get(definition, "RequestHeaders") ||
-        json_object_get(definition, "ResponseHeaders"))
-        chain_note(r, "header changes of a split are not obeyed");
-    return true;
+    if (chain_unknown(object, known))
+        chain_note(r, "%.60s of a split is not obeyed", chain_unknown(object, known));
+    return chain_object(r, object, "Definition", &definition) &&
+           chain_read_changes(r, definition, "RequestHeaders", &s->request) &&
+           chain_read_changes(r, definition, "ResponseHeaders", &s->response) &&
+           chain_text(r, object, "NextNode", &next) && chain_find_node(r, next, &s->next);
 }
 
 static bool read_splitter(struct chain_reader *r, const json_t *object, struct chain_node *n)

@@ -50,6 +50,19 @@ struct chain_test {
     bool invert;
 };
 
+enum chain_change_op { CHAIN_REMOVE, CHAIN_SET, CHAIN_ADD };
+
+struct chain_change {
+    enum chain_change_op op;
+    const char *name, *value; /* checked: no line breaks, nothing that frames a message */
+};
+
+/* Of the fields of a request or an answer. */
+struct chain_changes {
+    struct chain_change *items;
+    unsigned n;
+};
+
 /* What a route of the router changes about the request. */
 struct chain_destination {
     const char *prefix_rewrite; /* in its normal form; NULL = the path stays */
@@ -59,6 +72,7 @@ struct chain_destination {
     bool says_retry_on;         /* one of the next is there */
     bool on_connect_failure, on_reset, on_gateway_error, on_5xx; /* 502 to 504; any 5xx */
     uint16_t statuses[CHAIN_MAX_STATUSES];                       /* 0 ends */
+    struct chain_changes request, response;
 };
 
 struct chain_route {
@@ -73,6 +87,7 @@ struct chain_route {
 struct chain_split {
     unsigned weight; /* of CHAIN_FULL_WEIGHT; 0 = nothing */
     unsigned next;   /* node */
+    struct chain_changes request, response;
 };
 
 enum chain_balance {

@@ -38,6 +38,9 @@ bool chain_find_target(struct chain_reader *r, const char *id, unsigned *ret);
 
 /* chain_route.c */
 bool chain_read_route(struct chain_reader *r, const json_t *object, struct chain_route *ret);
+/* chain_changes.c: `key` of the object. */
+bool chain_read_changes(struct chain_reader *r, const json_t *object, const char *key,
+                        struct chain_changes *ret);
 /* chain_resolver.c */
 bool chain_read_resolver(struct chain_reader *r, const json_t *object, struct chain_resolver *ret);
 bool chain_read_target(struct chain_reader *r, const json_t *object, struct chain_target *ret);

@@ -248,6 +248,8 @@ static bool read_destination(struct chain_reader *r, const json_t *object,
                                         "RetryOn",
                                         "RetryOnConnectFailure",
                                         "RetryOnStatusCodes",
+                                        "RequestHeaders",
+                                        "ResponseHeaders",
                                         NULL};
     const char *unknown = chain_unknown(object, known);
 
@@ -260,6 +262,8 @@ static bool read_destination(struct chain_reader *r, const json_t *object,
                             "PrefixRewrite \"%.100s\" cannot be honoured: it is not a plain path",
                             to->prefix_rewrite);
     return chain_duration(r, object, "RequestTimeout", &to->timeout_ms) &&
+           chain_read_changes(r, object, "RequestHeaders", &to->request) &&
+           chain_read_changes(r, object, "ResponseHeaders", &to->response) &&
            read_retries(r, object, to);
 }
 

@@ -100,6 +100,7 @@ struct exchange {
     /* Where it goes. */
     const struct service_view *service;
     const struct chain_route *rule; /* of Consul's router, when it changes something (traffic.h) */
+    const struct chain_split *part; /* of Consul's splitter, likewise */
     struct breaker_ticket ticket;
     bool has_ticket, has_limit, queued;
     struct list queue_node; /* in w->queued */

@@ -131,6 +131,7 @@ static void leave_first(struct exchange *x)
     f->since_ns = x->w->now_ns;
     f->failed = x->service;
     f->rule = x->rule;
+    f->part = x->part;
     f->detail = x->detail;
     f->ticket = x->ticket;
     f->attempts = x->attempts;
@@ -147,6 +148,7 @@ static void return_to_first(struct exchange *x)
     forget_tries(x);
     x->service = f->failed;
     x->rule = f->rule;
+    x->part = f->part;
     x->detail = f->detail;
     x->ticket = f->ticket;
     x->attempts = f->attempts;

@@ -24,6 +24,7 @@ struct fallback {
     /* While another service stands in: the first one, and what it left behind. */
     const struct service_view *failed;
     const struct chain_route *rule; /* that `failed` was asked by */
+    const struct chain_split *part; /* the same */
     const char *detail;
     struct breaker_ticket ticket;
     unsigned attempts, index;

@@ -8,6 +8,7 @@
 #include "proxy/fallback.h"
 #include "proxy/forwarded.h"
 #include "proxy/subrequest.h"
+#include "proxy/traffic_fields.h"
 #include "snapshot/traffic_rules.h"
 
 #include <stdio.h>
@@ -82,6 +83,8 @@ static void write_client_fields(struct exchange *x, struct writer *w, bool trust
             continue;
         if (access_removes_request_field(x, h->name))
             continue;
+        if (traffic_changes_fields(x) && traffic_drops_request_field(x, h->name))
+            continue;
         if (x->cached && cached_replaces_request_field(x, h->name))
             continue;
         writer_field(w, h->name, h->value);
@@ -89,6 +92,7 @@ static void write_client_fields(struct exchange *x, struct writer *w, bool trust
     if (x->cached)
         cached_write_request_fields(x, w);
     write_changes(w, route->request_headers, route->nrequest_headers);
+    traffic_write_request_fields(x, w);
     client_cert_write(x, w);
     if (x->access)
         access_write_request_fields(x, w);
@@ -204,7 +208,8 @@ bool head_is_changed(const struct exchange *x, struct str name)
 {
     const struct route_conf *route = x->match.route->conf;
 
-    return is_changed(route->response_headers, route->nresponse_headers, name);
+    return is_changed(route->response_headers, route->nresponse_headers, name) ||
+           traffic_drops_response_field(x, name);
 }
 
 void head_write_changes(const struct exchange *x, struct writer *w)
@@ -212,6 +217,7 @@ void head_write_changes(const struct exchange *x, struct writer *w)
     const struct route_conf *route = x->match.route->conf;
 
     write_changes(w, route->response_headers, route->nresponse_headers);
+    traffic_write_response_fields(x, w);
 }
 
 static bool write_response_fields(struct exchange *x, struct writer *w)
@@ -224,7 +230,8 @@ static bool write_response_fields(struct exchange *x, struct writer *w)
 
         if (h->hop || h->id == HEADER_CONTENT_LENGTH)
             continue;
-        if (route->nresponse_headers > 0 && head_is_changed(x, h->name))
+        if ((route->nresponse_headers > 0 || traffic_changes_fields(x)) &&
+            head_is_changed(x, h->name))
             continue;
         if (access_replaces_response_field(x, h->name) ||
             (x->compress && compress_replaces_field(x, h->name)))
@@ -232,7 +239,7 @@ static bool write_response_fields(struct exchange *x, struct writer *w)
         has_date |= h->id == HEADER_DATE;
         writer_field(w, h->name, h->value);
     }
-    write_changes(w, route->response_headers, route->nresponse_headers);
+    head_write_changes(x, w);
     return has_date;
 }
 

@@ -7,7 +7,8 @@ enum { PATH_MAX_BYTES = 16 * 1024 };
 
 static bool changes_anything(const struct chain_route *r)
 {
-    return r && (r->to.prefix_rewrite || r->to.timeout_ms || r->to.says_retries);
+    return r && (r->to.prefix_rewrite || r->to.timeout_ms || r->to.says_retries ||
+                 r->to.request.n || r->to.response.n);
 }
 
 /* The path that the gateway's route makes, which the rules see. */
@@ -60,5 +61,6 @@ enum reason traffic_follow(struct exchange *x)
         return REASON_CATALOG_UNKNOWN;
     x->service = s->services[walk.slot];
     x->rule = changes_anything(walk.route) ? walk.route : NULL;
+    x->part = walk.part && walk.part->request.n + walk.part->response.n ? walk.part : NULL;
     return REASON_NONE;
 }

@@ -2,7 +2,7 @@
 #pragma once
 /* traffic.h - obeys Consul's traffic rules for the service that a request is to go to
  * (snapshot/traffic_rules.h): another service may take its place, and the router may rewrite the
- * path and say how long and how often to try.
+ * path, change fields (traffic_fields.h), and say how long and how often to try.
  *
  * What the gateway's configuration says for the route (timeout) or for the service itself
  * (timeout, retries) comes first. */
@@ -14,5 +14,6 @@ enum reason traffic_follow(struct exchange *x);
 static inline enum reason traffic_lead(struct exchange *x)
 {
     x->rule = NULL;
+    x->part = NULL;
     return x->service && x->service->rules ? traffic_follow(x) : REASON_NONE;
 }

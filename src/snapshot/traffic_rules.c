@@ -193,6 +193,7 @@ bool traffic_rules_walk(const struct traffic_rules *r, const struct traffic_quer
     unsigned at = c->start;
 
     ret->route = NULL;
+    ret->part = NULL;
     ret->target = NULL;
     for (ret->nhops = 0; ret->nhops < CHAIN_MAX_DEPTH;) {
         const struct chain_node *n = &c->nodes[at];
@@ -215,6 +216,8 @@ bool traffic_rules_walk(const struct traffic_rules *r, const struct traffic_quer
             return false;
         if (n->kind == CHAIN_ROUTER)
             ret->route = &n->routes[choice];
+        else
+            ret->part = &n->splits[choice];
         at = n->kind == CHAIN_ROUTER ? n->routes[choice].next : n->splits[choice].next;
     }
     return false; /* a chain is not that long */

@@ -45,6 +45,7 @@ struct traffic_walk {
     } hops[CHAIN_MAX_DEPTH];
     unsigned nhops;
     const struct chain_route *route;   /* the last one that matched; NULL = there was no router */
+    const struct chain_split *part;    /* the last one chosen; NULL = there was no splitter */
     const struct chain_target *target; /* NULL = no route matched */
     uint32_t slot;                     /* of the target */
 };

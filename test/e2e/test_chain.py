@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Consul's own traffic rules: service-router, service-splitter and service-resolver, written as config
 entries and obeyed without touching the gateway."""
+import json
 import shutil
 import tempfile
 import threading
 
 from lib import Scenario, gate, holds, reply, run_command, wait_for
+from lib.faulty_consul import FaultyConsul, body, instance
 
 SUBSETS = {"v1": {"Filter": "Service.Meta.version == 1"}, "v2": {"Filter": "Service.Meta.version == 2"}}
 
@@ -342,6 +344,78 @@ class Explained(Rules):
         self.assertRegex(text, r"rules +Consul's: route 2 of 2, part 2 of 2 \(100 %\), web:v2")
         shown = front.service("web")["traffic_rules"]
         self.assertEqual((shown["start"], sorted(shown["targets"])), ("router", ["admin", "web:v1", "web:v2"]))
+
+
+class Newer(Scenario):
+    """What Consul 1.8 does not have: header changes, LoadBalancer, conditions of later versions."""
+
+    def setUp(self):
+        self.fake = FaultyConsul()
+        self.addCleanup(self.fake.stop)
+        self.origins = [self.origin(name) for name in ("a", "b", "c")]
+        self.fake.set("web", [instance(o.name, o.port) for o in self.origins])
+        self.fake.fault(body('[{"Kind":"service-router","Name":"web"}]'), "/v1/config/service-router")
+
+    def chain(self, match, destination, resolver):
+        self.fake.fault(body(json.dumps({"Chain": {
+            "ServiceName": "web", "Namespace": "default", "Partition": "default", "Datacenter": "dc1",
+            "Protocol": "http", "StartNode": "router:web.default.default", "Nodes": {
+                "router:web.default.default": {"Type": "router", "Name": "web", "Routes": [
+                    {"Definition": {"Match": {"HTTP": match}, "Destination": destination}, "NextNode": "resolver:v2"},
+                    {"Definition": {"Match": {"HTTP": {"PathPrefix": "/"}}}, "NextNode": "resolver:web"}]},
+                "resolver:v2": {"Type": "resolver", "Name": "v2", "Resolver": dict(resolver, Target="v2")},
+                "resolver:web": {"Type": "resolver", "Name": "web", "Resolver": {
+                    "ConnectTimeout": "5s", "Target": "web"}}},
+            "Targets": {
+                "v2": {"ID": "v2", "Service": "web", "ServiceSubset": "v2", "Partition": "default", "Datacenter": "dc1",
+                       "Subset": {"Filter": '"v2" in Service.Tags'}},
+                "web": {"ID": "web", "Service": "web", "Partition": "default", "Datacenter": "dc1"}}}})),
+            "/v1/discovery-chain/")
+
+    def front(self, **route):
+        return self.gateway({"routes": [dict({"path": "/", "service": "web"}, **route)],
+                             "defaults": {"balance": "round_robin"}, "consul": {"expose": "none"}}, consul=self.fake)
+
+    def last(self):
+        return max((o.requests[-1] for o in self.origins if o.requests), key=lambda request: request.at)
+
+    def test_fields_of_request_and_answer(self):
+        for origin in self.origins:
+            origin.always(reply(headers=[("X-Secret", "1"), ("X-Kept", "service")]))
+        self.chain({"PathPrefix": "/V2", "CaseInsensitive": True},
+                   {"RequestHeaders": {"Set": {"x-set": "new", "x-route": "rule"}, "Add": {"x-added": "more"},
+                                       "Remove": ["x-gone"]},
+                    "ResponseHeaders": {"Set": {"X-Kept": "rule"}, "Remove": ["X-Secret"], "Add": {"X-More": "1"}}},
+                   {"ConnectTimeout": "5s"})
+        front = self.front(request_headers={"set": {"X-Route": "configuration"}})
+        answer = front.get("/v2/x", headers={"X-Set": "old", "X-Added": "some", "X-Gone": "1"})
+        self.assertEqual((answer.status, answer.header("X-Kept"), answer.header("X-Secret"), answer.header("X-More")),
+                         (200, "rule", None, "1"))
+        sent = self.last()
+        self.assertEqual((sent.header_all("X-Set"), sent.header_all("X-Added"), sent.header_all("X-Gone"),
+                          sent.header_all("X-Route")), (["new"], ["some", "more"], [], ["configuration"]))
+        answer = front.get("/x", headers={"X-Set": "old"})
+        self.assertEqual((answer.header("X-Kept"), self.last().header("X-Set")), ("service", "old"))
+
+    def test_load_balancer(self):
+        self.chain({"Header": [{"Name": "X-User", "Present": True}]}, {},
+                   {"ConnectTimeout": "5s", "LoadBalancer": {"Policy": "maglev", "HashPolicies": [
+                       {"Field": "header", "FieldValue": "X-User"}]}})
+        front = self.front()
+        users = [set(front.spread("/", 6, headers={"X-User": "u%d" % i})) for i in range(12)]
+        self.assertEqual({len(user) for user in users}, {1})
+        self.assertEqual(set.union(*users), {"a", "b", "c"})
+        self.assertEqual(set(front.spread("/", 6)), {"a", "b", "c"})
+
+    def test_what_is_not_obeyed_is_listed(self):
+        self.chain({}, {"IdleTimeout": "5s", "RequestHeaders": {"Set": {"Host": "x", "x-a": "%HOSTNAME%"}}},
+                   {"LoadBalancer": {"Policy": "astrology"}})
+        front = self.front()
+        listed = front.service("web")["traffic_rules"]["not_obeyed"]
+        for part in ("IdleTimeout", '"Host" cannot be changed', "x-a is not obeyed", "astrology"):
+            self.assertTrue([note for note in listed if part in note], (part, listed))
+        self.assertTrue([p for p in front.status()["problems"] if p["service"] == "web" and "astrology" in p["why"]])
+        self.assertEqual(front.get("/").status, 200)
 
 
 class Rights(Rules):

@@ -142,6 +142,10 @@ static void newer_consul(void **state)
     assert_false(router->routes[0].to.on_5xx);
     assert_true(router->routes[0].to.says_retries);
     assert_int_equal(router->routes[0].to.retries, 0);
+    assert_int_equal(router->routes[0].to.request.n, 1);
+    assert_int_equal(router->routes[0].to.request.items[0].op, CHAIN_SET);
+    assert_string_equal(router->routes[0].to.request.items[0].name, "x-a");
+    assert_string_equal(router->routes[0].to.request.items[0].value, "b");
     assert_int_equal(plain->connect_timeout_ms, 2000);
     assert_int_equal(v2->balance, CHAIN_HASH);
     assert_int_equal(v2->hash, CHAIN_HASH_HEADER);
@@ -269,6 +273,43 @@ static void durations(void **state)
     }
 }
 
+/* What could break a message, or hide where it came from, is left out. */
+static void changes_of_fields(void **state)
+{
+    static const struct {
+        const char *change;
+        unsigned n;
+    } rows[] = {
+        {"\"Set\":{\"X-A\":\"1\"},\"Add\":{\"X-B\":\"2\"},\"Remove\":[\"X-C\"]", 3},
+        {"\"Set\":{\"X-A\":\"\"}", 1},
+        {"\"Set\":{\"Content-Length\":\"1\"}", 0},
+        {"\"Set\":{\"TRANSFER-ENCODING\":\"chunked\"}", 0},
+        {"\"Remove\":[\"X-Forwarded-For\",\"host\",\"Via\"]", 0},
+        {"\"Set\":{\"X-A\":\"a\\r\\nX-B: b\"}", 0},
+        {"\"Set\":{\"X A\":\"1\"}", 0},
+        {"\"Set\":{\"X-A:\":\"1\"}", 0},
+        {"\"Set\":{\"\":\"1\"}", 0},
+        {"\"Set\":{\"X-A\":7}", 0},
+        {"\"Add\":{\"X-A\":\"%HOSTNAME%\"}", 0},
+        {"\"Remove\":[7,null,\"X-A\"]", 1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char body[1024];
+        struct chain *c;
+        const struct chain_destination *to;
+
+        snprintf(body, sizeof body, ROUTER("", "\"RequestHeaders\":{%s}"), rows[i].change);
+        c = parse(body, "web");
+        to = &c->nodes[c->start].routes[0].to;
+        if (to->request.n != rows[i].n || (c->nnotes > 0) != (rows[i].n == 0 || i == 11))
+            fail_msg("%s: %u", rows[i].change, to->request.n);
+        assert_int_equal(to->response.n, 0);
+        chain_unref(&c);
+    }
+}
+
 static void what_says_nothing_is_no_condition(void **state)
 {
     struct chain *c =
@@ -311,9 +352,13 @@ static void too_long_a_way(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(consul_1_8),     cmocka_unit_test(redirects_are_resolvers),
-        cmocka_unit_test(newer_consul),   cmocka_unit_test(refusals),
-        cmocka_unit_test(durations),      cmocka_unit_test(what_says_nothing_is_no_condition),
+        cmocka_unit_test(consul_1_8),
+        cmocka_unit_test(redirects_are_resolvers),
+        cmocka_unit_test(newer_consul),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(durations),
+        cmocka_unit_test(changes_of_fields),
+        cmocka_unit_test(what_says_nothing_is_no_condition),
         cmocka_unit_test(too_long_a_way),
     };
 
