@@ -60,6 +60,16 @@ bool tags_fraction(struct str text, double *ret)
     return digit;
 }
 
+bool tags_again(struct tags_set *s, uint64_t signature)
+{
+    for (unsigned i = 0; i < s->nread; i++)
+        if (s->read[i] == signature)
+            return true;
+    if (s->nread < ARRAY_LEN(s->read))
+        s->read[s->nread++] = signature;
+    return false;
+}
+
 struct route_conf *tags_route(struct tags_set *s)
 {
     struct route_conf *conf = ARENA_NEW(s->arena, struct route_conf);

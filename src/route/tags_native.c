@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/hash.h"
 #include "http/chars.h"
 #include "route/tags_protocol.h"
 #include "route/tags_set.h"
@@ -289,11 +290,24 @@ static void add_group(struct tags_set *s, const struct group *g)
     tags_add(s, conf, tag);
 }
 
+static uint64_t signature_of(const struct instance *i)
+{
+    uint64_t h = hash_mix(i->ntags + 1);
+
+    for (unsigned k = 0; k < i->ntags; k++)
+        h = hash_str(str_of(i->tags[k]), h);
+    for (unsigned k = 0; k < i->nmeta; k++)
+        h = hash_str(str_of(i->meta[k].value), hash_str(str_of(i->meta[k].key), h));
+    return h;
+}
+
 void tags_native(struct tags_set *s, const struct instance *i)
 {
     unsigned most = i->ntags + i->nmeta; /* a group is made by a tag or a key of meta */
     struct groups g = {NULL, 0};
 
+    if (tags_again(s, signature_of(i)))
+        return;
     if (most > TAGS_MAX_ROUTES)
         most = TAGS_MAX_ROUTES;
     g.items = ARENA_ARRAY(s->arena, struct group, most);

@@ -21,6 +21,8 @@ struct tags_set {
     uint64_t create_index;  /* the oldest of the instances */
     bool asked;             /* some tag asked for a route, whether it got one or not */
     bool full;
+    uint64_t read[TAGS_MAX_ROUTES]; /* signatures of the tags that were read already */
+    unsigned nread;
     const char **matches, **actions;  /* keys of the routes that there are */
     const struct instance *others_of; /* whose tags `others` are */
     const char *const *others;        /* those that are not fabio's */
@@ -36,6 +38,9 @@ struct tags_set {
     unsigned ntargets;
 };
 
+/* Were tags with this signature read before, of another instance? Most instances of a service have
+ * the same ones. */
+bool tags_again(struct tags_set *s, uint64_t signature);
 /* Reports a tag; the same report is made once. `why` is a literal or in the arena. */
 void tags_report(struct tags_set *s, enum tag_problem_kind kind, struct str tag, const char *why);
 /* The same of a tag whose route is left out. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/hash.h"
 #include "config/cidr.h"
 #include "route/traefik.h"
 
@@ -43,6 +44,15 @@ bool traefik_name(const struct traefik_tag *tag, const char *prefix, struct str 
 bool traefik_true(const struct traefik_tag *tag)
 {
     return str_ieq(tag->value, STR("true"));
+}
+
+static unsigned count_tags(const struct tags_set *s, const struct instance *i)
+{
+    unsigned n = 0;
+
+    for (unsigned k = 0; k < i->ntags && n < TRAEFIK_MAX_TAGS; k++)
+        n += str_istarts(str_of(i->tags[k]), str_of(s->consul->traefik_prefix));
+    return n;
 }
 
 static void read_tags(struct traefik *t, const struct instance *i)
@@ -409,7 +419,7 @@ static bool has_other_protocol(const struct traefik *t)
 
 /* Another port than the registered one cannot be reached, and the registered one may be something
  * else that is nobody's business. */
-static bool refuse_port(struct traefik *t, const struct instance *i)
+static struct traefik_tag *find_other_port(struct traefik *t, const struct instance *i)
 {
     struct str name;
     uint64_t port;
@@ -420,14 +430,19 @@ static bool refuse_port(struct traefik *t, const struct instance *i)
         if (!traefik_name(&t->tags[k], "http.services.", &name))
             continue;
         tag = traefik_find(t, "http.services.%.*s.loadbalancer.server.port", STR_FMT(name));
-        if (!tag || (str_to_u64(tag->value, &port) && port == i->port))
-            continue;
-        tags_problem(
-            t->set, tag->tag,
-            "requests go to the port that the service is registered with, and to no other");
-        return true;
+        if (tag && (!str_to_u64(tag->value, &port) || port != i->port))
+            return tag;
     }
-    return false;
+    return NULL;
+}
+
+static uint64_t signature_of(const struct traefik *t, bool other_port)
+{
+    uint64_t h = hash_mix(t->n + 2 + other_port);
+
+    for (unsigned k = 0; k < t->n; k++)
+        h = hash_str(t->tags[k].tag, h);
+    return h;
 }
 
 /* As Traefik's default rule. */
@@ -443,16 +458,24 @@ static void add_default(struct traefik *t)
 
 void tags_traefik(struct tags_set *s, const struct instance *i)
 {
-    struct traefik *t = ARENA_NEW(s->arena, struct traefik);
-    struct traefik_tag *enable;
+    struct traefik_tag *enable, *other_port;
+    struct traefik now = {.set = s}, *t = &now;
+    unsigned most = count_tags(s, i);
 
-    t->set = s;
+    t->tags = ARENA_ARRAY(s->arena, struct traefik_tag, most);
     read_tags(t, i);
     enable = traefik_find(t, "enable");
     if (t->n == 0 || (enable && !traefik_true(enable)))
         return;
-    if (refuse_port(t, i))
+    other_port = find_other_port(t, i);
+    if (tags_again(s, signature_of(t, other_port != NULL)))
         return;
+    if (other_port) {
+        tags_problem(
+            s, other_port->tag,
+            "requests go to the port that the service is registered with, and to no other");
+        return;
+    }
     if (!read_routers(t) && !has_other_protocol(t))
         add_default(t);
     report_rest(t);

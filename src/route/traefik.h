@@ -21,7 +21,7 @@ struct traefik_tag {
 
 struct traefik {
     struct tags_set *set;
-    struct traefik_tag tags[TRAEFIK_MAX_TAGS];
+    struct traefik_tag *tags;
     unsigned n;
 };
 
