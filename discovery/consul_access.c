@@ -303,6 +303,7 @@ static void set_up(struct consul_access *a, const struct discovery_options *o)
     if (!a->tick)
         abort();
     event_add(a->tick, &tick);
+    event_active(a->tick, EV_TIMEOUT, 0);
 }
 
 static struct consul_access *find(const struct event_base *base, const char *key)
@@ -379,8 +380,7 @@ void consul_access_reload(void)
             consul_lease_hurry(&a->login.lease, clock_now_ns());
         else if (token_file_refresh(a->token, true))
             consul_access_token_changed(a);
-        else
-            consul_self_check_restart(a);
+        consul_self_check_accept(a);
     }
 }
 

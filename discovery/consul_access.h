@@ -67,7 +67,8 @@ struct consul_access_status {
 
     enum consul_acls acls;
     bool trusted;
-    uint64_t checked_ns; /* the last check that came to an end; 0 = none */
+    bool judged;         /* the last check came to an end; */
+    uint64_t checked_ns; /* the last one that did; 0 = none */
     char problem[256];   /* why it is not trusted; "" = it is */
     char accessor[40], policies[200];
     int64_t expires_s; /* of the token, since 1970; 0 = does not */

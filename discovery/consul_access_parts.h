@@ -58,6 +58,9 @@ struct consul_self_check {
     bool lacked;         /* the last one that came to an end was not trusted */
     unsigned told_token; /* generation of the token that users know to be good */
     uint64_t due_ns, finished_ns;
+    char *peers;          /* owned; servers of the cluster that is followed, as JSON; */
+    unsigned peers_agent; /* generation of the agent that said so */
+    bool stranger;        /* the one in use knows none of them */
     struct consul_missing rows[CONSUL_RIGHTS_MAX + 2]; /* status.asked */
     char said[512];                                    /* what was logged last */
 };
@@ -144,6 +147,8 @@ void consul_self_check_require(struct consul_access *a, const struct consul_righ
                                size_t n);
 /* Another token or another agent: what was found out does not count any more. */
 void consul_self_check_restart(struct consul_access *a);
+/* The same by order of a person, who accepts another cluster. */
+void consul_self_check_accept(struct consul_access *a);
 /* Somebody was denied something. */
 void consul_self_check_soon(struct consul_access *a);
 void consul_self_check_release(struct consul_access *a);

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* consul_self_check.c - looks into what the token may: is it known (SELF)? Which rights has it
  * (RIGHTS)? Where that cannot be asked, or a right is not held for every name: which services are
- * listed (LIST), and are there instances of one of them (HEALTH)? */
+ * listed (LIST), and are there instances of one of them (HEALTH)? Of several agents: is it of the
+ * cluster of the one before (PEERS)? */
 #include "base/clock.h"
 #include "base/log.h"
 #include "consul_access_parts.h"
 #include "consul_json.h"
+#include "consul_peers.h"
 
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum step { SELF, RIGHTS, LIST, HEALTH };
+enum step { SELF, RIGHTS, LIST, HEALTH, PEERS };
 enum { EVERY_MS = 60000, EVERY_BAD_MS = 5000, DEADLINE_MS = 10000, SERVICES = 0, NODES = 1 };
 
 static void next_step(struct consul_access *a, enum step step);
@@ -93,6 +95,11 @@ static void set_problem(struct consul_access *a)
                  allowed[SERVICES] ? "" : "service:read",
                  !allowed[SERVICES] && !allowed[NODES] ? " and " : "",
                  allowed[NODES] ? "" : "node:read");
+    else if (a->check.stranger)
+        snprintf(s->problem, sizeof s->problem,
+                 "%.100s is of another cluster than the agent before it: they have no server in "
+                 "common (a reload accepts it)",
+                 consul_access_agent(a)->text);
 }
 
 /* Each wish hears of the catalog as a whole, and of its own service. */
@@ -172,16 +179,51 @@ static void finish_judged(struct consul_access *a)
     set_problem(a);
     a->status.trusted = a->status.problem[0] == '\0';
     a->status.checked_ns = clock_now_ns();
+    a->status.judged = true;
     if (a->status.trusted)
         tell_good(a);
     a->check.lacked = !a->status.trusted;
     finish(a);
 }
 
-static void finish_off(struct consul_access *a)
+/* The rights are known; of several agents, one thing more. */
+static void judge(struct consul_access *a)
+{
+    if (a->agents.n > 1)
+        next_step(a, PEERS);
+    else
+        finish_judged(a);
+}
+
+static void judge_off(struct consul_access *a)
 {
     a->status.acls = CONSUL_ACLS_OFF;
     memset(a->check.allowed, true, sizeof a->check.allowed);
+    judge(a);
+}
+
+static void keep_peers(struct consul_access *a, struct str body)
+{
+    struct consul_self_check *c = &a->check;
+
+    free(c->peers);
+    c->peers = strndup(body.p, body.n);
+    if (!c->peers)
+        abort();
+    c->peers_agent = a->generation;
+}
+
+/* Where one stays, a cluster that was built anew is a matter of its indexes. */
+static void after_peers(struct consul_access *a, const struct fetch_answer *f)
+{
+    struct consul_self_check *c = &a->check;
+    enum consul_kin kin =
+        f->status == 200 ? consul_peers_compare(c->peers, f->body) : CONSUL_KIN_UNKNOWN;
+
+    if (kin != CONSUL_KIN_UNKNOWN)
+        c->stranger = kin == CONSUL_KIN_STRANGER && c->peers_agent != a->generation;
+    if (kin != CONSUL_KIN_UNKNOWN && !c->stranger)
+        keep_peers(a, f->body);
     finish_judged(a);
 }
 
@@ -192,7 +234,7 @@ static void finish_failed(struct consul_access *a, const char *why)
     {
         CONTAINER_OF(l, struct consul_wish, link)->asked = true;
     }
-    a->status.trusted = false;
+    a->status.trusted = a->status.judged = false;
     snprintf(a->status.problem, sizeof a->status.problem, "%s", why);
     finish(a);
 }
@@ -207,6 +249,7 @@ static void finish_unknown_token(struct consul_access *a)
     a->check.lacked = true;
     consul_login_doubt(a);
     finish_failed(a, "Consul does not know the token: it is wrong, was deleted, or has expired");
+    a->status.judged = true;
 }
 
 static void take_facts(struct consul_access *a)
@@ -224,7 +267,7 @@ static void after_self(struct consul_access *a, const struct fetch_answer *f)
     struct err e;
 
     if (f->status == 401) {
-        finish_off(a);
+        judge_off(a);
         return;
     }
     /* 403 without a token: nobody in particular, with the rights of the anonymous token. */
@@ -246,13 +289,13 @@ static void after_rights(struct consul_access *a, const struct fetch_answer *f)
     struct err e;
 
     if (f->status == 401) {
-        finish_off(a);
+        judge_off(a);
     } else if (f->status == 403) {
         finish_unknown_token(a);
     } else if (f->status == 200 &&
                consul_rights_answer(f->body, c->asked, c->nasked, c->allowed, &e) == 0) {
         if (c->allowed[SERVICES] && c->allowed[NODES])
-            finish_judged(a);
+            judge(a);
         else
             next_step(a, LIST);
     } else {
@@ -304,7 +347,7 @@ static void after_list(struct consul_access *a, const struct fetch_answer *f)
     choose_listed(a, &list);
     c->allowed[SERVICES] |= c->nlisted > 0;
     if (c->nlisted == 0 || c->allowed[NODES])
-        finish_judged(a);
+        judge(a);
     else
         next_step(a, HEALTH);
 }
@@ -323,13 +366,13 @@ static void after_health(struct consul_access *a, const struct fetch_answer *f)
     if (!c->allowed[NODES] && ++c->at_listed < c->nlisted)
         next_step(a, HEALTH);
     else
-        finish_judged(a);
+        judge(a);
 }
 
 static void on_answer(void *arg, const struct fetch_answer *f)
 {
     static void (*const after[])(struct consul_access *, const struct fetch_answer *) = {
-        after_self, after_rights, after_list, after_health};
+        after_self, after_rights, after_list, after_health, after_peers};
     struct consul_access *a = arg;
     char why[200];
 
@@ -364,6 +407,7 @@ static void next_step(struct consul_access *a, enum step step)
                        step == SELF     ? "/v1/acl/token/self"
                        : step == RIGHTS ? "/v1/internal/acl/authorize"
                        : step == LIST   ? "/v1/catalog/services?stale"
+                       : step == PEERS  ? "/v1/status/peers"
                                         : path,
                        str_of(body), token_file_text(a->token), DEADLINE_MS);
     free(body);
@@ -473,6 +517,13 @@ void consul_self_check_tick(struct consul_access *a, uint64_t now_ns)
         begin(a);
 }
 
+void consul_self_check_accept(struct consul_access *a)
+{
+    free(a->check.peers);
+    a->check.peers = NULL;
+    consul_self_check_restart(a);
+}
+
 void consul_self_check_soon(struct consul_access *a)
 {
     uint64_t next_ns = a->check.finished_ns + EVERY_BAD_MS * NS_PER_MS;
@@ -493,4 +544,6 @@ void consul_self_check_release(struct consul_access *a)
     c->arena = NULL;
     arena_free(c->texts);
     c->texts = NULL;
+    free(c->peers);
+    c->peers = NULL;
 }

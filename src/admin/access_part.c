@@ -61,14 +61,14 @@ json_t *access_part(const struct look *l)
 
     if (!s)
         return json_null();
-    return json_pack("{s:o,s:o,s:o,s:I,s:o,s:o,s:b,s:o,s:s,s:b,s:o,s:o,s:o}", "agent",
+    return json_pack("{s:o,s:o,s:o,s:I,s:o,s:o,s:b,s:o,s:s,s:b,s:b,s:o,s:o,s:o}", "agent",
                      json_text(s->agents[s->agent]), "agents", agents_of(s), "since",
                      look_time(l, s->agent_since_ns), "switches", (json_int_t)s->switches,
                      "switched", json_wall_time(s->switched_wall_ms), "switch_why",
                      text_or_null(s->switch_why), "verify", !s->no_verify, "token", token_of(l, s),
-                     "acls", acls_word(s->acls), "trusted", s->trusted, "checked_age_ms",
-                     look_age_ms(l, s->checked_ns), "problem", text_or_null(s->problem), "missing",
-                     missing_of(s));
+                     "acls", acls_word(s->acls), "trusted", s->trusted, "judged", s->judged,
+                     "checked_age_ms", look_age_ms(l, s->checked_ns), "problem",
+                     text_or_null(s->problem), "missing", missing_of(s));
 }
 
 static void add(json_t *list, enum attention level, const char *text)
@@ -99,7 +99,7 @@ void access_attention(const struct look *l, json_t *list)
         return;
     add_missing(s, list);
     /* A Consul that cannot be asked at all is told of elsewhere. */
-    if (s->nmissing == 0 && s->problem[0] && s->acls == CONSUL_ACLS_ON && s->checked_ns) {
+    if (s->nmissing == s->noptional && s->problem[0] && s->judged) {
         snprintf(text, sizeof text, "Consul: %s.", s->problem);
         add(list, ATTENTION_LIMITED, text);
     }

@@ -272,7 +272,6 @@ bool status_page_consul_away(const struct status_page *p)
 bool status_page_lacks_rights(const struct status_page *p)
 {
     const json_t *access = json_object_get(json_object_get(p->status, "consul"), "access"), *m;
-    const char *acls = json_string_value(json_object_get(access, "acls"));
     size_t i;
 
     json_array_foreach(json_object_get(access, "missing"), i, m)
@@ -280,7 +279,7 @@ bool status_page_lacks_rights(const struct status_page *p)
         if (!json_is_true(json_object_get(m, "optional")))
             return true;
     }
-    return (acls && strcmp(acls, "on") == 0 &&
+    return (json_is_true(json_object_get(access, "judged")) &&
             json_is_string(json_object_get(access, "problem"))) ||
            json_is_string(json_object_get(json_object_get(access, "token"), "login_error"));
 }

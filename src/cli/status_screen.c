@@ -425,7 +425,7 @@ static void put_access(struct lines *l, const json_t *access)
     json_array_foreach(missing, at, m) put_line(
         l, format("Consul: the token lacks %s, for %s", doc_text(m, "right"), doc_text(m, "for")),
         json_is_true(json_object_get(m, "optional")) ? NULL : "31;1");
-    if (json_array_size(missing) == 0 && strcmp(doc_text(access, "acls"), "on") == 0 &&
+    if (json_array_size(missing) == 0 && json_is_true(json_object_get(access, "judged")) &&
         json_is_string(json_object_get(access, "problem")))
         put_line(l, format("Consul: %s", doc_text(access, "problem")), "31;1");
     if (json_is_string(json_object_get(json_object_get(access, "token"), "login_error")))

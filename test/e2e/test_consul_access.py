@@ -625,6 +625,17 @@ class Agents(Access):
         own.register("web", origin.port, id="web-a")
         gateway = self.start(own, settings={"address": [own.address, stranger.address]})
         self.wait_served(gateway)
+        self.wait_checked(gateway)
         own.kill9()
         wait_for(lambda: self.access(gateway)["agent"] == stranger.address, what="second agent")
-        self.assertEqual(gateway.get("/").status, 200)
+        wait_for(lambda: "another cluster" in (self.access(gateway)["problem"] or ""), what="named stranger")
+        self.assertFalse(self.access(gateway)["trusted"])
+        self.assertTrue(any("another cluster" in item["text"] for item in gateway.status()["attention"]))
+        end = time.monotonic() + 8  # it would be believed after two seconds
+        while time.monotonic() < end:
+            self.assertEqual(gateway.get("/").status, 200)
+            time.sleep(0.1)
+        # A person may accept it.
+        gateway.reload()
+        self.wait_checked(gateway)
+        wait_for(lambda: gateway.get("/").status != 200, 60, "its catalog")

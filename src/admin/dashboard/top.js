@@ -50,13 +50,13 @@ function lackedRights(consul) {
   if (!access) return "";
   const missing = access.missing.filter((m) => !m.optional).map((m) => m.right);
   if (missing.length) return `The Consul token lacks ${missing.slice(0, NAMED).join(", ")}`;
-  return access.acls === "on" && access.problem && consul.connected ? "Consul: " + access.problem : "";
+  return access.judged && access.problem ? "Consul: " + access.problem : "";
 }
 
 function accessProblems(access) {
   if (!access) return [];
   const list = access.missing.map((m) => `Consul: the token lacks ${m.right}, for ${m.for}. Rule to add: ${m.rule}`);
-  if (!list.length && access.acls === "on" && access.problem) list.push("Consul: " + access.problem);
+  if (!list.length && access.judged && access.problem) list.push("Consul: " + access.problem);
   if (access.token.login_error) list.push("Consul: the login fails: " + access.token.login_error);
   if (access.agent !== access.agents[0])
     list.push(`Consul: ${access.agent} is asked since ${words.clock(Date.parse(access.since))} instead of ${access.switch_why}`);

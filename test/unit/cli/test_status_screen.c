@@ -280,7 +280,7 @@ static void test_access_to_consul(void **state)
          "Consul agent: b since T; a: gone\n", false},
         {"{\"missing\": [{\"right\": \"key:read on x\", \"for\": \"API keys\"}], \"token\": {}}",
          "Consul: the token lacks key:read on x, for API keys\n", true},
-        {"{\"missing\": [], \"acls\": \"on\", \"problem\": \"who are you\", \"token\": {}}",
+        {"{\"missing\": [], \"judged\": true, \"problem\": \"who are you\", \"token\": {}}",
          "Consul: who are you\n", true},
         {"{\"missing\": [], \"token\": {\"login_error\": \"no such file\"}}",
          "Consul: the login fails: no such file\n", true},
