@@ -468,3 +468,11 @@ const char *chain_source_problem(const struct chain_source *s, const char *servi
             return en->error[0] ? en->error : NULL;
     return NULL;
 }
+
+bool chain_source_awaits(const struct chain_source *s, const char *service)
+{
+    for (const struct entry *en = s->entries; en; en = en->hh.next)
+        if (strcasecmp(en->service, service) == 0)
+            return !en->heard;
+    return false;
+}

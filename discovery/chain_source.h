@@ -36,6 +36,10 @@ uint64_t chain_source_version(const struct chain_source *s);
 /* True once it is known which services have rules, and each chain that is followed was answered. */
 bool chain_source_heard(const struct chain_source *s);
 
+/* True while it has entries for this service, by the lists, and was not answered about its chain.
+ */
+bool chain_source_awaits(const struct chain_source *s, const char *service);
+
 struct chain_status {
     const char *service;
     struct chain *chain; /* in force; borrowed; NULL = none was understood yet */

@@ -407,6 +407,11 @@ struct chain *discovery_rules(const struct discovery *d, const char *service)
     return d->rules ? rules_find(d->rules, service) : NULL;
 }
 
+bool discovery_rules_awaited(const struct discovery *d, const char *service)
+{
+    return d->rules && rules_awaited(d->rules, service);
+}
+
 bool discovery_is_target(const struct discovery *d, const char *service)
 {
     return d->rules && rules_is_target(d->rules, service);

@@ -251,6 +251,9 @@ unsigned discovery_accept(struct discovery *d, const char *service);
 void discovery_without_rules(struct discovery *d, const char *const *services, size_t n);
 /* The rules in force for a service; NULL = none. Borrowed until the next loop turn. */
 struct chain *discovery_rules(const struct discovery *d, const char *service);
+/* True while the service has rules of which none were in force yet, but may be in a moment: who
+ * does not serve it so far does not begin before that. */
+bool discovery_rules_awaited(const struct discovery *d, const char *service);
 /* A set of instances that is in the catalog as the target of rules alone (a subset, or a service of
  * another datacenter): its tags bring no routes. */
 bool discovery_is_target(const struct discovery *d, const char *service);

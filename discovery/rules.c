@@ -181,7 +181,6 @@ static struct rule *find_or_add(struct rules *r, const char *service)
 
 static void remove_rule(struct rules *r, struct rule *u)
 {
-    r->version += u->now != NULL;
     HASH_DEL(r->all, u);
     chain_unref(&u->now);
     chain_unref(&u->next);
@@ -228,6 +227,8 @@ static void synchronise(struct rules *r)
             remove_rule(r, u);
     }
     HASH_SORT(r->all, by_service);
+    /* Also for who awaited rules, when there are none in the end. */
+    r->version++;
     follow_targets(r);
 }
 
@@ -389,6 +390,14 @@ struct chain *rules_find(const struct rules *r, const char *service)
         if (strcasecmp(u->service, service) == 0)
             return u->now;
     return NULL;
+}
+
+bool rules_awaited(const struct rules *r, const char *service)
+{
+    for (const struct rule *u = r->all; u; u = u->hh.next)
+        if (strcasecmp(u->service, service) == 0 && u->next)
+            return !u->now;
+    return chain_source_awaits(r->chains, service);
 }
 
 struct chain *const *rules_all(const struct rules *r, size_t *ret_n)

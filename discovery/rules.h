@@ -35,6 +35,8 @@ uint64_t rules_version(const struct rules *r);
 bool rules_heard(const struct rules *r);
 /* The chain in force, any case; NULL when the service has no rules. Borrowed. */
 struct chain *rules_find(const struct rules *r, const char *service);
+/* True while the service has rules of which none were in force yet, but may be in a moment. */
+bool rules_awaited(const struct rules *r, const char *service);
 /* All in force, by service. The array is borrowed until the next loop turn. */
 struct chain *const *rules_all(const struct rules *r, size_t *ret_n);
 /* A set of instances that is there only as a target: its tags bring no routes. Any case. */

@@ -354,8 +354,11 @@ static void place_service(const struct placing *p, const char *name, struct inst
 
     if (state->slot >= s->nslots || s->services[state->slot])
         return;
+    if ((!old || old->n == 0) && discovery_rules_awaited(p->d, name))
+        set = NULL;
     if (old && old->set == set && old->config == s->config &&
-        old->weights_hash == service_view_weights_hash(weights) && service_view_has_rules(old, &rules)) {
+        old->weights_hash == service_view_weights_hash(weights) &&
+        service_view_has_rules(old, &rules)) {
         s->services[state->slot] = service_view_ref(old);
         return;
     }

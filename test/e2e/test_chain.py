@@ -290,6 +290,29 @@ class Starting(Rules):
         for _ in range(5):
             self.assertEqual(set(self.front().spread("/", 6)), {"two"})
 
+    def test_a_new_route_never_goes_where_the_rules_forbid(self):
+        self.version("one", 1)
+        self.version("two", 2)
+        self.subsets(DefaultSubset="v2")
+        for _ in range(5):
+            front = self.gateway({"routes": []})
+            with self.load(front, "/", threads=2, pause=0) as load:
+                front.configure({"routes": [{"path": "/", "service": "web"}]})
+                front.reload()
+                front.wait_spread("/", {"two"})
+            self.assertEqual(set(load.origins) - {None}, {"two"}, load.origins)
+
+    def test_nor_do_those_of_a_service_that_just_came(self):
+        tags = ["frontdesk.path=/new/"]
+        self.subsets(DefaultSubset="v2")
+        front = self.gateway()
+        one, two = self.origin("one"), self.origin("two")
+        with self.load(front, "/new/", threads=2, pause=0) as load:
+            for origin, version in ((one, "1"), (two, "2")):
+                self.instance("web", origin.name, origin=origin, tags=tags, meta={"version": version})
+            front.wait_spread("/new/", {"two"})
+        self.assertEqual(set(load.origins) - {None}, {"two"}, load.origins)
+
     def test_while_consul_is_away(self):
         consul = self.own_consul()
         state = tempfile.mkdtemp(prefix="frontdesk-state-")

@@ -262,9 +262,12 @@ static void targets_are_known_before_rules_are_in_force(void **state)
         turn();
     assert_null(in_force());
     assert_false(discovery_ready(d));
+    assert_true(discovery_rules_awaited(d, "Web"));
+    assert_false(discovery_rules_awaited(d, "admin"));
     said[V2].status = 200;
     speak();
     UNTIL(in_force());
+    assert_false(discovery_rules_awaited(d, "web"));
     assert_true(SHOWS("web:v2", "two"));
     UNTIL(discovery_ready(d));
     assert_int_equal(discovery_rules_count(d), 1);
@@ -299,6 +302,40 @@ static void they_come_change_and_go(void **state)
     UNTIL(!in_force());
     UNTIL(!discovery_find(d, "admin"));
     assert_true(SHOWS("web", "plain"));
+}
+
+/* Whoever waits for rules is told that there are none, or none that can be read. */
+static void awaiting_ends(void **state)
+{
+    uint64_t before;
+
+    (void)state;
+    said[SPLITTERS].body = ENTRY;
+    said[CHAIN].status = 0;
+    start(true);
+    UNTIL(nsilent == 1 && SHOWS("web", "plain"));
+    assert_true(discovery_rules_awaited(d, "web"));
+    before = discovery_rules_version(d);
+    said[CHAIN] = (struct said){"/v1/discovery-chain/web?", PLAIN, 200};
+    speak();
+    UNTIL(!discovery_rules_awaited(d, "web") && discovery_rules_version(d) != before);
+    assert_null(in_force());
+    UNTIL(told > 0 && discovery_ready(d));
+}
+
+static void a_refusal_ends_awaiting(void **state)
+{
+    uint64_t before;
+
+    (void)state;
+    said[SPLITTERS].body = ENTRY;
+    said[CHAIN].status = 0;
+    start(true);
+    UNTIL(nsilent == 1);
+    before = discovery_rules_version(d);
+    said[CHAIN] = (struct said){"/v1/discovery-chain/web?", "Permission denied", 403};
+    speak();
+    UNTIL(!discovery_rules_awaited(d, "web") && discovery_rules_version(d) != before);
 }
 
 static void what_cannot_be_read_changes_nothing(void **state)
@@ -445,6 +482,8 @@ int main(void)
         T(off_is_off),
         T(targets_are_known_before_rules_are_in_force),
         T(they_come_change_and_go),
+        T(awaiting_ends),
+        T(a_refusal_ends_awaiting),
         T(what_cannot_be_read_changes_nothing),
         T(nothing_is_in_force_before_it_can_be_read),
         T(empty_lists_alone_end_nothing),

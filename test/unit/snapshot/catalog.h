@@ -27,6 +27,7 @@ struct discovery {
     unsigned n;
     struct instance_set *sets[8]; /* refs */
     struct chain *rules;          /* of one service; NULL = none */
+    const char *awaited;          /* the service whose rules are to come; NULL = none */
 };
 
 /* Include-only helpers: each test uses what it needs. */

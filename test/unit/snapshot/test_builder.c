@@ -57,6 +57,11 @@ uint64_t discovery_rules_version(const struct discovery *d)
     return (uint64_t)(uintptr_t)d->rules;
 }
 
+bool discovery_rules_awaited(const struct discovery *d, const char *service)
+{
+    return d->awaited && strcmp(d->awaited, service) == 0;
+}
+
 bool discovery_is_target(const struct discovery *d, const char *service)
 {
     (void)d;
@@ -688,6 +693,27 @@ static void views_follow_what_concerns_them(void **state)
     assert_int_equal(view("orders:v2")->conf->connect_timeout_ms, 1000);
 }
 
+/* A service that comes with rules is not served before they are known; one that is served goes on.
+ */
+static void rules_that_are_to_come(void **state)
+{
+    (void)state;
+    PUT(&catalog, "orders", {.id = "1", .port = 1, .tags = {"frontdesk.path=/orders/"}});
+    catalog.awaited = "orders";
+    build(S(1));
+    assert_string_equal(served_by("/orders/"), "orders");
+    assert_int_equal(view("orders")->n, 0);
+    catalog.awaited = NULL;
+    catalog.rules = redirect("7s");
+    build(S(2));
+    assert_int_equal(view("orders")->n, 1);
+    assert_non_null(view("orders")->rules);
+    chain_unref(&catalog.rules);
+    catalog.awaited = "orders";
+    build(S(3));
+    assert_int_equal(view("orders")->n, 1);
+}
+
 int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, begin, end)
@@ -713,6 +739,7 @@ int main(void)
         T(one_service_behind_two_routes),
         T(rules_of_consul),
         T(views_follow_what_concerns_them),
+        T(rules_that_are_to_come),
     };
 #undef T
 
