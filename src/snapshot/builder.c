@@ -43,9 +43,7 @@ struct builder {
     unsigned builds;
     struct shared_routes *shared; /* owned */
     bool commands_changed;
-    struct arena *problem_arena; /* owned: `problems` */
-    struct route_problem *problems;
-    size_t nproblems, cap_problems;
+    struct problems *problems; /* owned */
 };
 
 struct builder *builder_new(struct registry *r)
@@ -55,7 +53,7 @@ struct builder *builder_new(struct registry *r)
     if (!b)
         abort();
     b->registry = r;
-    b->problem_arena = arena_new();
+    b->problems = problems_new();
     b->limits = limits_new();
     b->shared = shared_routes_new();
     return b;
@@ -86,8 +84,7 @@ void builder_free(struct builder *b)
     shared_routes_free(b->shared);
     issuer_set_unref(&b->issuers);
     credential_set_unref(&b->credentials);
-    arena_free(b->problem_arena);
-    free(b->problems);
+    problems_free(b->problems);
     free(b->order);
     free(b);
 }
@@ -200,29 +197,11 @@ static void drop_unseen(struct builder *b, struct catalog_change *ret)
     }
 }
 
-static void add_problem(struct builder *b, enum tag_problem_kind kind, const char *service,
-                        const char *subject, const char *why)
-{
-    if (kind == TAG_DIFFERS)
-        return;
-    if (b->nproblems == b->cap_problems) {
-        b->cap_problems = b->cap_problems ? b->cap_problems * 2 : 16;
-        b->problems = realloc(b->problems, b->cap_problems * sizeof *b->problems);
-        if (!b->problems)
-            abort();
-    }
-    b->problems[b->nproblems++] = (struct route_problem){
-        arena_strdup(b->problem_arena, service),
-        arena_strdup(b->problem_arena, subject),
-        arena_strdup(b->problem_arena, why),
-    };
-    log_warn("routes", "%s: %s%s%s: %s", kind == TAG_LEFT_OUT ? "left out" : "not obeyed", subject,
-             service[0] ? " of " : "", service, why);
-}
-
 static void on_bad_route(void *arg, const struct route_conf *conf, const char *why)
 {
-    add_problem(arg, TAG_LEFT_OUT, "", conf->source ? conf->source : conf->name, why);
+    struct builder *b = arg;
+
+    problems_add(b->problems, TAG_LEFT_OUT, "", conf->source ? conf->source : conf->name, why);
 }
 
 static uint32_t slot_of(void *arg, const char *service)
@@ -284,8 +263,7 @@ static struct route_table *compile_routes(struct builder *b, const struct config
     inputs = calloc(n ? n : 1, sizeof *inputs);
     if (!inputs)
         abort();
-    b->nproblems = 0;
-    arena_reset(b->problem_arena);
+    problems_begin(b->problems);
     for (size_t i = 0; i < c->nroutes; i++)
         inputs[at++] = (struct route_input){.conf = &c->routes[i]};
     for (struct known *k = b->known; k; k = k->hh.next) {
@@ -293,15 +271,16 @@ static struct route_table *compile_routes(struct builder *b, const struct config
             inputs[at++] = k->routes.inputs[i];
         for (size_t i = 0; i < k->routes.nproblems; i++) {
             const struct tag_problem *p = &k->routes.problems[i];
-            add_problem(b, p->kind, p->service, p->tag, p->why);
+            problems_add(b->problems, p->kind, p->service, p->tag, p->why);
         }
     }
     for (size_t i = 0; i < shared->ninputs; i++)
         inputs[at++] = shared->inputs[i];
     for (size_t i = 0; i < shared->nproblems; i++)
-        add_problem(b, shared->problems[i].kind, shared->problems[i].service,
-                    shared->problems[i].tag, shared->problems[i].why);
+        problems_add(b->problems, shared->problems[i].kind, shared->problems[i].service,
+                     shared->problems[i].tag, shared->problems[i].why);
     t = route_table_build(inputs, at, slot_of, on_bad_route, b);
+    problems_end(b->problems);
     free(inputs);
     if (!t)
         abort();
@@ -541,6 +520,5 @@ struct snapshot *builder_build(struct builder *b, struct config *c, const struct
 
 size_t builder_problems(const struct builder *b, const struct route_problem **ret_list)
 {
-    *ret_list = b->problems;
-    return b->nproblems;
+    return problems_found(b->problems, ret_list);
 }

@@ -5,6 +5,7 @@
  * Keeps what it made last, so that a change of one service costs one new service_view and a copy of
  * pointers; the route table is compiled again only when a route changed. */
 #include "discovery/discovery.h"
+#include "snapshot/problems.h"
 #include "snapshot/snapshot.h"
 
 struct builder;
@@ -30,9 +31,4 @@ struct snapshot *builder_build(struct builder *b, struct config *c, const struct
 
 /* Tags and routes that were left out, as of the last build: for the status page. Borrowed until the
  * next build. */
-struct route_problem {
-    const char *service; /* "" for a route of the configuration */
-    const char *subject; /* tag or route */
-    const char *why;
-};
 size_t builder_problems(const struct builder *b, const struct route_problem **ret_list);
