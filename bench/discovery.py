@@ -10,11 +10,13 @@ agent: over HTTPS, where every service has a watch, or plain HTTP, where most ar
     changes  the same at 1 and at 100 changes a second, and how long a change takes, from the moment in which its PUT
              returned: until the gateway routes to the new instance, and until a blocking query for that service at
              the same agent has answered (the best that anyone can know)
-    load     throughput and median latency of wrk, without changes and with 100 a second, in turns
+    load     throughput and median latency of wrk, in turns: without changes, with 100 a second of a service that has no
+             route (so Consul works and the gateway does not), and with 100 a second of services that have
     others   what fabio and Traefik would ask of this agent for the same: requests and bytes, from the real answers
 
-A change gives one instance of a service another port and nearly all of the service's weight; the others (--rate)
-set the check of an instance to warning or back. Prints a Markdown table. With the defaults it takes five minutes.
+Two kinds of change are timed in turns: an instance gets another port, which makes it a new one (and has nearly all of
+the service's weight, so the next request shows it), and the check of such an instance becomes critical or passes again.
+All others of --rate set the check of an instance to warning or back. Prints Markdown tables; takes five minutes.
 The binaries: $FRONTDESK_BIN or build/release/frontdesk, nginx and wrk on PATH, Consul as in ./setup --consul.
 """
 import argparse
@@ -41,6 +43,8 @@ from lib.wait import free_port, wait_for  # noqa: E402
 
 HEAVY = 65535
 NODES = 500
+HEAVY_EACH = 50  # each so many-th service has an instance with nearly all of the weight from the start
+PATIENCE_S = 15  # for one change
 
 
 def options():
@@ -89,30 +93,36 @@ def node_of(service, number, o):
 
 
 def instance_op(service, number, port, weight, o):
+    """Service number o.services is the one without a route."""
+    tags = ["frontdesk.path=/%s/" % name_of(service)] if service < o.services else []
     id = "%s-%d" % (name_of(service), number)
     return {"Service": {"Verb": "set", "Node": node_of(service, number, o), "Service": {
         "ID": id, "Service": name_of(service), "Address": "127.0.0.1", "Port": port,
-        "Tags": ["frontdesk.path=/%s/" % name_of(service)], "Weights": {"Passing": weight, "Warning": 1}}}}
+        "Tags": tags, "Weights": {"Passing": weight, "Warning": 1}}}}
 
 
-def fill(cluster, port, o):
+def check_of(service, number, status, o):
+    return check_op(node_of(service, number, o), name_of(service), "%s-%d" % (name_of(service), number), status)
+
+
+def fill(cluster, ports, o):
     cluster.transact([{"Node": {"Verb": "set", "Node": {"Node": "bulk-%d" % i, "Address": "127.0.0.1"}}}
                       for i in range(NODES)])
-    for at in range(0, o.services, 50):
+    for at in range(0, o.services + 1, 50):
         ops = []
-        for service in range(at, min(at + 50, o.services)):
+        for service in range(at, min(at + 50, o.services + 1)):
             for number in range(o.instances):
-                ops.append(instance_op(service, number, port, 1, o))
-                ops.append(check_op(node_of(service, number, o), name_of(service),
-                                    "%s-%d" % (name_of(service), number), "passing"))
+                heavy = number == 0 and service % HEAVY_EACH == 0
+                ops.append(instance_op(service, number, ports[not heavy], HEAVY if heavy else 1, o))
+                ops.append(check_of(service, number, "passing", o))
         cluster.transact(ops)
 
 
 class Writer:
-    """A process that changes checks, so many a second, until stop(); `written` is how many it did."""
+    """A process that changes checks, so many a second, until stop()."""
 
-    def __init__(self, cluster, rate, o):
-        self.leader, self.rate, self.o = cluster.leader(), rate, o
+    def __init__(self, cluster, rate, o, routed=True):
+        self.leader, self.rate, self.o, self.routed = cluster.leader(), rate, o, routed
         self._ending = multiprocessing.Event()
         self._written = multiprocessing.Value("i", 0)
         self._began = time.monotonic()
@@ -123,13 +133,12 @@ class Writer:
         client = RawClient(self.leader.port, host=self.leader.host)
         warned, due = set(), time.monotonic()
         while not self._ending.is_set():
-            service = random.randrange(self.o.services)
+            service = random.randrange(self.o.services) if self.routed else self.o.services
             number = random.randrange(1, self.o.instances)
             which = (service, number)
             status = "passing" if which in warned else "warning"
             warned ^= {which}
-            op = check_op(node_of(service, number, self.o), name_of(service),
-                          "%s-%d" % (name_of(service), number), status)
+            op = check_of(service, number, status, self.o)
             client.send(build("PUT", "/v1/txn", body=json.dumps([op]).encode(), host="consul"))
             if client.read_answer("PUT").status != 200:
                 break
@@ -187,33 +196,67 @@ def connections(agent):
 # How long a change takes.
 
 
+class Ports:
+    """Which port each service answers from, by what was changed so far."""
+
+    def __init__(self, ports, o):
+        self.ports, self.o = ports, o
+        self.moved = {}  # service: which port its first instance has
+        self.critical = None  # the service whose first instance is critical now
+        self.next_checked = 0
+
+    def move(self, service):
+        """(operation, port that answers then) of an instance that gets another port."""
+        now = self.moved.get(service, int(service % HEAVY_EACH != 0))
+        self.moved[service] = 1 - now
+        return instance_op(service, 0, self.ports[1 - now], HEAVY, self.o), self.ports[1 - now]
+
+    def check(self):
+        """(service, operation, port) of a check that fails, or passes again the time after."""
+        if self.critical is not None:
+            service, self.critical = self.critical, None
+            return service, check_of(service, 0, "passing", self.o), self.ports[0]
+        self.next_checked = (self.next_checked + HEAVY_EACH) % self.o.services
+        self.critical = self.next_checked
+        return self.critical, check_of(self.critical, 0, "critical", self.o), self.ports[1]
+
+
 class Prober:
     """Changes one service after the other and waits until that can be seen, at the gateway and in a
-    blocking query. `used`: which port each service has, by what was changed before."""
+    blocking query. What it took is in ms."""
 
-    def __init__(self, cluster, gateway, ports, used, o):
-        self.o, self.ports, self.used = o, ports, used
-        leader = cluster.leader()
-        self.put = RawClient(leader.port, host=leader.host)
-        self.query = RawClient(cluster.agent.port, host=cluster.agent.host)
-        self.gateway = RawClient(gateway.port)
-        self.routed, self.known, self.lost = [], [], 0
+    def __init__(self, cluster, gateway, ports, o):
+        self.o, self.ports = o, ports
+        self.leader, self.agent, self.port = cluster.leader(), cluster.agent, gateway.port
+        self.moved, self.checked, self.known, self.late = [], [], [], 0
+        self._connect()
+
+    def _connect(self):
+        self.put = RawClient(self.leader.port, host=self.leader.host)
+        self.query = RawClient(self.agent.port, host=self.agent.host)
+        self.gateway = RawClient(self.port)
 
     def _index(self, path):
         self.query.send(build("GET", path, host="consul"))
         return self.query.read_answer().header("X-Consul-Index")
 
-    def change(self, service):
-        """One change; what it took is added to `routed` and `known`, in ms."""
-        self.used[service] = 1 - self.used.get(service, 1)
-        port = self.ports[self.used[service]]
+    def change(self, service, op, port, to):
         path = "/v1/health/service/%s?stale" % name_of(service)
         self.query.send(build("GET", path + "&wait=1m&index=" + self._index(path), host="consul"))
-        op = instance_op(service, 0, port, HEAVY, self.o)
         self.put.send(build("PUT", "/v1/txn", body=json.dumps([op]).encode(), host="consul"))
-        ask = build("GET", "/%s/" % name_of(service))
+        written, known, routed = self._watch(build("GET", "/%s/" % name_of(service)), port)
+        if written and known:
+            self.known.append((known - written) * 1000)
+        if written and routed:
+            to.append((routed - written) * 1000)
+        if not (written and known and routed):
+            self.late += 1
+            self._connect()
+
+    def _watch(self, ask, port):
+        """When the write was answered, the blocking query was, and the gateway routed to that port."""
         written = known = routed = None
-        end = time.monotonic() + 10
+        end = time.monotonic() + PATIENCE_S
         asked = False
         while not (written and known and routed) and time.monotonic() < end:
             if not asked and not routed:
@@ -233,25 +276,29 @@ class Prober:
             if self.query.sock in ready:
                 self.query.read_answer()
                 known = time.monotonic()
-        if written and known and routed:
-            self.routed.append((routed - written) * 1000)
-            self.known.append((known - written) * 1000)
-            return
-        self.lost += 1
-        raise TimeoutError("a change of %s was not %s within 10 s" % (
-            name_of(service), "routed" if known else "known to Consul"))
+        return written, known, routed
 
-    def run(self, seconds, a_second):
+    def run(self, seconds, a_second, moves):
+        """`moves`: one of so many changes is another port, the others are checks."""
         end = time.monotonic() + seconds
         due = time.monotonic()
+        turn = 0
         while time.monotonic() < end:
-            self.change(random.randrange(self.o.services))
+            if turn % moves:
+                self.change(*self.ports.check(), self.checked)
+            else:
+                service = random.randrange(1, HEAVY_EACH) + HEAVY_EACH * random.randrange(
+                    self.o.services // HEAVY_EACH)
+                self.change(service, *self.ports.move(service), self.moved)
+            turn += 1
             due = max(due + 1 / a_second, time.monotonic() - 1)
             time.sleep(max(0, due - time.monotonic()))
 
     def cells(self):
-        return ["%.1f / %.1f (%d)" % (quantile(values, 0.5), quantile(values, 0.99), len(values))
-                for values in (self.routed, self.known)]
+        late = ["%d not within %d s" % (self.late, PATIENCE_S)] if self.late else []
+        cells = ["%.1f / %.1f (%d)" % (quantile(values, 0.5), quantile(values, 0.99), len(values)) if values else "-"
+                 for values in (self.moved, self.checked, self.known)]
+        return [", ".join([cells[0]] + late)] + cells[1:]
 
 
 def quantile(values, q):
@@ -312,20 +359,21 @@ def row(*cells):
     print("| " + " | ".join(cells) + " |", flush=True)
 
 
-def costs(mode, cluster, gateway, ports, used, o):
+def costs(mode, cluster, gateway, ports, o):
     row(mode, "gateway CPU / memory", "agent", "server", "requests to Consul a second", "connections",
-        "changed to routed, ms p50 / p99 (n)", "to a raw blocking query")
-    row(*["---"] * 8)
+        "new instance routed to, ms p50 / p99 (n)", "check obeyed", "told to a raw blocking query")
+    row(*["---"] * 9)
     if "rest" in o.parts:
         time.sleep(5)
-        row("rest", *measured(cluster, gateway, lambda: time.sleep(o.seconds / 2) or ["", ""]))
+        row("rest", *measured(cluster, gateway, lambda: time.sleep(o.seconds / 2) or ["", "", ""]))
     if "changes" not in o.parts:
         return
     for rate in (1, o.rate):
-        prober = Prober(cluster, gateway, ports, used, o)
+        prober = Prober(cluster, gateway, ports, o)
         writer = Writer(cluster, rate - 10, o) if rate > 10 else None
         cells = measured(cluster, gateway,
-                         lambda: prober.run(o.seconds * (2 if rate == 1 else 1), min(10, rate)) or prober.cells())
+                         lambda: prober.run(o.seconds * (2 if rate == 1 else 1), min(10, rate),
+                                            2 if mode == "https" else 6) or prober.cells())
         written = (writer.stop() if writer else 0) + min(10, rate)
         row("%.0f changes a second" % written, *cells)
 
@@ -333,22 +381,24 @@ def costs(mode, cluster, gateway, ports, used, o):
 def under_load(gateway, cluster, o):
     """Turns, because the machine is never quiet for long."""
     url = "http://127.0.0.1:%d/%s/" % (gateway.port, name_of(0))
-    quiet, busy = [], []
+    seconds = max(2, o.seconds // 5)
+    kinds = {"no change": None, "%d changes a second without a route" % o.rate: False,
+             "%d changes a second" % o.rate: True}
+    turns = {kind: [] for kind in kinds}
     wrk(url, 1)
     for _ in range(3):
-        quiet.append(wrk(url, max(2, o.seconds // 4)))
-        updates = gateway.status()["consul"]["updates"]
-        writer = Writer(cluster, o.rate, o)
-        began = time.monotonic()
-        busy.append(wrk(url, max(2, o.seconds // 4)))
-        swaps = (gateway.status()["consul"]["updates"] - updates) / (time.monotonic() - began)
-        writer.stop()
-    print("\n| | answers a second | median, ms |\n|---|---|---|")
-    for name, turns in (("no change", quiet), ("%d changes, %.0f snapshots a second" % (o.rate, swaps), busy)):
-        row(name, ", ".join("%.0f" % turn[0] for turn in turns), ", ".join("%.2f" % turn[1] for turn in turns))
+        for kind, routed in kinds.items():
+            updates = gateway.status()["consul"]["updates"]
+            writer = Writer(cluster, o.rate, o, routed) if routed is not None else None
+            turns[kind].append(wrk(url, seconds) + ((gateway.status()["consul"]["updates"] - updates) / seconds,))
+            if writer:
+                writer.stop()
+    print("\n| | answers a second | median, ms | snapshots a second |\n|---|---|---|---|")
+    for kind, values in turns.items():
+        row(kind, *(", ".join(form % value[i] for value in values) for i, form in enumerate(("%.0f", "%.2f", "%.0f"))))
 
 
-def run_mode(mode, cluster, backends, used, o):
+def run_mode(mode, cluster, ports, o):
     settings = cluster.settings() if mode == "https" else {"address": cluster.agent.address}
     began = time.monotonic()
     gateway = Gateway({"consul": settings}, timeout=120)
@@ -357,7 +407,7 @@ def run_mode(mode, cluster, backends, used, o):
     ready = time.monotonic() - began
     print("\n%s: ready after %.1f s, %.1f s of CPU\n" % (
         "HTTPS" if mode == "https" else "Plain HTTP", ready, cpu_s(gateway.process.pid)))
-    costs(mode, cluster, gateway, backends.ports, used, o)
+    costs(mode, cluster, gateway, ports, o)
     if "load" in o.parts:
         under_load(gateway, cluster, o)
     gateway.stop()
@@ -371,12 +421,12 @@ def main(o):
     cluster = Cluster(servers=o.servers, acl=False)
     atexit.register(cluster.close)
     began = time.monotonic()
-    fill(cluster, backends.ports[1], o)
+    fill(cluster, backends.ports, o)
     print("%d services, %d instances: filled within %.0f s" % (
         o.services, o.services * o.instances, time.monotonic() - began), flush=True)
-    used = {}
+    ports = Ports(backends.ports, o)
     for mode in o.modes.split(","):
-        run_mode(mode, cluster, backends, used, o)
+        run_mode(mode, cluster, ports, o)
     if "others" in o.parts:
         others(cluster.agent, o)
 
