@@ -284,7 +284,7 @@ class Prober:
         due = time.monotonic()
         turn = 0
         while time.monotonic() < end:
-            if turn % moves:
+            if turn % moves != moves - 1:
                 self.change(*self.ports.check(), self.checked)
             else:
                 service = random.randrange(1, HEAVY_EACH) + HEAVY_EACH * random.randrange(
@@ -375,7 +375,7 @@ def costs(mode, cluster, gateway, ports, o):
                          lambda: prober.run(o.seconds * (2 if rate == 1 else 1), min(10, rate),
                                             2 if mode == "https" else 6) or prober.cells())
         written = (writer.stop() if writer else 0) + min(10, rate)
-        row("%.0f changes a second" % written, *cells)
+        row("%.0f change%s a second" % (written, "" if rate == 1 else "s"), *cells)
 
 
 def under_load(gateway, cluster, o):
