@@ -14,64 +14,7 @@
 #include <cmocka.h>
 
 #include "catalog.h"
-
-/* The catalog that the builder reads is the test's. */
-size_t discovery_count(const struct discovery *d)
-{
-    return d->n;
-}
-
-struct instance_set *discovery_at(const struct discovery *d, size_t i)
-{
-    return d->sets[i];
-}
-
-struct instance_set *discovery_find(const struct discovery *d, const char *service)
-{
-    for (unsigned i = 0; i < d->n; i++)
-        if (strcmp(d->sets[i]->service, service) == 0)
-            return d->sets[i];
-    return NULL;
-}
-
-bool discovery_ready(const struct discovery *d)
-{
-    (void)d;
-    return true;
-}
-
-size_t discovery_rules_count(const struct discovery *d)
-{
-    (void)d;
-    return 0;
-}
-
-struct chain *discovery_rules_at(const struct discovery *d, size_t i)
-{
-    (void)d;
-    (void)i;
-    return NULL;
-}
-
-struct chain *discovery_rules(const struct discovery *d, const char *service)
-{
-    (void)d;
-    (void)service;
-    return NULL;
-}
-
-uint64_t discovery_rules_version(const struct discovery *d)
-{
-    (void)d;
-    return 0;
-}
-
-bool discovery_is_target(const struct discovery *d, const char *service)
-{
-    (void)d;
-    (void)service;
-    return false;
-}
+#include "catalog_reads.h"
 
 static struct registry *reg;
 static struct builder *builder;
