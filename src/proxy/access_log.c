@@ -277,22 +277,35 @@ static void put(struct access_log_buffer *b, const char *data, size_t n)
     b->piece->n += n;
 }
 
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+static void put_one_escaped(struct access_log_buffer *b, unsigned char c)
+{
+    static const char hex[] = "0123456789abcdef";
+
+    if (c == '"' || c == '\\')
+        put(b, (const char[]){'\\', (char)c}, 2);
+    else
+        put(b, (const char[]){'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]}, 6);
+}
+
+/* What needs no escape, which is nearly all, goes in by the run. */
 static void put_escaped(struct access_log_buffer *b, struct str s)
 {
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        char esc[8];
+    size_t from = 0;
 
-        if (c == '"' || c == '\\') {
-            esc[0] = '\\';
-            esc[1] = (char)c;
-            put(b, esc, 2);
-        } else if (c < 0x20 || c >= 0x7f) {
-            put(b, esc, (size_t)snprintf(esc, sizeof esc, "\\u%04x", c));
-        } else {
-            put(b, s.p + i, 1);
-        }
+    for (size_t i = 0; i < s.n; i++) {
+        if (is_plain((unsigned char)s.p[i]))
+            continue;
+        put(b, s.p + from, i - from);
+        put_one_escaped(b, (unsigned char)s.p[i]);
+        from = i + 1;
     }
+    if (from < s.n)
+        put(b, s.p + from, s.n - from);
 }
 
 void log_line_begin(struct access_log_buffer *b)
@@ -333,12 +346,24 @@ void log_line_str(struct access_log_buffer *b, const char *name, struct str valu
     put(b, "\"", 1);
 }
 
+/* At least so many digits. Not by printf(), which would cost as much as the rest of the line. */
+static void put_digits(struct access_log_buffer *b, uint64_t v, unsigned least)
+{
+    char text[20];
+    size_t at = sizeof text;
+
+    do
+        text[--at] = (char)('0' + v % 10);
+    while ((v /= 10) || sizeof text - at < least);
+    put(b, text + at, sizeof text - at);
+}
+
 void log_line_num(struct access_log_buffer *b, const char *name, int64_t value)
 {
-    char text[24];
-
     put_name(b, name);
-    put(b, text, (size_t)snprintf(text, sizeof text, "%lld", (long long)value));
+    if (value < 0)
+        put(b, "-", 1);
+    put_digits(b, value < 0 ? -(uint64_t)value : (uint64_t)value, 1);
 }
 
 void log_line_bool(struct access_log_buffer *b, const char *name, bool value)
@@ -349,12 +374,10 @@ void log_line_bool(struct access_log_buffer *b, const char *name, bool value)
 
 void log_line_ms(struct access_log_buffer *b, const char *name, uint64_t ns)
 {
-    char text[40];
-
     put_name(b, name);
-    put(b, text,
-        (size_t)snprintf(text, sizeof text, "%llu.%03u", (unsigned long long)(ns / NS_PER_MS),
-                         (unsigned)(ns % NS_PER_MS / 1000)));
+    put_digits(b, ns / NS_PER_MS, 1);
+    put(b, ".", 1);
+    put_digits(b, ns % NS_PER_MS / 1000, 3);
 }
 
 void log_line_end(struct access_log_buffer *b)
