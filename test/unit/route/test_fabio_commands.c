@@ -55,6 +55,7 @@ static const struct {
      "1 add web /x http://h:1/ web:kv=http,h,1; 2 add web /y http://h:2/ web:kv2=http,h,2; "
      "3 add web /x http://h:3/ web:kv=http,h,3; 4 add api /x http://h:4/ api:kv=http,h,4"},
     {"del service", "route del web", "1 del web * *"},
+    {"case of a service", "route del WEB", "1 del web * *"},
     {"del source", "route del web /x", "1 del web /x *"},
     {"del target", "route del web /x http://h:1/", "1 del web /x http://h:1/"},
     {"del tags", "route del tags \"a\"", "1 del * * * #a"},
