@@ -8,7 +8,6 @@
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 #include <uthash.h>
 
 enum { KINDS = 3, SLOTS = 16 /* chains with a blocking query over HTTP/1.1 */, ERROR_MAX = 320 };
@@ -461,18 +460,27 @@ const char *chain_source_error(const struct chain_source *s)
     return NULL;
 }
 
+/* Any case. */
+static const struct entry *find_entry(const struct chain_source *s, const char *service)
+{
+    char *name = lower_copy(service);
+    struct entry *en;
+
+    HASH_FIND_STR(s->entries, name, en);
+    free(name);
+    return en;
+}
+
 const char *chain_source_problem(const struct chain_source *s, const char *service)
 {
-    for (const struct entry *en = s->entries; en; en = en->hh.next)
-        if (strcasecmp(en->service, service) == 0)
-            return en->error[0] ? en->error : NULL;
-    return NULL;
+    const struct entry *en = find_entry(s, service);
+
+    return en && en->error[0] ? en->error : NULL;
 }
 
 bool chain_source_awaits(const struct chain_source *s, const char *service)
 {
-    for (const struct entry *en = s->entries; en; en = en->hh.next)
-        if (strcasecmp(en->service, service) == 0)
-            return !en->heard;
-    return false;
+    const struct entry *en = find_entry(s, service);
+
+    return en && !en->heard;
 }

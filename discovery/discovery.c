@@ -443,6 +443,24 @@ const char *discovery_rules_problem(const struct discovery *d, const char *servi
     return d->rules ? chain_source_problem(rules_source(d->rules), service) : NULL;
 }
 
+size_t discovery_rules_problems(const struct discovery *d,
+                                void (*fn)(void *arg, const char *service, const char *why),
+                                void *arg)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; d->rules && i < chain_source_count(rules_source(d->rules)); i++) {
+        struct chain_status s;
+
+        chain_source_at(rules_source(d->rules), i, &s);
+        if (!s.error[0])
+            continue;
+        fn(arg, s.service, s.error);
+        n++;
+    }
+    return n;
+}
+
 const char *discovery_rules_error(const struct discovery *d)
 {
     return d->rules ? chain_source_error(rules_source(d->rules)) : NULL;

@@ -265,5 +265,9 @@ size_t discovery_rules_count(const struct discovery *d);
 struct chain *discovery_rules_at(const struct discovery *d, size_t i);
 /* Why what Consul says of this service now is not in force; NULL = it is. */
 const char *discovery_rules_problem(const struct discovery *d, const char *service);
+/* The same of all services. Returns how many there are. */
+size_t discovery_rules_problems(const struct discovery *d,
+                                void (*fn)(void *arg, const char *service, const char *why),
+                                void *arg);
 /* Why there may be rules that are not known of; NULL = nothing is wrong. */
 const char *discovery_rules_error(const struct discovery *d);

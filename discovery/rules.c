@@ -384,20 +384,33 @@ bool rules_heard(const struct rules *r)
     return !is_waiting(r);
 }
 
+/* Any case. */
+static const struct rule *find(const struct rules *r, const char *service)
+{
+    char *name = strdup(service);
+    struct rule *u;
+
+    if (!name)
+        abort();
+    for (char *p = name; *p; p++)
+        *p = ascii_lower(*p);
+    HASH_FIND_STR(r->all, name, u);
+    free(name);
+    return u;
+}
+
 struct chain *rules_find(const struct rules *r, const char *service)
 {
-    for (const struct rule *u = r->all; u; u = u->hh.next)
-        if (strcasecmp(u->service, service) == 0)
-            return u->now;
-    return NULL;
+    const struct rule *u = find(r, service);
+
+    return u ? u->now : NULL;
 }
 
 bool rules_awaited(const struct rules *r, const char *service)
 {
-    for (const struct rule *u = r->all; u; u = u->hh.next)
-        if (strcasecmp(u->service, service) == 0 && u->next)
-            return !u->now;
-    return chain_source_awaits(r->chains, service);
+    const struct rule *u = find(r, service);
+
+    return u && u->next ? !u->now : chain_source_awaits(r->chains, service);
 }
 
 struct chain *const *rules_all(const struct rules *r, size_t *ret_n)

@@ -60,6 +60,8 @@ bool explain_walk(const struct explained *x, const struct service_view *v,
                   struct traffic_walk *ret);
 /* Was nothing of it left to chance? */
 bool explain_walk_certain(const struct traffic_walk *walk);
+/* Can the path not be made what this route of Consul's router (or NULL) says? */
+bool explain_rewrite_refused(const struct explained *x, const struct chain_route *rule);
 /* The hops of such a walk. */
 json_t *explain_rules(const struct service_view *v, const struct traffic_walk *walk);
 /* What is in force for the request at this service: times, retries, fallbacks ... `rule`: of

@@ -29,6 +29,16 @@ bool explain_walk_certain(const struct traffic_walk *walk)
     return true;
 }
 
+bool explain_rewrite_refused(const struct explained *x, const struct chain_route *rule)
+{
+    char path[MAX_PATH], out[MAX_PATH];
+    size_t n;
+
+    return rule && rule->to.prefix_rewrite &&
+           (route_target_path(x->match.route, &x->match, x->req.path, path, sizeof path, &n) < 0 ||
+            traffic_route_path(rule, (struct str){path, n}, out, sizeof out, &n) < 0);
+}
+
 static json_t *test_part(const char *what, const struct chain_test *t)
 {
     static const char *const ops[] = {

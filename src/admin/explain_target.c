@@ -94,6 +94,12 @@ static const struct service_view *follow_rules(const struct explained *x,
         ret->detail = "no route of Consul's router matches";
         return NULL;
     }
+    if (explain_rewrite_refused(x, walk.route)) {
+        ret->kind = "refuse";
+        ret->reason = REASON_BAD_REQUEST;
+        ret->detail = "the path cannot be rewritten as Consul's router says";
+        return NULL;
+    }
     ret->service = walk.target->key;
     json_object_set_new(doc, "target", json_text(ret->service));
     return walk.slot < s->nslots ? s->services[walk.slot] : NULL;

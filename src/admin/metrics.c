@@ -5,6 +5,7 @@
 #include "admin/doubt_part.h"
 #include "admin/kept_part.h"
 #include "admin/places_part.h"
+#include "admin/rules_part.h"
 #include "admin/service_row.h"
 #include "policy/issuers.h"
 
@@ -581,6 +582,7 @@ void metrics_write(const struct look *l, struct evbuffer *out)
         m->write(&s, m);
     }
     places_metrics(l, rows, s.nrows, out);
+    rules_metrics(l, out);
     free(rows);
     credentials_metrics(l, out);
     certificates_metrics(l, out);

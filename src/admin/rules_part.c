@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin/rules_part.h"
 
+#include <event2/buffer.h>
+
 static json_t *targets_part(const struct chain *c)
 {
     json_t *list = json_array();
@@ -40,7 +42,7 @@ json_t *rules_part(const struct look *l, const struct service_view *v)
                      c ? notes_part(c) : json_array(), "problem", json_text(problem));
 }
 
-static void add(json_t *list, const char *service, const char *why)
+static void add(void *list, const char *service, const char *why)
 {
     json_array_append_new(list, json_pack("{s:o,s:s,s:o}", "service", json_text(service), "subject",
                                           "traffic rules", "why", json_text(why)));
@@ -59,10 +61,29 @@ void rules_problems(const struct look *l, json_t *list)
         for (unsigned k = 0; k < c->nnotes; k++)
             add(list, c->service, c->notes[k]);
     }
-    for (size_t i = 0; i < discovery_count(d); i++) {
-        const char *service = discovery_at(d, i)->service;
+    discovery_rules_problems(d, add, list);
+}
 
-        if (discovery_rules_problem(d, service))
-            add(list, service, discovery_rules_problem(d, service));
-    }
+static void ignore(void *arg, const char *service, const char *why)
+{
+    (void)arg;
+    (void)service;
+    (void)why;
+}
+
+void rules_metrics(const struct look *l, struct evbuffer *out)
+{
+    const struct discovery *d = l->sources->discovery;
+
+    evbuffer_add_printf(out,
+                        "# HELP frontdesk_traffic_rules Services with traffic rules of Consul in "
+                        "force.\n# TYPE frontdesk_traffic_rules gauge\n"
+                        "frontdesk_traffic_rules %zu\n",
+                        discovery_rules_count(d));
+    evbuffer_add_printf(out,
+                        "# HELP frontdesk_traffic_rules_refused Services whose rules are not in "
+                        "force as Consul has them now.\n"
+                        "# TYPE frontdesk_traffic_rules_refused gauge\n"
+                        "frontdesk_traffic_rules_refused %zu\n",
+                        discovery_rules_problems(d, ignore, NULL));
 }

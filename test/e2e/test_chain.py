@@ -156,6 +156,8 @@ class Router(Rules):
         front.wait_spread("/a/b", {"admin"})
         answer = front.get("/a../secret")
         self.assertEqual((answer.status, answer.reason), (400, "bad_request"))
+        outcome = front.admin_json("/v1/explain?url=/a../secret")["outcome"]
+        self.assertEqual((outcome["kind"], outcome["status"], outcome["reason"]), ("refuse", 400, "bad_request"))
         self.assertEqual(front.get("/a.../x").json()["target"], "/files/.../x")
 
     def test_timeout_and_retries_of_a_destination(self):
@@ -192,6 +194,9 @@ class Router(Rules):
             problem = front.service("web")["traffic_rules"]["problem"]
             return problem and "/(two" in problem
         wait_for(reported, what="the problem")
+        metrics = front.metrics()
+        self.assertEqual((metrics["frontdesk_traffic_rules"], metrics["frontdesk_traffic_rules_refused"]), (1, 1))
+        self.assertTrue([p for p in front.status()["problems"] if p["service"] == "web" and "/(two" in p["why"]])
         self.assertEqual(set(front.spread("/two", 12)), {"two"})
         self.router(({"PathRegex": "/(too)"}, {"ServiceSubset": "v2"}))
         front.wait_spread("/too", {"two"}, timeout=40)
