@@ -480,6 +480,8 @@ class Transport(Access):
 
 
 class Agents(Access):
+    """Instances without checks: those with a TTL turn critical when their agent is restarted."""
+
     def agents(self):
         """A client agent and the server that it belongs to: the same catalog by two ways."""
         if find_consul() is None:
@@ -495,7 +497,7 @@ class Agents(Access):
     def test_the_next_one_when_the_first_is_gone(self):
         client, server = self.agents()
         origin = self.origin("a")
-        server.register("web", origin.port, id="web-a")
+        server.register("web", origin.port, id="web-a", check=None)
         gateway = self.start(client, settings={"address": [client.address, server.address], "fail_back": "1s"})
         self.wait_served(gateway)
         self.assertEqual(self.access(gateway)["agent"], client.address)
@@ -521,7 +523,7 @@ class Agents(Access):
         """The other agent answers, but with errors: what is known stays."""
         client, server = self.agents()
         origin = self.origin("a")
-        server.register("web", origin.port, id="web-a")
+        server.register("web", origin.port, id="web-a", check=None)
         gateway = self.start(server, settings={"address": [server.address, client.address], "fail_back": "0"})
         self.wait_served(gateway)
         server.kill9()
@@ -536,7 +538,7 @@ class Agents(Access):
         """It neither answers nor refuses, and no query of ours is due for minutes."""
         client, server = self.agents()
         origin = self.origin("a")
-        server.register("web", origin.port, id="web-a")
+        server.register("web", origin.port, id="web-a", check=None)
         gateway = self.start(client, settings={"address": [client.address, server.address], "wait": "10m",
                                                "fail_back": "2s"})
         self.wait_served(gateway)
@@ -565,7 +567,7 @@ class Agents(Access):
         cluster = Cluster()
         self.addCleanup(cluster.close)
         origin, server = self.origin("a"), cluster.servers[0]
-        server.register("web", origin.port, id="web-a")
+        server.register("web", origin.port, id="web-a", check=None)
         gateway = self.start(cluster.agent, cluster.grant("gateway", READ).secret, settings={
             "address": [cluster.agent.https, server.https], "ca_file": cluster.ca_file, "fail_back": "2s"})
         self.wait_served(gateway)
@@ -589,7 +591,7 @@ class Agents(Access):
         self.addCleanup(cluster.close)
         origin, better = self.origin("a"), self.own_consul()
         for agent in (cluster.servers[0], better):
-            agent.register("web", origin.port, id="web-a")
+            agent.register("web", origin.port, id="web-a", check=None)
         gateway = self.start(cluster.servers[0], settings={
             "address": [cluster.servers[0].address, better.address], "fail_back": "2s"})
         self.wait_served(gateway)
@@ -603,7 +605,7 @@ class Agents(Access):
     def test_all_gone_and_back(self):
         client, server = self.agents()
         origin = self.origin("a")
-        server.register("web", origin.port, id="web-a")
+        server.register("web", origin.port, id="web-a", check=None)
         gateway = self.start(client, settings={"address": [client.address, server.address]})
         self.wait_served(gateway)
         client.kill9()
