@@ -95,6 +95,8 @@ void breaker_cancel(struct breaker *b, struct breaker_ticket t, uint64_t now_ns)
  * decide: HALF_OPEN; the others end CLOSED (or as the options say). Control thread, like the two
  * below; safe while workers use it. */
 void breaker_force(struct breaker *b, enum breaker_state to, uint64_t until_ns, uint64_t now_ns);
+/* Does an operator keep it open? One load; any thread. */
+bool breaker_forced_open(const struct breaker *b);
 /* Back to the machine. Nothing happens when nothing is forced. */
 void breaker_unforce(struct breaker *b, uint64_t now_ns);
 /* As new: nothing forced, CLOSED (or as the options say), window empty, no trips in a row. Totals

@@ -108,3 +108,8 @@ void breaker_tick(struct breaker *b, uint64_t now_ns)
     pthread_mutex_unlock(&b->lock);
     breaker_tell(b, &t);
 }
+
+bool breaker_forced_open(const struct breaker *b)
+{
+    return word_state(GET(&b->shared.word)) == BREAKER_FORCED_OPEN;
+}

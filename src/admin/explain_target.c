@@ -82,7 +82,7 @@ static const struct service_view *follow_rules(const struct explained *x,
     struct traffic_walk walk;
     bool found;
 
-    if (!v->rules)
+    if (!v->rules || breaker_forced_open(v->state->breaker))
         return v;
     found = explain_walk(x, v, &walk);
     json_object_set_new(doc, "rules", explain_rules(v, &walk));

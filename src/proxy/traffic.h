@@ -11,9 +11,12 @@
 /* Leads x->service on, when it has rules. REASON_NONE, or why the request cannot go on. */
 enum reason traffic_follow(struct exchange *x);
 
+/* The same, for any service. One whose breaker an operator keeps open is not led on: it refuses. */
 static inline enum reason traffic_lead(struct exchange *x)
 {
     x->rule = NULL;
     x->part = NULL;
-    return x->service && x->service->rules ? traffic_follow(x) : REASON_NONE;
+    if (!x->service || !x->service->rules || breaker_forced_open(x->service->state->breaker))
+        return REASON_NONE;
+    return traffic_follow(x);
 }

@@ -2,6 +2,7 @@
 """Consul's own traffic rules: service-router, service-splitter and service-resolver, written as config
 entries and obeyed without touching the gateway."""
 import json
+import os
 import shutil
 import tempfile
 import threading
@@ -259,6 +260,28 @@ class Resolver(Rules):
         self.assertEqual(front.service("web:v1")["breaker"]["state"], "closed")
         self.assertEqual(set(front.spread("/", 40)), {"one", "breaker_open"})
 
+    def test_a_breaker_forced_open_holds_for_all_targets(self):
+        self.version("one", 1)
+        self.version("two", 2)
+        self.subsets()
+        self.split(50, 50)
+        front = self.front()
+        front.wait_spread("/", {"one", "two"}, count=40)
+        path = front.write_file("token", "operators-only-token\n")
+        os.chmod(path, 0o600)
+        front.configure({"routes": [{"path": "/", "service": "web"}], "admin": {"token_file": path}})
+        front.reload()
+        bearer = {"Authorization": "Bearer operators-only-token"}
+
+        def force(state):
+            answer = front.admin_put("/v1/breakers/web", {"state": state, "reason": "incident", "ttl": "60s"}, bearer)
+            return answer.status == 200
+        wait_for(lambda: force("forced_open"), what="the order")
+        front.wait_spread("/", {"breaker_open"}, count=20)
+        self.assertEqual(front.admin_json("/v1/explain?url=/")["outcome"]["reason"], "breaker_open")
+        self.assertTrue(force("forced_closed"))
+        front.wait_spread("/", {"one", "two"}, count=40)
+
     def test_a_service_can_be_left_out(self):
         self.version("one", 1)
         self.version("two", 2)
@@ -317,6 +340,27 @@ class Starting(Rules):
                 self.instance("web", origin.name, origin=origin, tags=tags, meta={"version": version})
             front.wait_spread("/new/", {"two"})
         self.assertEqual(set(load.origins) - {None}, {"two"}, load.origins)
+
+    def test_a_restarted_agent_changes_nothing(self):
+        consul = self.own_consul()
+        for name, version in (("one", "1"), ("two", "2")):
+            self.instance("web", name, agent=consul, tags=[], meta={"version": version}, check=None)
+        consul.entry("service-defaults", "web", Protocol="http")
+        consul.entry("service-resolver", "web", Subsets=SUBSETS)
+        consul.entry("service-splitter", "web", Splits=[{"Weight": 0, "ServiceSubset": "v1"},
+                                                        {"Weight": 100, "ServiceSubset": "v2"}])
+        front = self.gateway({"routes": [{"path": "/", "service": "web"}]}, consul=consul)
+        front.wait_spread("/", {"two"})
+        with self.load(front, "/") as load:
+            consul.kill9()
+            holds(lambda: front.get("/").status == 200, 1)
+            consul.start()
+            wait_for(lambda: front.status()["consul"]["connected"], 40, "the agent")
+            consul.entry("service-splitter", "web", Splits=[{"Weight": 100, "ServiceSubset": "v1"},
+                                                            {"Weight": 0, "ServiceSubset": "v2"}])
+            front.wait_spread("/", {"one"}, timeout=40)
+        self.assertEqual((set(load.statuses), load.broken), ({200}, []))
+        self.assertLessEqual(set(load.origins), {"one", "two"})
 
     def test_while_consul_is_away(self):
         consul = self.own_consul()

@@ -52,6 +52,7 @@ static void every_forced_state_from_every_state(void **state)
             assert_int_equal(told.last.at_ns, T0 + S);
             assert_int_equal(told.last.until_ns, T0 + 60 * S);
             assert_int_equal(told.last.window_ns, usual.window_ns);
+            assert_true(breaker_forced_open(b) == (to == BREAKER_FORCED_OPEN));
 
             struct breaker_info i = info_at(b, T0 + 60 * S - 1);
             assert_int_equal(i.state, to);
