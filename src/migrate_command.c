@@ -7,6 +7,7 @@
 #include "config_store.h"
 #include "discovery/consul_http.h"
 #include "discovery/consul_json.h"
+#include "route/tags_library.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -108,7 +109,6 @@ static int read_service(struct config_store *store, const struct consul_conf *c,
     *set = (struct instance_set){
         .service = arena_strdup(a, name), .items = health.items, .n = health.n};
     s->set = set;
-    tags_parse(set, c, a, &s->routes);
     return 0;
 }
 
@@ -160,11 +160,20 @@ static struct fabio_commands *read_commands(struct config_store *store, struct m
 static void merge(struct migrate_catalog *m, struct arena *a)
 {
     struct fabio_service *services = ARENA_ARRAY(a, struct fabio_service, m->n);
+    const struct instance_set **sets = ARENA_ARRAY(a, const struct instance_set *, m->n);
+    struct tag_library *library;
+
+    for (size_t i = 0; i < m->n; i++)
+        sets[i] = m->services[i].set;
+    library = tags_library_new(sets, m->n, m->consul);
+    for (size_t i = 0; i < m->n; i++)
+        tags_parse_with(sets[i], m->consul, library, a, &m->services[i].routes);
 
     for (size_t i = 0; i < m->n; i++)
         services[i] = (struct fabio_service){m->services[i].set, m->services[i].routes.targets,
                                              m->services[i].routes.ninputs == 0};
     fabio_merge(services, m->n, m->commands, m->consul, a, &m->merged);
+    tags_library_free(&library);
 }
 
 static json_t *read_all(const struct config *c, const struct consul_conf *consul, struct arena *a,

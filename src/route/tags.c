@@ -306,7 +306,14 @@ static bool is_gateway(const struct instance *i)
 void tags_parse(const struct instance_set *set, const struct consul_conf *consul, struct arena *a,
                 struct tag_routes *ret)
 {
-    struct tags_set s = {.instances = set, .consul = consul, .arena = a, .out = ret};
+    tags_parse_with(set, consul, NULL, a, ret);
+}
+
+void tags_parse_with(const struct instance_set *set, const struct consul_conf *consul,
+                     const struct tag_library *library, struct arena *a, struct tag_routes *ret)
+{
+    struct tags_set s = {
+        .instances = set, .consul = consul, .library = library, .arena = a, .out = ret};
 
     *ret = (struct tag_routes){0};
     if (consul->expose == EXPOSE_NONE || set->n == 0 || is_gateway(&set->items[0]))

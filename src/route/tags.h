@@ -39,3 +39,7 @@ const char *tags_shown(struct arena *a, struct str text);
  * where two disagree about the same route (reported). Results live in `a`. */
 void tags_parse(const struct instance_set *set, const struct consul_conf *consul, struct arena *a,
                 struct tag_routes *ret);
+struct tag_library;
+/* The same; routers may use the middlewares of other services, too. NULL = there are none. */
+void tags_parse_with(const struct instance_set *set, const struct consul_conf *consul,
+                     const struct tag_library *library, struct arena *a, struct tag_routes *ret);

@@ -16,6 +16,7 @@ enum {
 struct tags_set {
     const struct instance_set *instances;
     const struct consul_conf *consul;
+    const struct tag_library *library; /* NULL = none */
     struct arena *arena;
     struct tag_routes *out; /* arrays of the maximal sizes */
     uint64_t create_index;  /* the oldest of the instances */

@@ -80,6 +80,38 @@ static void read_tags(struct traefik *t, const struct instance *i)
     }
 }
 
+static bool defines(const struct traefik *t, struct str name)
+{
+    struct str found;
+
+    for (unsigned i = 0; i < t->n; i++)
+        if (!t->tags[i].foreign && traefik_name(&t->tags[i], "http.middlewares.", &found) &&
+            str_ieq(found, name))
+            return true;
+    return false;
+}
+
+/* The middlewares of others whose names are not taken here. */
+static void add_foreign(struct traefik *t)
+{
+    const struct tag_library *l = t->set->library;
+    struct str prefix = str_of(t->set->consul->traefik_prefix);
+
+    for (unsigned i = 0; l && i < l->n; i++) {
+        struct str tag = str_of(l->tags[i]), name;
+        const char *equals = memchr(tag.p, '=', tag.n);
+        struct traefik_tag foreign = {.tag = tag, .foreign = true};
+
+        if (!str_istarts(tag, prefix) || !equals || (size_t)(equals - tag.p) <= prefix.n ||
+            tag.n > TRAEFIK_MAX_TAG)
+            continue;
+        foreign.key = (struct str){tag.p + prefix.n, (size_t)(equals - tag.p) - prefix.n};
+        foreign.value = str_trim((struct str){equals + 1, tag.n - (size_t)(equals + 1 - tag.p)});
+        if (traefik_name(&foreign, "http.middlewares.", &name) && !defines(t, name))
+            t->tags[t->n++] = foreign;
+    }
+}
+
 /* What Traefik calls a service that gives itself no name. */
 static const char *normalised(struct arena *a, const char *name)
 {
@@ -398,6 +430,8 @@ static void report_rest(struct traefik *t)
     for (unsigned k = 0; k < t->n; k++) {
         struct traefik_tag *tag = &t->tags[k];
 
+        if (tag->foreign)
+            continue;
         if (traefik_name(tag, "http.services.", &name))
             read_service(t, tag, name);
         else if (str_istarts(tag->key, STR("tcp.")) || str_istarts(tag->key, STR("udp.")))
@@ -456,12 +490,27 @@ static void add_default(struct traefik *t)
         tags_problem(t->set, t->tags[0].tag, why);
 }
 
+/* Nothing is exposed that does not ask for it; a service that defines middlewares does not. */
+static void report_hidden(struct traefik *t)
+{
+    struct str name;
+
+    for (unsigned i = 0; i < t->n; i++) {
+        if (t->tags[i].foreign || !traefik_name(&t->tags[i], "http.services.", &name))
+            continue;
+        tags_problem(t->set, t->tags[i].tag,
+                     "the service has no router, and no traefik.enable=true: it is not exposed");
+        return;
+    }
+}
+
 void tags_traefik(struct tags_set *s, const struct instance *i)
 {
     struct traefik_tag *enable, *other_port;
     struct traefik now = {.set = s}, *t = &now;
     unsigned most = count_tags(s, i);
 
+    most += s->library ? s->library->n : 0;
     t->tags = ARENA_ARRAY(s->arena, struct traefik_tag, most);
     read_tags(t, i);
     enable = traefik_find(t, "enable");
@@ -476,7 +525,12 @@ void tags_traefik(struct tags_set *s, const struct instance *i)
             "requests go to the port that the service is registered with, and to no other");
         return;
     }
-    if (!read_routers(t) && !has_other_protocol(t))
-        add_default(t);
+    add_foreign(t);
+    if (!read_routers(t) && !has_other_protocol(t)) {
+        if (enable)
+            add_default(t);
+        else
+            report_hidden(t);
+    }
     report_rest(t);
 }

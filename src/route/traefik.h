@@ -8,6 +8,7 @@
  *
  * A router that uses what cannot be honoured is left out whole: the part that is missing may be the
  * one that keeps people out. */
+#include "route/tags_library.h"
 #include "route/tags_set.h"
 #include "route/traefik_rule.h"
 
@@ -17,6 +18,7 @@ enum { TRAEFIK_MAX_TAGS = 256, TRAEFIK_MAX_TAG = 4096 };
 struct traefik_tag {
     struct str tag, key, value;
     bool used;
+    bool foreign; /* of another service */
 };
 
 struct traefik {

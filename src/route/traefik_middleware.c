@@ -319,6 +319,16 @@ static const char *find_kind(struct applied *m)
     return NULL;
 }
 
+static bool is_disputed(const struct traefik *t, struct str name)
+{
+    const struct tag_library *l = t->set->library;
+
+    for (unsigned i = 0; l && i < l->ndisputed; i++)
+        if (str_ieq(str_of(l->disputed[i]), name))
+            return true;
+    return false;
+}
+
 static const char *apply_one(struct traefik *t, struct str name, struct traefik_work *w,
                              unsigned depth)
 {
@@ -329,8 +339,13 @@ static const char *apply_one(struct traefik *t, struct str name, struct traefik_
         return arena_printf(t->set->arena, "middleware %.*s is of another provider", STR_FMT(name));
     m.name.n = at ? (size_t)(at - name.p) : name.n;
     kind = find_kind(&m);
+    if (!kind && is_disputed(t, m.name))
+        return arena_printf(t->set->arena,
+                            "middleware %.*s is defined by several services, not "
+                            "all in the same way",
+                            STR_FMT(m.name));
     if (!kind)
-        return arena_printf(t->set->arena, "middleware %.*s is not defined by this service",
+        return arena_printf(t->set->arena, "middleware %.*s is not defined by any service",
                             STR_FMT(m.name));
     why = apply_kind(&m, kind);
     return why ? arena_printf(t->set->arena, "middleware %.*s: %s", STR_FMT(m.name), why) : NULL;

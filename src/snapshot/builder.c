@@ -7,6 +7,7 @@
 #include "policy/credentials.h"
 #include "policy/issuers.h"
 #include "route/tags.h"
+#include "route/tags_library.h"
 #include "snapshot/service_view.h"
 #include "snapshot/shared_routes.h"
 
@@ -21,6 +22,8 @@ struct known {
     uint64_t signature;       /* of everything in it that makes routes */
     struct arena *arena;      /* owned: holds `routes` */
     struct tag_routes routes;
+    uint64_t defines; /* tags_library_part() */
+    bool uses;
     bool configured;  /* the configuration leads to it, too */
     unsigned seen;    /* build number */
     unsigned changed; /* the same of the last build that found another set */
@@ -42,6 +45,8 @@ struct builder {
     bool awaiting;                          /* there are routes that are not known yet */
     unsigned builds;
     struct shared_routes *shared; /* owned */
+    struct tag_library *library;  /* owned; NULL = none */
+    uint64_t defined;             /* of all that is in it */
     bool commands_changed;
     struct problems *problems; /* owned */
 };
@@ -82,6 +87,7 @@ void builder_free(struct builder *b)
     service_rules_index_free(b->rules);
     limits_free(&b->limits);
     shared_routes_free(b->shared);
+    tags_library_free(&b->library);
     issuer_set_unref(&b->issuers);
     credential_set_unref(&b->credentials);
     problems_free(b->problems);
@@ -124,6 +130,17 @@ static struct known *find_or_add(struct builder *b, const char *name, bool *ret_
     return k;
 }
 
+static void read_tags(struct builder *b, struct known *k, const struct discovery *d,
+                      const struct config *c)
+{
+    arena_free(k->arena);
+    k->arena = arena_new();
+    memset(&k->routes, 0, sizeof k->routes);
+    if (c->consul.enabled && c->consul.expose != EXPOSE_NONE &&
+        !discovery_is_target(d, k->set->service))
+        tags_parse_with(k->set, &c->consul, b->library, k->arena, &k->routes);
+}
+
 /* Brings one service up to date; true when its routes changed. */
 static bool look_at(struct builder *b, struct known *k, struct instance_set *set,
                     const struct discovery *d, const struct config *c, bool config_changed)
@@ -143,12 +160,8 @@ static bool look_at(struct builder *b, struct known *k, struct instance_set *set
     if (k->arena && signature == k->signature && !config_changed)
         return false;
     k->signature = signature;
-    arena_free(k->arena);
-    k->arena = arena_new();
-    memset(&k->routes, 0, sizeof k->routes);
-    if (c->consul.enabled && c->consul.expose != EXPOSE_NONE &&
-        !discovery_is_target(d, set->service))
-        tags_parse(set, &c->consul, k->arena, &k->routes);
+    k->defines = tags_library_part(set, &c->consul, &k->uses);
+    read_tags(b, k, d, c);
     return true;
 }
 
@@ -191,10 +204,35 @@ static void drop_unseen(struct builder *b, struct catalog_change *ret)
         if (k->seen == b->builds)
             continue;
         ret->services = true;
-        ret->routes |= k->routes.ninputs > 0 || k->routes.nproblems > 0 || k->routes.targets;
+        ret->routes |=
+            k->routes.ninputs > 0 || k->routes.nproblems > 0 || k->routes.targets || k->defines;
         HASH_DEL(b->known, k);
         known_free(k);
     }
+}
+
+/* Middlewares of one service are for the routers of all. */
+static void share_middlewares(struct builder *b, const struct discovery *d, const struct config *c)
+{
+    const struct instance_set **sets;
+    uint64_t defined = 0;
+    size_t n = 0;
+
+    for (struct known *k = b->known; k; k = k->hh.next)
+        defined += k->defines ? hash_mix(k->defines ^ hash_str(str_of(k->name), 0)) : 0;
+    if (defined == b->defined)
+        return;
+    b->defined = defined;
+    sets = alloc_or_abort((HASH_COUNT(b->known) + 1) * sizeof(struct instance_set *));
+    for (struct known *k = b->known; k; k = k->hh.next)
+        if (k->defines)
+            sets[n++] = k->set;
+    tags_library_free(&b->library);
+    b->library = tags_library_new(sets, n, &c->consul);
+    free(sets);
+    for (struct known *k = b->known; k; k = k->hh.next)
+        if (k->uses)
+            read_tags(b, k, d, c);
 }
 
 static void on_bad_route(void *arg, const struct route_conf *conf, const char *why)
@@ -494,6 +532,8 @@ struct snapshot *builder_build(struct builder *b, struct config *c, const struct
     b->builds++;
     look_at_catalog(b, d, c, config_changed, &change);
     drop_unseen(b, &change);
+    if (change.routes)
+        share_middlewares(b, d, c);
     b->commands_changed = false;
 
     s->refs = 1;

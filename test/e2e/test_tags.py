@@ -258,6 +258,15 @@ class Traefik(Scenario):
                      "everybody is refused (403)"):
             self.assertTrue([why for why in problems if part in why], (part, problems))
 
+    def test_middlewares_of_other_services(self):
+        self.instance("web", "web", tags=router(rule="PathPrefix(`/web`)", middlewares="strip@consulcatalog"))
+        gateway = self.gateway(self.ON)
+        wait_for(lambda: gateway.routes()["problems"], what="a problem")
+        self.assertEqual(gateway.get("/web/x").status, 404)
+        self.instance("shared", "shared", tags=["traefik.http.middlewares.strip.stripprefix.prefixes=/web"])
+        self.assertEqual(gateway.wait_status("/web/x", 200).json()["target"], "/x")
+        self.assertFalse(gateway.routes()["problems"])
+
     def test_tags_change_while_running(self):
         origin = self.instance("web", "web", tags=router(rule="PathPrefix(`/a`)"))
         gateway = self.gateway(self.ON)

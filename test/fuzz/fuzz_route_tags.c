@@ -6,6 +6,7 @@
 #include "http/uri.h"
 #include "route/fabio.h"
 #include "route/tags.h"
+#include "route/tags_library.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -92,6 +93,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                  .traefik_prefix = "traefik.",
                                  .datacenter = "dc1"};
     struct instance_set set = {.service = "web", .items = in.items};
+    const char *router[] = {"traefik.http.routers.r.rule=PathPrefix(`/x`)",
+                            "traefik.http.routers.r.middlewares=m"};
+    struct instance one = {.node = "n", .id = "i", .tags = router, .ntags = 2};
+    struct instance_set other = {.service = "other", .n = 1, .items = &one};
     struct arena *a = arena_new();
     char *text = arena_strndup(a, (const char *)data, size), *line;
     struct tag_routes routes;
@@ -108,7 +113,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         in.items[i].create_index = in.n - i;
     }
     set.n = in.n;
-    tags_parse(&set, &consul, a, &routes);
+    /* What it defines may be of use for another service, and is its own here. */
+    const struct instance_set *sets[] = {&set, &other};
+    struct tag_library *library = tags_library_new(sets, 2, &consul);
+    bool uses;
+    assert((tags_library_part(&set, &consul, &uses) == 0) ==
+           (library->n + library->ndisputed == 0));
+    tags_parse_with(&other, &consul, library, a, &routes);
+    assert(routes.ninputs <= 64);
+    tags_parse_with(&set, &consul, library, a, &routes);
+    tags_library_free(&library);
     assert(routes.ninputs <= 64 && routes.nproblems <= 64);
     fabio_merge(&(struct fabio_service){&set, routes.targets, true}, 1, NULL, &consul, a, &merged);
     assert(merged.nweights <= 1);

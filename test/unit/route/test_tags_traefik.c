@@ -100,6 +100,12 @@ static const struct tag_row rule_rows[] = {
 static const struct tag_row router_rows[] = {
     {"default rule", {"traefik.enable=true"}, {0}, "web web/", ""},
     {"disabled", {"traefik.enable=false", RULE(A)}, {0}, "", ""},
+    {"middlewares alone",
+     {MIDDLEWARE("m.stripprefix.prefixes=/x")},
+     {0},
+     "",
+     "no router of this service"},
+    {"a service alone", {SERVICE("loadbalancer.server.port=0")}, {0}, "", "it is not exposed"},
     {"other tags", {"traefik", "traefikx.enable=true", "v1"}, {0}, "", ""},
     {"two routers", {RULE(A), "traefik.http.routers.s.rule=Host(`b`)"}, {0}, "r a/; s b/", ""},
     {"priority above the length of the rule",
@@ -327,7 +333,7 @@ static const struct tag_row middleware_rows[] = {
      "r plain a/x",
      "compress is not obeyed"},
     {"of another provider", {USES("m@file")}, {0}, "", "of another provider"},
-    {"of another service", {USES("m")}, {0}, "", "not defined by this service"},
+    {"of another service", {USES("m")}, {0}, "", "not defined by any service"},
     {"unknown kind", {USES("m"), MIDDLEWARE("m.plugin.x=y")}, {0}, "", "not known here"},
     {"unused",
      {RULE(A), MIDDLEWARE("m.stripprefix.prefixes=/x")},
@@ -358,6 +364,73 @@ static void test_middlewares(void **state)
 {
     (void)state;
     check_rows(middleware_rows, ARRAY_LEN(middleware_rows));
+}
+
+/* Middlewares that other services define. */
+static void test_library(void **state)
+{
+    static const struct {
+        const char *name, *others[4]; /* "SERVICE TAG" */
+        const char *routes;
+    } rows[] = {
+        {"of another", {"b " MIDDLEWARE("m.stripprefix.prefixes=/x")}, "r plain a/x strip=/x"},
+        {"of nobody", {"b " MIDDLEWARE("n.stripprefix.prefixes=/x")}, ""},
+        {"of two who agree",
+         {"b " MIDDLEWARE("m.stripprefix.prefixes=/x"),
+          "c " MIDDLEWARE("m.stripprefix.prefixes=/x")},
+         "r plain a/x strip=/x"},
+        {"of two who do not",
+         {"b " MIDDLEWARE("m.stripprefix.prefixes=/x"),
+          "c " MIDDLEWARE("m.stripprefix.prefixes=/y")},
+         ""},
+        {"one says more",
+         {"b " MIDDLEWARE("m.headers.framedeny=true"), "c " MIDDLEWARE("m.headers.framedeny=true"),
+          "c " MIDDLEWARE("m.headers.customresponseheaders.X=")},
+         ""},
+        {"any case",
+         {"b traefik.HTTP.middlewares.M.addprefix.prefix=/y"},
+         "r plain a/x prepend=/y"},
+    };
+    const char *tags[] = {USES("m")};
+    struct instance own = {.node = "n", .id = "i", .tags = tags, .ntags = 2};
+    struct instance_set web = {.service = "web", .n = 1, .items = &own};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena *a = arena_new();
+        const char *texts[4];
+        struct instance one[4];
+        struct instance_set others[4];
+        const struct instance_set *sets[5] = {&web};
+        size_t n = 0;
+        bool uses;
+
+        for (; n < 4 && rows[i].others[n]; n++) {
+            texts[n] = rows[i].others[n] + 2;
+            one[n] = (struct instance){.node = "n", .id = "i", .tags = &texts[n], .ntags = 1};
+            others[n] = (struct instance_set){
+                .service = arena_strndup(a, rows[i].others[n], 1), .n = 1, .items = &one[n]};
+            sets[n + 1] = &others[n];
+            assert_int_not_equal(tags_library_part(&others[n], &consul, &uses), 0);
+            assert_false(uses);
+        }
+        assert_int_equal(tags_library_part(&web, &consul, &uses), 0);
+        assert_true(uses);
+        struct tag_library *library = tags_library_new(sets, n + 1, &consul);
+        struct tag_routes routes;
+        const char *text = "";
+
+        tags_parse_with(&web, &consul, library, a, &routes);
+        for (size_t k = 0; k < routes.ninputs; k++)
+            text = arena_printf(a, "%s%s%s", text, *text ? "; " : "",
+                                route_text(a, routes.inputs[k].conf));
+        if (strcmp(text, rows[i].routes) != 0)
+            fail_msg("%s: '%s' %s", rows[i].name, text,
+                     routes.nproblems ? routes.problems[0].why : "");
+        assert_int_equal(routes.nproblems, *rows[i].routes ? 0 : 1);
+        tags_library_free(&library);
+        arena_free(a);
+    }
 }
 
 static void test_off_and_renamed(void **state)
@@ -406,7 +479,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rules),       cmocka_unit_test(test_routers),
         cmocka_unit_test(test_middlewares), cmocka_unit_test(test_off_and_renamed),
-        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_bounds),      cmocka_unit_test(test_library),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

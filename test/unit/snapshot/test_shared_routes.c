@@ -28,7 +28,7 @@ static int begin(void **state)
     log_set_level(LOG_ERROR);
     reg = registry_new(1);
     builder = builder_new(reg);
-    config = config_of("consul: { expose: tagged }\n"
+    config = config_of("consul: { expose: tagged, traefik_prefix: traefik }\n"
                        "defaults: { balance: random }\n"
                        "routes: [{ path: /ours, service: ours }]\n");
     catalog = (struct discovery){0};
@@ -201,6 +201,38 @@ static void test_commands(void **state)
     assert_int_equal(builder_problems(builder, &problems), 0);
 }
 
+/* One service defines what the router of another one uses. */
+static void test_middlewares_of_others(void **state)
+{
+    (void)state;
+    PUT(&catalog, "a",
+        TAGGED(1, "traefik.http.routers.r.rule=PathPrefix(`/x`)",
+               "traefik.http.routers.r.middlewares=m"));
+    build();
+    assert_null(route_of("/x"));
+    PUT(&catalog, "b", TAGGED(2, "traefik.http.middlewares.m.stripprefix.prefixes=/x"));
+    build();
+    assert_string_equal(route_of("/x")->strip, "/x");
+    PUT(&catalog, "b", TAGGED(2, "traefik.http.middlewares.m.addprefix.prefix=/y"));
+    build();
+    assert_string_equal(route_of("/x")->prepend, "/y");
+    assert_null(route_of("/x")->strip);
+    PUT(&catalog, "c", TAGGED(3, "traefik.http.middlewares.m.addprefix.prefix=/z"));
+    build();
+    assert_null(route_of("/x"));
+    catalog_remove(&catalog, "b");
+    build();
+    assert_string_equal(route_of("/x")->prepend, "/z");
+    config_unref(&config);
+    config = config_of("consul: { expose: tagged, traefik_prefix: a-longer-prefix-than-before }\n");
+    build();
+    assert_null(route_of("/x"));
+    config_unref(&config);
+    config = config_of("consul: { expose: tagged, traefik_prefix: traefik }\n");
+    build();
+    assert_string_equal(route_of("/x")->prepend, "/z");
+}
+
 #define T(fn) cmocka_unit_test_setup_teardown(fn, begin, end)
 
 int main(void)
@@ -210,6 +242,7 @@ int main(void)
         T(test_weights_within_a_service),
         T(test_untagged_instances_of_others),
         T(test_commands),
+        T(test_middlewares_of_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
