@@ -22,12 +22,16 @@ struct row {
     uint64_t create_index;
 };
 
+#ifndef CATALOG_MAX
+#define CATALOG_MAX 8
+#endif
+
 struct discovery {
     bool unready;
     unsigned n;
-    struct instance_set *sets[8]; /* refs */
-    struct chain *rules;          /* of one service; NULL = none */
-    const char *awaited;          /* the service whose rules are to come; NULL = none */
+    struct instance_set *sets[CATALOG_MAX]; /* refs, by name */
+    struct chain *rules;                    /* of one service; NULL = none */
+    const char *awaited;                    /* the service whose rules are to come; NULL = none */
 };
 
 /* Include-only helpers: each test uses what it needs. */

@@ -16,9 +16,19 @@ struct instance_set *discovery_at(const struct discovery *d, size_t i)
 
 struct instance_set *discovery_find(const struct discovery *d, const char *service)
 {
-    for (unsigned i = 0; i < d->n; i++)
-        if (strcmp(d->sets[i]->service, service) == 0)
-            return d->sets[i];
+    unsigned from = 0, to = d->n;
+
+    while (from < to) {
+        unsigned middle = (from + to) / 2;
+        int order = strcmp(d->sets[middle]->service, service);
+
+        if (order == 0)
+            return d->sets[middle];
+        if (order < 0)
+            from = middle + 1;
+        else
+            to = middle;
+    }
     return NULL;
 }
 
