@@ -10,8 +10,8 @@
  * beyond ASCII in a class) is refused by name. Text is UTF-8: `.` is one code point; (?i) folds
  * ASCII.
  *
- * Why by hand: RE2 itself is C++, and the libraries of C backtrack (PCRE2), which a limit turns into
- * wrong answers instead of slow ones.
+ * Why by hand: RE2 itself is C++, and the libraries of C backtrack (PCRE2), which a limit turns
+ * into wrong answers instead of slow ones.
  *
  * Captures are not kept: the answer is yes or no. Immutable once made; any thread. */
 #include "base/arena.h"
