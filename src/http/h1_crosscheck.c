@@ -11,16 +11,24 @@ static int on_headers_complete(llhttp_t *parser)
 
 static const llhttp_settings_t settings = {.on_headers_complete = on_headers_complete};
 
-/* The start line is a fixed one: ours was judged already, and llhttp knows a closed list of methods
- * and versions where HTTP has an open one. */
-static bool agrees(llhttp_type_t type, struct str start_line, struct str fields,
-                   enum framing framing, uint64_t length)
-{
+/* What a parser is after the start line, which is a fixed one: ours was judged already, and llhttp
+ * knows a closed list of methods and versions where HTTP has an open one. Read once a thread. */
+struct begun {
+    bool made;
     llhttp_t parser;
+};
 
-    llhttp_init(&parser, type, &settings);
-    if (llhttp_execute(&parser, start_line.p, start_line.n) != HPE_OK ||
-        llhttp_execute(&parser, fields.p, fields.n) != HPE_PAUSED)
+static void begin(struct begun *b, llhttp_type_t type, struct str start_line)
+{
+    llhttp_init(&b->parser, type, &settings);
+    b->made = llhttp_execute(&b->parser, start_line.p, start_line.n) == HPE_OK;
+}
+
+static bool agrees(const struct begun *b, struct str fields, enum framing framing, uint64_t length)
+{
+    llhttp_t parser = b->parser;
+
+    if (!b->made || llhttp_execute(&parser, fields.p, fields.n) != HPE_PAUSED)
         return false;
     if (llhttp_get_error_pos(&parser) != fields.p + fields.n)
         return false;
@@ -33,12 +41,18 @@ static bool agrees(llhttp_type_t type, struct str start_line, struct str fields,
 
 bool crosscheck_request(const char *p, const char *end, enum framing framing, uint64_t length)
 {
-    return agrees(HTTP_REQUEST, STR("GET / HTTP/1.1\r\n"), (struct str){p, (size_t)(end - p)},
-                  framing, length);
+    static _Thread_local struct begun b;
+
+    if (!b.made)
+        begin(&b, HTTP_REQUEST, STR("GET / HTTP/1.1\r\n"));
+    return agrees(&b, (struct str){p, (size_t)(end - p)}, framing, length);
 }
 
 bool crosscheck_response(const char *p, const char *end, enum framing framing, uint64_t length)
 {
-    return agrees(HTTP_RESPONSE, STR("HTTP/1.1 200 OK\r\n"), (struct str){p, (size_t)(end - p)},
-                  framing, length);
+    static _Thread_local struct begun b;
+
+    if (!b.made)
+        begin(&b, HTTP_RESPONSE, STR("HTTP/1.1 200 OK\r\n"));
+    return agrees(&b, (struct str){p, (size_t)(end - p)}, framing, length);
 }
