@@ -57,11 +57,10 @@ const struct match_conf *route_failed_query(const struct route_conf *conf, const
 bool route_regexes_match(const struct compiled *c, const struct request *r, bool *ret_host)
 {
     struct str host;
-    uint16_t port;
 
     *ret_host = true;
     if (c->host_re || c->not_host_re) {
-        uri_split_authority(r->host, &host, &port);
+        host = route_host_name(r->host);
         *ret_host = (!c->host_re || regex_finds(c->host_re, host)) &&
                     !(c->not_host_re && regex_finds(c->not_host_re, host));
     }
@@ -216,12 +215,8 @@ static void find_named(struct search *s, struct str full, struct str host)
 /* Any host comes last. */
 static void find_hosts(struct search *s)
 {
-    struct str full = s->r->host, host;
-    uint16_t port;
+    struct str full = s->r->host, host = route_host_name(full);
 
-    uri_split_authority(full, &host, &port);
-    if (host.n > 1 && host.p[host.n - 1] == '.')
-        host.n--; /* the root of the DNS, as in "shop.example." */
     if (full.n > 0 && full.n <= ROUTE_MAX_HOST)
         find_named(s, full, host);
     find_name(s, HOST_EXACT, STR(""));

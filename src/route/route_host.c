@@ -5,6 +5,17 @@
 
 #include <stdlib.h>
 
+struct str route_host_name(struct str full)
+{
+    struct str host;
+    uint16_t port;
+
+    uri_split_authority(full, &host, &port);
+    if (host.n > 1 && host.p[host.n - 1] == '.')
+        host.n--;
+    return host;
+}
+
 /* The bracket that ends the set that begins at `at`; SIZE_MAX when there is none, or nothing in
  * it. */
 static size_t set_end(struct str pattern, size_t at)

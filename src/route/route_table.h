@@ -104,6 +104,8 @@ bool route_regexes_match(const struct compiled *c, const struct request *r, bool
 bool route_scheme_matches(const struct route_conf *conf, const struct request *r);
 /* '*' any bytes, '?' one byte, "[a-z]" one of these, "[!a-z]" one of the others. */
 bool route_glob(struct str pattern, struct str s);
+/* Without the port, and without the root of the DNS, as in "shop.example.:80". */
+struct str route_host_name(struct str full);
 /* What host_glob says of a pattern, but for `host`; false when the host is an ordinary one
  * (route_host.c). */
 bool route_host_glob(struct str host, struct host_glob *ret);

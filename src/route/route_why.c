@@ -35,17 +35,13 @@ static const struct compiled *compiled_of(const struct route_table *t, const str
 /* 0 = another host's; else the smaller one is looked into first. */
 static size_t host_rank(const char *wanted, const struct request *r)
 {
-    struct str full = r->host, host, name = str_of(wanted);
+    struct str full = r->host, host = route_host_name(full), name = str_of(wanted);
     struct host_glob glob;
-    uint16_t port;
 
     if (name.n == 0)
         return SIZE_MAX;
     if (full.n == 0 || full.n > ROUTE_MAX_HOST)
         return 0;
-    uri_split_authority(full, &host, &port);
-    if (host.n > 1 && host.p[host.n - 1] == '.')
-        host.n--;
     if (route_host_glob(name, &glob))
         return route_glob(name, glob.ported ? full : host) ? 4 * (host.n - glob.suffix) + 4 : 0;
     if (name.p[0] != '*')

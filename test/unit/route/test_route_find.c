@@ -20,6 +20,7 @@ struct rule {
     uint64_t create_index;
     const char *header; /* that must be present */
     enum route_scheme scheme;
+    const char *not_host_regex;
 };
 
 static uint32_t slot(void *arg, const char *service)
@@ -57,6 +58,7 @@ static const struct route_conf *make_conf(struct arena *a, const struct rule *ru
                                 .path_match = rule->match,
                                 .priority = rule->priority,
                                 .scheme = rule->scheme,
+                                .not_host_regex = rule->not_host_regex,
                                 .targets = &target,
                                 .ntargets = 1,
                                 .max_body = -1};
@@ -331,6 +333,18 @@ static void test_kinds_of_paths(void **state)
     CHECK(rules, wants);
 }
 
+/* All the names of a host are kept out, not only the one that is usual. */
+static void test_not_a_host(void **state)
+{
+    static const struct rule rules[] = {{.text = "-/x", .not_host_regex = "^admin\\.a$"}};
+    static const struct want wants[] = {{"b/x", "-/x"},     {"b.:81/x", "-/x"},
+                                        {"admin.a/x", ""},  {"admin.a:81/x", ""},
+                                        {"admin.a./x", ""}, {"admin.a.:81/x", ""}};
+
+    (void)state;
+    CHECK(rules, wants);
+}
+
 static void test_precedence(void **state)
 {
     static const struct rule rules[] = {
@@ -536,19 +550,13 @@ static void test_glob(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_prefix),
-        cmocka_unit_test(test_hosts),
-        cmocka_unit_test(test_kinds_of_paths),
-        cmocka_unit_test(test_precedence),
-        cmocka_unit_test(test_config_and_older_service_win),
-        cmocka_unit_test(test_methods),
-        cmocka_unit_test(test_params),
-        cmocka_unit_test(test_conditions),
-        cmocka_unit_test(test_odd_requests),
-        cmocka_unit_test(test_glob),
-        cmocka_unit_test(test_host_globs),
-        cmocka_unit_test(test_scheme),
-        cmocka_unit_test(test_too_many_globs),
+        cmocka_unit_test(test_prefix),         cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_kinds_of_paths), cmocka_unit_test(test_precedence),
+        cmocka_unit_test(test_not_a_host),     cmocka_unit_test(test_config_and_older_service_win),
+        cmocka_unit_test(test_methods),        cmocka_unit_test(test_params),
+        cmocka_unit_test(test_conditions),     cmocka_unit_test(test_odd_requests),
+        cmocka_unit_test(test_glob),           cmocka_unit_test(test_host_globs),
+        cmocka_unit_test(test_scheme),         cmocka_unit_test(test_too_many_globs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
