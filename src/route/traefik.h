@@ -45,9 +45,10 @@ struct traefik_work {
     struct str regex, replacement; /* redirectregex, replacepathregex */
     bool regex_redirects;
     struct header_change *request, *response; /* room for TRAEFIK_MAX_CHANGES */
+    unsigned napplied;                        /* middlewares, those of chains among them */
 };
 
-enum { TRAEFIK_MAX_CHANGES = 32, TRAEFIK_MAX_CHAIN = 4 };
+enum { TRAEFIK_MAX_CHANGES = 32, TRAEFIK_MAX_CHAIN = 4, TRAEFIK_MAX_APPLIED = 64 };
 
 /* "a,b@consulcatalog": what is wrong with one of them, or NULL. */
 const char *traefik_apply(struct traefik *t, struct str names, struct traefik_work *w,

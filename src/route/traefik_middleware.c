@@ -297,26 +297,51 @@ static const char *apply_kind(struct applied *m, const char *kind)
     return note_optional(m, kind) ? NULL : "a kind of middleware that is not known here";
 }
 
-/* The word behind its name: "stripprefix" of "http.middlewares.NAME.stripprefix.prefixes". */
+/* "stripprefix" of "http.middlewares.NAME.stripprefix.prefixes", which is a tag of NAME. */
+static struct str kind_of(const struct traefik_tag *tag, struct str name)
+{
+    size_t at = (size_t)(name.p + name.n - tag->key.p) + 1, n = 0;
+    struct str rest = {tag->key.p + at, at < tag->key.n ? tag->key.n - at : 0};
+
+    while (n < rest.n && rest.p[n] != '.')
+        n++;
+    return (struct str){rest.p, n};
+}
+
+/* NULL when it is not defined. */
 static const char *find_kind(struct applied *m)
 {
-    struct str found;
+    struct str name, kind;
 
     for (unsigned i = 0; i < m->t->n; i++) {
         struct traefik_tag *tag = &m->t->tags[i];
-        size_t at, end;
 
-        if (!traefik_name(tag, "http.middlewares.", &found) || !str_ieq(found, m->name))
+        if (!traefik_name(tag, "http.middlewares.", &name) || !str_ieq(name, m->name))
             continue;
-        at = (size_t)(found.p + found.n - tag->key.p) + 1;
-        if (at >= tag->key.n)
+        kind = kind_of(tag, name);
+        if (kind.n == 0)
             continue;
-        for (end = at; end < tag->key.n && tag->key.p[end] != '.';)
-            end++;
         m->tag = tag;
-        return arena_strndup(m->t->set->arena, tag->key.p + at, end - at);
+        return arena_strndup(m->t->set->arena, kind.p, kind.n);
     }
     return NULL;
+}
+
+/* It is not for this reader to guess which of them was meant: one may be what keeps people out. */
+static bool has_other_kind(const struct applied *m, const char *kind)
+{
+    struct str name, other;
+
+    for (unsigned i = 0; i < m->t->n; i++) {
+        const struct traefik_tag *tag = &m->t->tags[i];
+
+        if (!traefik_name(tag, "http.middlewares.", &name) || !str_ieq(name, m->name))
+            continue;
+        other = kind_of(tag, name);
+        if (other.n > 0 && !str_ieq(other, str_of(kind)))
+            return true;
+    }
+    return false;
 }
 
 static bool is_disputed(const struct traefik *t, struct str name)
@@ -347,7 +372,12 @@ static const char *apply_one(struct traefik *t, struct str name, struct traefik_
     if (!kind)
         return arena_printf(t->set->arena, "middleware %.*s is not defined by any service",
                             STR_FMT(m.name));
-    why = apply_kind(&m, kind);
+    if (has_other_kind(&m, kind)) {
+        use_all(&m);
+        why = "it is of two kinds";
+    } else {
+        why = apply_kind(&m, kind);
+    }
     return why ? arena_printf(t->set->arena, "middleware %.*s: %s", STR_FMT(m.name), why) : NULL;
 }
 
@@ -360,7 +390,8 @@ const char *traefik_apply(struct traefik *t, struct str names, struct traefik_wo
     if (depth > TRAEFIK_MAX_CHAIN)
         return "chains of chains, more than 4 deep";
     while (!why && str_next(&names, ',', &name))
-        why = apply_one(t, name, w, depth);
+        why = w->napplied++ < TRAEFIK_MAX_APPLIED ? apply_one(t, name, w, depth)
+                                                  : "more than 64 middlewares";
     return why;
 }
 

@@ -77,17 +77,19 @@ static struct node *fail(struct parser *p, const char *why)
     return NULL;
 }
 
+static const char too_long[] = "an argument that is longer than 1 KiB";
+
 /* Between double quotes, where a backslash stands before another one or a quote. */
 static bool read_quoted(struct parser *p, struct str *ret)
 {
-    char *out = arena_alloc(p->arena, p->rest.n + 1);
+    char out[TRAEFIK_MAX_ARG + 1];
     size_t n = 0;
 
     for (size_t i = 1; i < p->rest.n; i++) {
         char c = p->rest.p[i];
 
         if (c == '"') {
-            *ret = (struct str){out, n};
+            *ret = (struct str){arena_strndup(p->arena, out, n), n};
             p->rest = (struct str){p->rest.p + i + 1, p->rest.n - i - 1};
             return true;
         }
@@ -96,6 +98,8 @@ static bool read_quoted(struct parser *p, struct str *ret)
                 return false;
             c = p->rest.p[i];
         }
+        if (n == sizeof out)
+            return fail(p, too_long) != NULL;
         out[n++] = c;
     }
     return false;
@@ -125,6 +129,8 @@ static bool read_args(struct parser *p, struct node *n)
             return fail(p, "more than 16 arguments of a matcher") != NULL;
         if (!read_text(p, &n->args[n->nargs]))
             return fail(p, "arguments stand between backticks or double quotes") != NULL;
+        if (n->args[n->nargs].n > TRAEFIK_MAX_ARG)
+            return fail(p, too_long) != NULL;
         n->nargs++;
     } while (take(p, STR(",")));
     return take(p, STR(")")) || fail(p, "a parenthesis is not closed") != NULL;

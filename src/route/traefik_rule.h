@@ -10,6 +10,7 @@ enum {
     TRAEFIK_MAX_RULE = 4096,
     TRAEFIK_MAX_DEPTH = 16,
     TRAEFIK_MAX_ARGS = 16,
+    TRAEFIK_MAX_ARG = 1024,
     TRAEFIK_MAX_TESTS = 16, /* of a case */
     TRAEFIK_MAX_CASES = 32
 };

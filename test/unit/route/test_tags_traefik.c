@@ -271,6 +271,11 @@ static const struct tag_row middleware_rows[] = {
      {0},
      "",
      "chains of chains"},
+    {"two kinds under one name",
+     {USES("m"), MIDDLEWARE("m.headers.framedeny=true"), MIDDLEWARE("m.basicauth.users=a:b")},
+     {0},
+     "",
+     "of two kinds"},
     {"headers",
      {USES("m"), MIDDLEWARE("m.headers.customrequestheaders.X-A=b"),
       MIDDLEWARE("m.headers.customresponseheaders.X-B="), MIDDLEWARE("m.headers.framedeny=true")},
@@ -474,12 +479,38 @@ static void test_bounds(void **state)
     arena_free(a);
 }
 
+/* Each is a chain of forty times the next one. */
+static void test_wide_chains(void **state)
+{
+    static char texts[5][400];
+    static const char *tags[7] = {RULE(A), ROUTER("middlewares=m0")};
+    struct instance one = {.node = "n", .id = "i", .tags = tags, .ntags = 7};
+    struct instance_set set = {.service = "web", .n = 1, .items = &one};
+    struct arena *a = arena_new();
+    struct tag_routes routes;
+
+    (void)state;
+    for (unsigned i = 0; i < 5; i++) {
+        int n = snprintf(texts[i], sizeof texts[i], MIDDLEWARE("m%u.%s="), i,
+                         i < 4 ? "chain.middlewares" : "compress");
+
+        for (unsigned k = 0; k < 40; k++)
+            n += snprintf(texts[i] + n, sizeof texts[i] - (size_t)n, "m%u,", i + 1);
+        tags[2 + i] = texts[i];
+    }
+    tags_parse(&set, &consul, a, &routes);
+    assert_int_equal(routes.ninputs, 0);
+    assert_non_null(strstr(routes.problems[routes.nproblems - 1].why, "more than 64 middlewares"));
+    arena_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rules),       cmocka_unit_test(test_routers),
         cmocka_unit_test(test_middlewares), cmocka_unit_test(test_off_and_renamed),
         cmocka_unit_test(test_bounds),      cmocka_unit_test(test_library),
+        cmocka_unit_test(test_wide_chains),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -120,6 +120,11 @@ static void test_bounds(void **state)
     assert_null(parse_many(a, "Path(`/`) && ", 15, "Path(`/`)"));
     assert_string_equal(parse_many(a, "Path(`/`) && ", 16, "Path(`/`)"),
                         "more than 16 tests for one route");
+    assert_null(parse_many(a, "", 0, arena_printf(a, "Path(`/%01023d`)", 0)));
+    assert_string_equal(parse_many(a, "", 0, arena_printf(a, "Path(`/%01024d`)", 0)),
+                        "an argument that is longer than 1 KiB");
+    assert_string_equal(parse_many(a, "", 0, arena_printf(a, "Path(\"/%01024d\")", 0)),
+                        "an argument that is longer than 1 KiB");
     assert_null(parse_many(a, "Path(`/`) || ", 31, "Path(`/`)"));
     assert_string_equal(parse_many(a, "Path(`/`) || ", 32, "Path(`/`)"),
                         "it stands for more than 32 routes");
