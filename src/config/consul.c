@@ -46,6 +46,13 @@ static const char *traefik_prefix_problem(const char *text)
     return n > 0 && text[n - 1] == '.' ? "goes without the dot at its end" : prefix_problem(text);
 }
 
+static const char *entry_points_problem(const char *text)
+{
+    struct str rest = str_of(text), one;
+
+    return str_next(&rest, ',', &one) ? NULL : "names no entry point";
+}
+
 static const struct field consul_fields[] = {
     {.key = "address",
      .type = FIELD_CUSTOM,
@@ -111,6 +118,10 @@ static const struct field consul_fields[] = {
            "`fabio/config`; unset = none are read."),
     STRING("traefik_prefix", consul_conf, traefik_prefix, "", traefik_prefix_problem,
            "What Traefik's tags begin with, as its `prefix`: `traefik`; `\"\"` = not read."),
+    STRING("traefik_entry_points", consul_conf, traefik_entry_points, "web,websecure,http,https",
+           entry_points_problem,
+           "Entry points of Traefik that are for everybody; `*` = all. A router of others alone is "
+           "left out, since routes are for all listeners."),
     BOOLEAN("traffic_rules", consul_conf, traffic_rules, "true",
             "Obey Consul's own traffic rules: service-router, service-splitter, service-resolver."),
     BOOLEAN("stale", consul_conf, stale, "true",

@@ -32,16 +32,17 @@ struct consul_conf {
     bool verify;
     const char *ns, *partition; /* NULL = the default ones */
     enum expose_mode expose;
-    const char *tag_prefix;     /* "frontdesk." */
-    const char *fabio_prefix;   /* "urlprefix-"; "" = off */
+    const char *tag_prefix;   /* "frontdesk." */
+    const char *fabio_prefix; /* "urlprefix-"; "" = off */
     enum fabio_matcher fabio_matcher;
     const char *fabio_kv;       /* key with its commands; no slash at either end; NULL = none */
     const char *traefik_prefix; /* "traefik."; "" = off */
-    bool traffic_rules;     /* obey its routers, splitters and resolvers */
-    bool stale;                 /* ask with ?stale */
-    uint64_t wait_ms;           /* of a blocking query */
-    uint64_t keep_routes_ms;    /* how long the routes of a vanished service answer 503 */
-    uint64_t shrink_confirm_ms; /* how long a large loss is doubted at least; 0 = never */
+    const char *traefik_entry_points; /* "web,websecure"; "*" and NULL = any */
+    bool traffic_rules;               /* obey its routers, splitters and resolvers */
+    bool stale;                       /* ask with ?stale */
+    uint64_t wait_ms;                 /* of a blocking query */
+    uint64_t keep_routes_ms;          /* how long the routes of a vanished service answer 503 */
+    uint64_t shrink_confirm_ms;       /* how long a large loss is doubted at least; 0 = never */
     unsigned shrink_percent, shrink_services_percent;
     uint64_t flap_damping_ms; /* 0 = none */
     uint64_t agent_restart_hold_ms;

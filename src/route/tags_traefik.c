@@ -218,13 +218,31 @@ static void read_tls(struct traefik *t, struct str router, struct route_conf *co
         conf->scheme = is_false(tls) ? SCHEME_ANY : SCHEME_HTTPS;
 }
 
-static void note_entry_points(struct traefik *t, struct str router)
+static bool is_public(const struct traefik *t, struct str entry_point)
+{
+    const char *list = t->set->consul->traefik_entry_points;
+    struct str rest = str_of(list ? list : "*"), one;
+
+    while (str_next(&rest, ',', &one))
+        if (str_eq(one, STR("*")) || str_ieq(one, entry_point))
+            return true;
+    return false;
+}
+
+/* Routes are for all listeners: a router that was for some inner ones must not become one. */
+static const char *check_entry_points(struct traefik *t, struct str router)
 {
     struct traefik_tag *tag = traefik_find(t, "http.routers.%.*s.entrypoints", STR_FMT(router));
+    struct str rest = tag ? tag->value : STR(""), one;
 
-    if (tag)
+    while (str_next(&rest, ',', &one)) {
+        if (!is_public(t, one))
+            continue;
         tags_report(t->set, TAG_NOT_OBEYED, tag->tag,
                     "entrypoints is not obeyed: routes are for all listeners");
+        return NULL;
+    }
+    return tag ? "none of its entrypoints is in consul.traefik_entry_points" : NULL;
 }
 
 /* The routes of a router. */
@@ -354,8 +372,9 @@ static const char *read_router(struct traefik *t, struct str router, struct str 
     w.like.request_headers = w.request;
     w.like.response_headers = w.response;
     read_tls(t, router, &w.like);
-    note_entry_points(t, router);
     read_pass_host(t, &w.like);
+    if (!why)
+        why = check_entry_points(t, router);
     if (!why)
         why = check_service(t, router);
     if (!why)

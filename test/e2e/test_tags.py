@@ -241,6 +241,7 @@ class Traefik(Scenario):
         self.instance("closed", "closed", tags=router(rule="PathPrefix(`/closed`)", middlewares="auth") + [
             "traefik.http.middlewares.auth.basicauth.users=a:b"])
         self.instance("foreign", "foreign", tags=router(rule="PathPrefix(`/foreign`)", middlewares="x@file"))
+        self.instance("inner", "inner", tags=router(rule="PathPrefix(`/inner`)", entrypoints="internal"))
         self.instance("secure", "secure", tags=router(rule="Host(`s.example`)", middlewares="https") + [
             "traefik.http.middlewares.https.redirectscheme.scheme=https",
             "traefik.http.middlewares.https.redirectscheme.permanent=true"])
@@ -249,13 +250,14 @@ class Traefik(Scenario):
         self.assertEqual((answer.json()["target"], answer.header("X-To")), ("/v2/x?y", "client"))
         self.assertEqual(gateway.wait_status("/closed", 403).header("X-Origin"), None)
         self.assertEqual(gateway.get("/foreign").status, 404)
+        self.assertEqual(gateway.get("/inner").status, 404)
         answer = gateway.wait_status("/p?q", 301, host="s.example:8080")
         self.assertEqual(answer.header("Location"), "https://s.example/p?q")
         answer = gateway.get("/p", host="s.example", headers={"X-Forwarded-Proto": "https"})
         self.assertEqual(answer.header("X-Origin"), "secure")
         problems = {entry["why"] for entry in gateway.routes()["problems"]}
         for part in ("middleware x@file is of another provider", "compress is not obeyed", "entrypoints is not obeyed",
-                     "everybody is refused (403)"):
+                     "everybody is refused (403)", "traefik_entry_points"):
             self.assertTrue([why for why in problems if part in why], (part, problems))
 
     def test_middlewares_of_other_services(self):

@@ -3,8 +3,10 @@
 
 #include "tag_rows.h"
 
-static const struct consul_conf consul = {
-    .expose = EXPOSE_TAGGED, .tag_prefix = "frontdesk.", .traefik_prefix = "traefik."};
+static const struct consul_conf consul = {.expose = EXPOSE_TAGGED,
+                                          .tag_prefix = "frontdesk.",
+                                          .traefik_prefix = "traefik.",
+                                          .traefik_entry_points = "web, websecure"};
 
 #define RULE(text)      "traefik.http.routers.r.rule=" text
 #define ROUTER(key)     "traefik.http.routers.r." key
@@ -130,6 +132,17 @@ static const struct tag_row router_rows[] = {
      {0},
      "r a/",
      "entrypoints is not obeyed"},
+    {"one public entry point",
+     {RULE(A), ROUTER("entrypoints=internal, WebSecure")},
+     {0},
+     "r a/",
+     "entrypoints is not obeyed"},
+    {"private entry points",
+     {RULE(A), ROUTER("entrypoints=internal,admin")},
+     {0},
+     "",
+     "traefik_entry_points"},
+    {"no entry point", {RULE(A), ROUTER("entrypoints=")}, {0}, "", "traefik_entry_points"},
     {"tls", {RULE(A), ROUTER("tls=true")}, {0}, "r a/ https", ""},
     {"no tls", {RULE(A), ROUTER("tls=false")}, {0}, "r a/", ""},
     {"resolver", {RULE(A), ROUTER("tls.certresolver=le")}, {0}, "r a/ https", "certificates"},
