@@ -69,6 +69,7 @@ static const char *took_read(struct registration_plan *p, struct str body, uint6
     bool same = !p->has_read || p->read_hash == hash;
 
     p->has_read = true;
+    p->lost = 0;
     p->read_hash = hash;
     p->read_at_ns = now_ns + REGISTRATION_READ_MS * NS_PER_MS;
     if (same)
@@ -89,6 +90,7 @@ static const char *succeeded(struct registration_plan *p, enum registration_call
         break;
     case REGISTRATION_REPORT:
         p->changed = false;
+        p->lost = p->has_read ? 0 : p->lost;
         p->report_at_ns = now_ns + REGISTRATION_REPORT_MS * NS_PER_MS;
         break;
     case REGISTRATION_READ:
@@ -105,10 +107,14 @@ static const char *succeeded(struct registration_plan *p, enum registration_call
     return NULL;
 }
 
-static const char *forgotten(struct registration_plan *p)
+/* The first time it is made again at once, whatever came before. */
+static const char *forgotten(struct registration_plan *p, uint64_t now_ns, struct rng *rng)
 {
     p->registered = false;
     p->retry_at_ns = 0;
+    p->failures = p->lost;
+    if (p->lost++ > 0)
+        back_off(p, REFUSED_MAX_MS, now_ns, rng);
     return "Consul does not know this gateway any more; registering again";
 }
 
@@ -128,11 +134,11 @@ const char *registration_plan_done(struct registration_plan *p, enum registratio
         back_off(p, AWAY_MAX_MS, now_ns, rng);
         return "the Consul agent does not answer";
     }
+    if (status != 403 && ((call == REGISTRATION_REPORT && status != 429) ||
+                          (call == REGISTRATION_READ && status == 404)))
+        return forgotten(p, now_ns, rng);
     back_off(p, REFUSED_MAX_MS, now_ns, rng);
     if (status == 403)
         return "the token may not register the gateway: it needs service write for its name";
-    if ((call == REGISTRATION_REPORT && status != 429) ||
-        (call == REGISTRATION_READ && status == 404))
-        return forgotten(p);
     return "the Consul agent refuses a call of the registration";
 }

@@ -10,7 +10,8 @@
  *
  * The agent keeps a registration over its own restart, but as critical until the next report, and
  * forgets it when its data is lost: so reports are tried often while it is away, and one that it
- * does not know what to do with means registering again. */
+ * does not know what to do with means registering again; but ever more rarely when that does not
+ * last (behind an address that leads to many agents, none knows what another was told). */
 #include "base/macros.h"
 #include "base/rng.h"
 #include "base/str.h"
@@ -40,6 +41,7 @@ struct registration_plan {
     uint64_t read_hash;
     uint64_t report_at_ns, read_at_ns, retry_at_ns;
     unsigned failures; /* in a row */
+    unsigned lost;     /* registrations, in a row, that the agent did not know when it was asked */
     uint64_t registrations;
 };
 

@@ -104,6 +104,55 @@ static void test_lost_registration_is_made_again(void **state)
     }
 }
 
+/* However long the agent was away: others shall find the gateway again soon. */
+static void test_data_lost_in_an_outage(void **state)
+{
+    uint64_t end = now + MS(600000);
+
+    (void)state;
+    join();
+    now += MS(REGISTRATION_REPORT_MS);
+    for (; now < end; now += MS(50))
+        if (registration_plan_next(&p, now) != REGISTRATION_NONE)
+            assert_non_null(step(REGISTRATION_REPORT, 0, ""));
+    now += MS(2000);
+    assert_non_null(step(REGISTRATION_REPORT, 500, ""));
+    join();
+}
+
+/* Behind an address that leads to another agent with each call, what one was told the next does not
+ * know: each registration is "lost" at once. */
+static void test_registration_that_never_lasts_is_not_hammered(void **state)
+{
+    static const struct {
+        const char *name;
+        enum registration_call lost;
+        int status;
+    } rows[] = {
+        {"the check is unknown", REGISTRATION_REPORT, 500},
+        {"the service is unknown", REGISTRATION_READ, 404},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        unsigned calls = 0;
+        uint64_t end;
+
+        begin(NULL);
+        for (end = now + MS(600000); now < end && calls < 10000; now += MS(10)) {
+            enum registration_call call = registration_plan_next(&p, now);
+            int status = call == rows[i].lost ? rows[i].status : 200;
+
+            if (call == REGISTRATION_NONE)
+                continue;
+            (void)!registration_plan_done(&p, call, status, STR(""), now, &rng);
+            calls++;
+        }
+        if (calls < 20 || calls > 300)
+            fail_msg("%s: %u calls in ten minutes", rows[i].name, calls);
+    }
+}
+
 static void test_changed_by_someone_else(void **state)
 {
     (void)state;
@@ -197,6 +246,8 @@ int main(void)
         CASE(test_registers_reports_and_reads),
         CASE(test_news_are_reported_at_once),
         CASE(test_lost_registration_is_made_again),
+        CASE(test_data_lost_in_an_outage),
+        CASE(test_registration_that_never_lasts_is_not_hammered),
         CASE(test_changed_by_someone_else),
         CASE(test_agent_away_is_tried_often),
         CASE(test_missing_right_is_named_and_not_hammered),
