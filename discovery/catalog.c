@@ -182,6 +182,14 @@ void catalog_watch(struct catalog *c, const char *service)
     find_or_add(c, service)->watched = true;
 }
 
+/* Nothing that Consul has said of it is to be weighed any more. */
+static void forget_said(struct catalog *c, struct entry *en)
+{
+    en->skipped = 0;
+    belief_release(&en->belief);
+    belief_init(&en->belief, &c->world);
+}
+
 void catalog_unwatch(struct catalog *c, const char *service, bool vanished, uint64_t now_ns)
 {
     struct entry *en = catalog_entry(c, service);
@@ -189,9 +197,7 @@ void catalog_unwatch(struct catalog *c, const char *service, bool vanished, uint
     if (!en || !en->watched)
         return;
     en->watched = false;
-    en->skipped = 0;
-    belief_release(&en->belief);
-    belief_init(&en->belief, &c->world);
+    forget_said(c, en);
     if (vanished && c->keep_ms > 0)
         entry_begin_gone(c, en, now_ns);
     if (en->gone && vanished)
@@ -220,6 +226,8 @@ void catalog_show(struct catalog *c, const char *service, struct instance_set *s
         return;
     }
     en->answered_ns = now_ns;
+    if (en->belief.said)
+        forget_said(c, en);
     entry_tell(c, en, s, false, now_ns);
 }
 

@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "discovery/catalog.h"
 #include "discovery/host.h"
+#include "discovery/instances.h"
 
 #include <string.h>
 
@@ -438,6 +439,29 @@ static void damped_instance_comes_back_by_itself(void **state)
     assert_int_equal(catalog_find(c, "web")->items[0].doubt, DOUBT_NONE);
 }
 
+/* A service becomes a group: what was doubted of it alone is over. */
+static void what_is_shown_is_not_judged(void **state)
+{
+    uint64_t now = t0;
+
+    (void)state;
+    guard(3000, false);
+    for (unsigned i = 0; i < 4; i++) {
+        set_health("ab", HEALTH_PASSING, now += NS_PER_S);
+        set_health("ab", HEALTH_CRITICAL, now += NS_PER_S);
+    }
+    set_health("ab", HEALTH_PASSING, now += NS_PER_S);
+    assert_int_equal(status_of("web").damped, 1);
+    catalog_watch(c, "other");
+    put("other", "xyz", true, now);
+    catalog_show(c, "web", instance_set_named(catalog_find(c, "other"), "web"), now);
+    check_ids("web", "xyz");
+    assert_int_equal(status_of("web").damped, 0);
+    catalog_expire(c, now + 10 * NS_PER_S);
+    check_ids("web", "xyz");
+    assert_int_equal(catalog_accept(c, NULL, now + 10 * NS_PER_S), 0);
+}
+
 static void restarted_agent_is_not_believed_yet(void **state)
 {
     (void)state;
@@ -495,6 +519,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(operator_accepts_a_loss, begin, end),
         cmocka_unit_test_setup_teardown(rights_are_wanted_for_a_loss, begin, end),
         cmocka_unit_test_setup_teardown(damped_instance_comes_back_by_itself, begin, end),
+        cmocka_unit_test_setup_teardown(what_is_shown_is_not_judged, begin, end),
         cmocka_unit_test_setup_teardown(restarted_agent_is_not_believed_yet, begin, end),
         cmocka_unit_test_setup_teardown(addresses_of_held_instances_are_looked_up_too, begin, end),
     };
