@@ -42,7 +42,8 @@ static bool lead_apply(struct query *q, bool complete, bool empty_ok)
     struct arena *before_arena = l->arena;
     bool whole, first_doubt = !l->heard && !l->doubted && !complete;
 
-    agent_answered(s);
+    if (s->pool.heard) /* else it is recalled */
+        agent_answered(s);
     l->arena = l->read_arena;
     l->read_arena = NULL;
     l->list = l->read;

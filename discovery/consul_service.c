@@ -81,7 +81,8 @@ static bool service_apply(struct query *q, bool complete, bool empty_ok)
     bool whole;
 
     v->read_arena = NULL;
-    agent_answered(s);
+    if (s->pool.heard) /* else it is recalled */
+        agent_answered(s);
     log_skipped(v);
     if (v->only_passing)
         leave_out_warnings(h);

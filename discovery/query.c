@@ -286,8 +286,8 @@ static void replay(struct query *q, struct str body, int64_t heard_ms)
     q->kept_hash = hash_str(body, 0);
     q->recalled_ms = heard_ms;
     q->pool->recalled += heard_ms != 0;
-    watch_recall(&q->watch, q->kept_hash);
-    (void)q->ops->apply(q, true, true);
+    if (q->ops->apply(q, true, true))
+        watch_recall(&q->watch, q->kept_hash);
 }
 
 void query_keep(struct query *q)
