@@ -164,11 +164,6 @@ static void on_first_look(evutil_socket_t fd, short events, void *arg)
     open_listeners(c);
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static int open_admin(struct control *c, const struct config *config, struct err *e)
 {
     if (!config->admin.address)
@@ -183,7 +178,7 @@ static int prepare_admin(struct control *c, const struct config *next, struct ad
                          struct err *e)
 {
     *ret = NULL;
-    if (!next->admin.address || same_text(c->config->admin.address, next->admin.address))
+    if (!next->admin.address || str_same(c->config->admin.address, next->admin.address))
         return admin_check(&next->admin, e);
     *ret = admin_new(c->base, &next->admin, &c->sources, e);
     return *ret ? 0 : -1;
@@ -248,7 +243,7 @@ static int apply(struct control *c, struct config *next, struct err *e)
 
     if (service_tls_check(c->registry, next, e) < 0)
         return -1;
-    if (!same_text(next->access_log, c->config->access_log))
+    if (!str_same(next->access_log, c->config->access_log))
         log_warn("control", "access_log: takes effect with the next restart");
     control_state_look(next, c->config);
     if (workers_of(next) != c->nworkers)

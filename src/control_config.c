@@ -262,15 +262,10 @@ static void stop_watching(struct control_config *c)
         event_del(c->timer);
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static bool same_watch(const struct control_config *c, const struct config *next)
 {
     return c->watched && control_discovery_same(c->watched, next) &&
-           same_text(c->watched->consul.config_prefix, next->consul.config_prefix);
+           str_same(c->watched->consul.config_prefix, next->consul.config_prefix);
 }
 
 /* What is in force stays until the new place has answered. */

@@ -34,8 +34,6 @@ static void add_rights(const struct config *c, struct consul_access_options *o)
     for (size_t i = 0; i < c->napi_keys; i++)
         if (c->api_keys[i].kv)
             need(o, "key", "read", c->api_keys[i].kv, "API keys");
-    if (c->consul.fabio_kv)
-        need(o, "key", "read", c->consul.fabio_kv, "fabio's commands");
     if (c->consul.config_prefix)
         need(o, "key", "read", c->consul.config_prefix, "configuration in Consul");
     if (c->consul.fabio_kv && c->consul.expose != EXPOSE_NONE)
@@ -71,11 +69,6 @@ void control_consul_options(const struct config *c, struct consul_access_options
     add_rights(c, ret);
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static bool same_list(const char *const *a, size_t n, const char *const *b, size_t m)
 {
     if (n != m)
@@ -90,13 +83,13 @@ bool control_consul_same(const struct config *a, const struct config *b)
 {
     const struct consul_conf *x = &a->consul, *y = &b->consul;
 
-    return same_text(x->address, y->address) && same_list(x->more, x->nmore, y->more, y->nmore) &&
-           x->fail_back_ms == y->fail_back_ms && same_text(x->token_file, y->token_file) &&
-           same_text(x->token, y->token) && same_text(x->ca_file, y->ca_file) &&
-           same_text(x->cert_file, y->cert_file) && same_text(x->key_file, y->key_file) &&
-           same_text(x->ca_path, y->ca_path) && same_text(x->server_name, y->server_name) &&
-           x->verify == y->verify && same_text(x->ns, y->ns) &&
-           same_text(x->partition, y->partition) && same_text(x->login.method, y->login.method) &&
-           same_text(x->login.jwt_file, y->login.jwt_file) &&
+    return str_same(x->address, y->address) && same_list(x->more, x->nmore, y->more, y->nmore) &&
+           x->fail_back_ms == y->fail_back_ms && str_same(x->token_file, y->token_file) &&
+           str_same(x->token, y->token) && str_same(x->ca_file, y->ca_file) &&
+           str_same(x->cert_file, y->cert_file) && str_same(x->key_file, y->key_file) &&
+           str_same(x->ca_path, y->ca_path) && str_same(x->server_name, y->server_name) &&
+           x->verify == y->verify && str_same(x->ns, y->ns) &&
+           str_same(x->partition, y->partition) && str_same(x->login.method, y->login.method) &&
+           str_same(x->login.jwt_file, y->login.jwt_file) &&
            same_list(x->login.meta, 2 * x->login.nmeta, y->login.meta, 2 * y->login.nmeta);
 }

@@ -6,11 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool same_text(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static bool same_safety(const struct consul_conf *x, const struct consul_conf *y)
 {
     return x->shrink_confirm_ms == y->shrink_confirm_ms && x->shrink_percent == y->shrink_percent &&
@@ -24,12 +19,12 @@ bool control_discovery_same(const struct config *a, const struct config *b)
     const struct consul_conf *x = &a->consul, *y = &b->consul;
 
     return x->enabled == y->enabled && control_consul_same(a, b) &&
-           same_text(x->datacenter, y->datacenter) && x->expose == y->expose &&
-           same_text(x->tag_prefix, y->tag_prefix) && same_text(x->fabio_prefix, y->fabio_prefix) &&
-           same_text(x->traefik_prefix, y->traefik_prefix) && x->stale == y->stale &&
+           str_same(x->datacenter, y->datacenter) && x->expose == y->expose &&
+           str_same(x->tag_prefix, y->tag_prefix) && str_same(x->fabio_prefix, y->fabio_prefix) &&
+           str_same(x->traefik_prefix, y->traefik_prefix) && x->stale == y->stale &&
            x->wait_ms == y->wait_ms && x->keep_routes_ms == y->keep_routes_ms &&
            same_safety(x, y) && x->traffic_rules == y->traffic_rules &&
-           same_text(a->prefer_meta, b->prefer_meta) && same_text(a->state_dir, b->state_dir);
+           str_same(a->prefer_meta, b->prefer_meta) && str_same(a->state_dir, b->state_dir);
 }
 
 /* How it is spoken to, in the words of a tag that is read here. */

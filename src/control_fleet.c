@@ -19,11 +19,6 @@ struct fleet *control_fleet_new(const struct fleet_options *o, const struct conf
     return fleet_new(&full, e);
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static const char *first_listener(const struct config *c)
 {
     return c->nlisteners ? c->listeners[0].address : "";
@@ -35,8 +30,8 @@ bool control_fleet_same(const struct config *a, const struct config *b)
 
     if (!x->enabled && !y->enabled)
         return true;
-    return x->enabled == y->enabled && same_text(x->name, y->name) &&
-           same_text(x->prefix, y->prefix) && same_text(x->address, y->address) &&
+    return x->enabled == y->enabled && str_same(x->name, y->name) &&
+           str_same(x->prefix, y->prefix) && str_same(x->address, y->address) &&
            x->session_ttl_ms == y->session_ttl_ms && control_discovery_same(a, b) &&
-           same_text(first_listener(a), first_listener(b));
+           str_same(first_listener(a), first_listener(b));
 }

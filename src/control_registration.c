@@ -131,11 +131,6 @@ static struct registration *make(const struct control_registration *r, const str
     return made;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static bool same_lists(const struct registration_conf *x, const struct registration_conf *y)
 {
     if (x->ntags != y->ntags || x->nmeta != y->nmeta)
@@ -155,7 +150,7 @@ static bool same_listeners(const struct config *a, const struct config *b)
     if (a->nlisteners != b->nlisteners)
         return false;
     for (size_t i = 0; i < a->nlisteners; i++)
-        if (!same_text(a->listeners[i].address, b->listeners[i].address))
+        if (!str_same(a->listeners[i].address, b->listeners[i].address))
             return false;
     return true;
 }
@@ -167,11 +162,11 @@ static bool same(const struct config *a, const struct config *b)
     if (!x->enabled && !y->enabled)
         return true;
     return x->enabled == y->enabled && a->fleet.enabled == b->fleet.enabled &&
-           same_text(x->name, y->name) && same_text(x->id, y->id) &&
-           same_text(address_of(a), address_of(b)) && same_lists(x, y) && same_listeners(a, b) &&
+           str_same(x->name, y->name) && str_same(x->id, y->id) &&
+           str_same(address_of(a), address_of(b)) && same_lists(x, y) && same_listeners(a, b) &&
            x->check_interval_ms == y->check_interval_ms &&
            x->deregister_after_ms == y->deregister_after_ms &&
-           same_text(a->admin.address, b->admin.address) && control_discovery_same(a, b);
+           str_same(a->admin.address, b->admin.address) && control_discovery_same(a, b);
 }
 
 struct control_registration *control_registration_new(struct event_base *base, const char *version,

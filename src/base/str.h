@@ -28,6 +28,12 @@ static inline bool str_eq(struct str a, struct str b)
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
+/* The same text, or NULL both of them. */
+static inline bool str_same(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
 /* ASCII case-insensitive, as HTTP field names and hosts are (RFC 9110 section 5.1, 4.2.3). */
 bool str_ieq(struct str a, struct str b);
 bool str_starts(struct str s, struct str prefix);

@@ -111,17 +111,12 @@ int service_places_read(struct reader *r, const struct node *n, void *at)
     return list_of_places(r, n, "a list of places", place_read, &s->places);
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static bool same_place(const struct place_conf *a, const struct place_conf *b)
 {
-    return same_text(a->service, b->service) && same_text(a->datacenter, b->datacenter) &&
-           same_text(a->filter, b->filter) && same_text(a->query, b->query) &&
-           same_text(a->ns, b->ns) && same_text(a->partition, b->partition) &&
-           same_text(a->peer, b->peer);
+    return str_same(a->service, b->service) && str_same(a->datacenter, b->datacenter) &&
+           str_same(a->filter, b->filter) && str_same(a->query, b->query) &&
+           str_same(a->ns, b->ns) && str_same(a->partition, b->partition) &&
+           str_same(a->peer, b->peer);
 }
 
 int places_check(struct reader *r, const struct node *n, struct service_conf *s)

@@ -240,15 +240,10 @@ static void keep(struct redis_conf *to, const struct redis_conf *c)
     to->prefix = copy(c->prefix);
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static bool same_server(const struct redis_conf *a, const struct redis_conf *b)
 {
-    return same_text(a->address, b->address) && same_text(a->username, b->username) &&
-           same_text(a->password_file, b->password_file) && a->database == b->database;
+    return str_same(a->address, b->address) && str_same(a->username, b->username) &&
+           str_same(a->password_file, b->password_file) && a->database == b->database;
 }
 
 static void leave(struct limit_redis *r)

@@ -44,11 +44,6 @@ static char *copy_text(const char *s)
     return copy;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static void wait_ms(struct hook *h, uint64_t ms)
 {
     struct timeval tv = {(time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000)};
@@ -224,7 +219,7 @@ struct hook *hook_new(const struct hook_context *context, const struct webhook_c
 
 void hook_configure(struct hook *h, const struct webhook_conf *c)
 {
-    if (!same_text(h->token_path, c->token_file)) {
+    if (!str_same(h->token_path, c->token_file)) {
         token_file_free(h->token);
         h->token = c->token_file ? token_file_new("webhook", c->token_file, NULL) : NULL;
         free(h->token_path);

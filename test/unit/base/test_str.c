@@ -37,6 +37,18 @@ static void comparing(void **state)
     }
 }
 
+static void texts_that_may_be_missing(void **state)
+{
+    char text[] = "a";
+
+    (void)state;
+    assert_true(str_same(NULL, NULL));
+    assert_true(str_same("a", text));
+    assert_false(str_same("a", NULL));
+    assert_false(str_same(NULL, "a"));
+    assert_false(str_same("a", "ab"));
+}
+
 static void null_slices_are_empty(void **state)
 {
     struct str rest = STR_NULL, item;
@@ -149,6 +161,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(comparing),
+        cmocka_unit_test(texts_that_may_be_missing),
         cmocka_unit_test(null_slices_are_empty),
         cmocka_unit_test(slices_may_hold_nul),
         cmocka_unit_test(trimming),
