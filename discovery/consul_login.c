@@ -115,6 +115,7 @@ static void granted(struct consul_access *a, const json_t *token, const char *se
 
     retire_old(a);
     if (!token_file_put(a->token, secret)) {
+        forget(&l->old); /* it stays in use */
         refused(a, "the token that Consul gives is not usable as a header value");
         return;
     }
