@@ -2,11 +2,13 @@
 #include "check_consul.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "cli/term_text.h"
 #include "control_discovery.h"
 #include "discovery/consul_http.h"
 #include "discovery/consul_trust.h"
 
 #include <event2/event.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,22 +23,41 @@ static void on_checked(void *arg, bool trusted, const char *why)
     *(bool *)arg = true;
 }
 
+/* A line of what is partly in the agent's words. */
+static void say(const char *fmt, ...) PRINTF_LIKE(1, 2);
+static void say(const char *fmt, ...)
+{
+    struct term t = term_now();
+    va_list args;
+    char *text;
+    int n;
+
+    va_start(args, fmt);
+    n = vasprintf(&text, fmt, args);
+    va_end(args);
+    if (n < 0)
+        abort();
+    text_put(stdout, &t, text, TEXT_ALL);
+    putchar('\n');
+    free(text);
+}
+
 static void print_token(const struct consul_access_status *s)
 {
     char when[32] = "";
 
-    printf("  agent    %s%s\n", s->agents[s->agent],
-           s->no_verify ? " (its certificate is NOT verified)" : "");
+    say("  agent    %s%s", s->agents[s->agent],
+        s->no_verify ? " (its certificate is NOT verified)" : "");
     if (s->switch_why[0])
-        printf("           instead of %s\n", s->switch_why);
+        say("           instead of %s", s->switch_why);
     if (strcmp(s->token_from, "none") == 0)
-        printf("  token    none\n");
+        say("  token    none");
     else
-        printf("  token    from %s%s%s%s%s%s\n", s->token_from, s->accessor[0] ? ", accessor " : "",
-               s->accessor, s->policies[0] ? " (" : "", s->policies, s->policies[0] ? ")" : "");
+        say("  token    from %s%s%s%s%s%s", s->token_from, s->accessor[0] ? ", accessor " : "",
+            s->accessor, s->policies[0] ? " (" : "", s->policies, s->policies[0] ? ")" : "");
     if (s->expires_s) {
         clock_format(s->expires_s * 1000, when);
-        printf("  expires  %s\n", when);
+        say("  expires  %s", when);
     }
 }
 
@@ -54,10 +75,10 @@ static void print_rights(const struct consul_access_status *s)
         const struct consul_missing *row = &s->asked[i];
         bool missing = is_missing(s, row);
 
-        printf("  %-8s %-34s for %s%s\n", missing ? "MISSING" : "ok", row->right, row->what_for,
-               row->optional ? " (optional)" : "");
+        say("  %-8s %-34s for %s%s", missing ? "MISSING" : "ok", row->right, row->what_for,
+            row->optional ? " (optional)" : "");
         if (missing)
-            printf("           add to the policy: %s\n", row->rule);
+            say("           add to the policy: %s", row->rule);
     }
 }
 
@@ -65,15 +86,15 @@ static int print_all(const struct consul_access_status *s)
 {
     print_token(s);
     if (s->login_error[0]) {
-        printf("  FAILED   login: %s\n", s->login_error);
+        say("  FAILED   login: %s", s->login_error);
         return 1;
     }
     if (!s->trusted && s->nmissing == 0) {
-        printf("  FAILED   %s\n", s->problem[0] ? s->problem : "no answer in time");
+        say("  FAILED   %s", s->problem[0] ? s->problem : "no answer in time");
         return 1;
     }
     if (s->acls == CONSUL_ACLS_OFF)
-        printf("  ok       everything: ACLs are off\n");
+        say("  ok       everything: ACLs are off");
     else
         print_rights(s);
     return s->nmissing > s->noptional;
@@ -90,13 +111,13 @@ int check_consul(const struct config *c)
     struct err e;
     int ret;
 
-    printf("Consul:\n");
+    say("Consul:");
     log_set_level(LOG_ERROR);
     if (!base)
         abort();
     http = consul_http_new(base, &o, &e);
     if (!http) {
-        printf("  FAILED   %s\n", e.text);
+        say("  FAILED   %s", e.text);
         event_base_free(base);
         return 1;
     }

@@ -10,6 +10,7 @@ import time
 from lib import Consul, Scenario, SigningKey, find_consul, free_port, run_command, wait_for
 from lib.cluster import Cluster
 from lib.consul import ROOT
+from lib.faulty_consul import FaultyConsul, error
 
 READ = ('service_prefix "" { policy = "read" }\nnode_prefix "" { policy = "read" }\n'
         'agent_prefix "" { policy = "read" }\n')
@@ -256,6 +257,20 @@ class Rights(Access):
     def test_a_namespace_where_there_are_none(self):
         gateway = self.start(self.consul, settings={"namespace": "team"}, ready=False)
         wait_for(lambda: "no namespaces" in (gateway.status()["consul"]["last_error"] or ""), what="named cause")
+
+
+class Words(Scenario):
+    def test_what_an_agent_says_cannot_steer_the_terminal(self):
+        consul = FaultyConsul()
+        self.addCleanup(consul.stop)
+        consul.fault(error(500, "\x9b31mred \x1b[2Jgone"))
+        gateway = self.gateway({"routes": []}, consul=None, ready=False)
+        gateway.configure(dict(ROUTE, consul={"address": consul.address}))
+        status, out, _ = run_command("check", "-c", gateway.dir + "/conf.d", "--consul",
+                                     environment={"LC_ALL": "C.UTF-8"})
+        self.assertEqual(status, 1)
+        self.assertIn("HTTP 500", out)
+        self.assertFalse([c for c in out if c != "\n" and (c < " " or "\x7f" <= c < "\xa0")], ascii(out))
 
 
 class Login(Access):
