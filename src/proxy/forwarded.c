@@ -89,11 +89,12 @@ static void write_list(struct exchange *x, struct writer *w, enum header_id id, 
 
 bool forwarded_is_secure(const struct exchange *x)
 {
-    const struct header *proto = request_header(&x->req, HEADER_X_FORWARDED_PROTO);
+    const struct header *proto;
 
-    return x->conn->secure ||
-           (proto && str_ieq(proto->value, STR("https")) &&
-            exchange_config(x)->trusted_proxies.n > 0 && forwarded_peer_is_trusted(x));
+    if (x->conn->secure || exchange_config(x)->trusted_proxies.n == 0)
+        return x->conn->secure;
+    proto = request_header(&x->req, HEADER_X_FORWARDED_PROTO);
+    return proto && str_ieq(proto->value, STR("https")) && forwarded_peer_is_trusted(x);
 }
 
 static const char *scheme_of(const struct exchange *x)
