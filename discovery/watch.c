@@ -27,7 +27,9 @@ enum {
     INVALID_MS = 60000,
     INVALID_LEAD_MS = 5000, /* a proxy or another server in its place: it wakes the others */
     SETTLE_MS = 2000,       /* after the index went backwards a shrink must hold for so long */
-    LAGGING_MS = 30000,     /* a server that heard from its leader so long ago is not believed */
+    BEHIND_MS = 30000,  /* and for so long while it is lower than before: a server that was started
+                           reads its log, and knows a part of the catalog until it has */
+    LAGGING_MS = 30000, /* a server that heard from its leader so long ago is not believed */
     SYNC_DEADLINE_MS = 10000,
 };
 
@@ -115,6 +117,14 @@ static bool again_due(const struct watch *w, uint64_t now_ns)
     return w->again_ns != 0 && w->again_ns <= now_ns;
 }
 
+/* How long it may still be that the server has not read all of its log; 0 = it has. */
+static uint64_t behind_ms(const struct watch *w, uint64_t now_ns)
+{
+    uint64_t end_ns = w->reset_ns + BEHIND_MS * NS_PER_MS;
+
+    return w->peak != 0 && now_ns < end_ns ? (end_ns - now_ns) / NS_PER_MS + 1 : 0;
+}
+
 struct watch_request watch_now(const struct watch *w, const struct watch_options *o,
                                uint64_t now_ns, struct rng *rng)
 {
@@ -128,16 +138,30 @@ struct watch_request watch_now(const struct watch *w, const struct watch_options
         r.wait_ms = shorter(r.wait_ms, left_ms(w->again_ns, now_ns));
     if ((settling(w, now_ns) || (w->held && w->unsure)) && r.wait_ms > SETTLE_MS)
         r.wait_ms = SETTLE_MS;
+    else if (w->held && behind_ms(w, now_ns) > 0)
+        r.wait_ms = shorter(r.wait_ms, behind_ms(w, now_ns));
     return r;
 }
 
 static bool is_complete(const struct watch *w, const struct watch_answer *a, uint64_t index,
                         uint64_t now_ns)
 {
-    if (w->unsure || settling(w, now_ns))
+    if (w->unsure || settling(w, now_ns) || behind_ms(w, now_ns) > 0)
         return false;
     /* The same index with another body is not a change of the catalog, but of what we may see. */
     return !a->has_index || index > w->believed;
+}
+
+/* Whether the server is where it was before its index went backwards. */
+static void note_peak(struct watch *w, const struct watch_answer *a, uint64_t index,
+                      uint64_t now_ns)
+{
+    if (a->has_index && index < w->index) {
+        w->peak = w->index > w->peak ? w->index : w->peak;
+        w->reset_ns = now_ns;
+    } else if (index >= w->peak || behind_ms(w, now_ns) == 0) {
+        w->peak = 0;
+    }
 }
 
 static void take_good(struct watch *w, const struct watch_options *o, const struct watch_answer *a,
@@ -149,6 +173,7 @@ static void take_good(struct watch *w, const struct watch_options *o, const stru
     count_answer(w, now_ns);
     ret->publish = !w->has_hash || w->body_hash != a->body_hash;
     ret->reset = a->has_index && index < w->index;
+    note_peak(w, a, index, now_ns);
     w->unsure = !a->leader_known || a->last_contact_ms > LAGGING_MS;
     ret->complete = !ret->reset && is_complete(w, a, index, now_ns);
     w->has_hash = true;
@@ -159,8 +184,6 @@ static void take_good(struct watch *w, const struct watch_options *o, const stru
     w->index = w->resync ? 0 : index;
     w->believed_past = ret->reset ? 0 : w->believed;
     w->believed = w->index;
-    if (ret->reset)
-        w->reset_ns = now_ns;
 
     ret->next = watch_now(w, o, now_ns, rng);
     if (!a->has_index)

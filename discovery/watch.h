@@ -10,8 +10,9 @@
  * - The index is taken from good answers only: errors carry index 1, and adopting it would spin.
  * - After any error the next request does not block, since an index above the server's (a restored
  *   or restarted server) would block for the whole wait and miss real changes.
- * - An index that goes backwards starts over: resync, and for two seconds short waits, after which
- * a shrink is believed.
+ * - An index that goes backwards starts over: resync, and for two seconds short waits. A shrink is
+ *   not believed until the index is where it was, or for 30 s: a server that was started shows a
+ *   part of the catalog while it reads its log.
  * - A watch that wakes too often is slowed by a token bucket, and more so as it goes on.
  * - An answer that may show less than there is (see watch_reply.complete) may only add. */
 #include "base/rng.h"
@@ -56,10 +57,11 @@ struct watch {
     bool resync;            /* the next request must not block */
     unsigned failures;      /* in a row */
     uint64_t reset_ns;      /* when the index last went backwards; 0 = never */
-    uint64_t bucket_ns;     /* token bucket: time at which it is full again */
-    uint64_t churn_ns;      /* start of the minute that churn counts */
-    unsigned churn;         /* answers in this minute */
-    unsigned churn_past;    /* answers in the minute before */
+    uint64_t peak;       /* the index before that, while the present one is lower; 0 = it is not */
+    uint64_t bucket_ns;  /* token bucket: time at which it is full again */
+    uint64_t churn_ns;   /* start of the minute that churn counts */
+    unsigned churn;      /* answers in this minute */
+    unsigned churn_past; /* answers in the minute before */
 };
 
 struct watch_request {

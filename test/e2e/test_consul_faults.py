@@ -208,6 +208,13 @@ class LessThanThere(Faults):
         self.rides_out(5)
         self.recovers()
 
+    def test_server_that_is_reading_its_log(self):
+        """For longer than it takes to confirm a loss by a second read."""
+        self.start()
+        self.fake.fault(faulty.reading_its_log)
+        self.rides_out(8)
+        self.recovers()
+
     def test_old_answers_of_a_follower_that_is_cut_off(self):
         self.start()
         self.fake.fault(faulty.without_leader)

@@ -10,8 +10,8 @@
     consul.rate(3)                            # requests a second, over so many seconds
     front = TlsFront(consul, certificate); front.goaway()         # HTTP/2 over TLS, by Node
 
-Sound, it knows the list of services, the instances of each, no critical and no warning check, and
-blocking queries. A fault is a function of (request, connection), like the behaviours of origin.py,
+Sound, it knows the list of services, the instances of each, no critical and no warning check, no
+ACLs, and blocking queries. A fault is a function of (request, connection), like the behaviours of origin.py,
 and it can use `connection.origin.answer(request)`: (body, index) of what a sound agent would say.
 """
 import gzip
@@ -44,7 +44,7 @@ class FaultyConsul(Origin):
         self._state = threading.Condition()
         self._services = {}
         self._tags = {}
-        self._index = 10  # of the list
+        self._index = 1000  # of the list
         self._indexes = {}  # of each service
         self._faults = {}
         self._greeting = None
@@ -182,7 +182,9 @@ LED = (("X-Consul-Knownleader", "true"), ("X-Consul-Lastcontact", "0"))
 
 def sound(request, connection):
     value, index = connection.origin.answer(request)
-    if value is None:
+    if request.path.startswith(("/v1/acl/", "/v1/internal/acl/")):
+        _send(connection, 401, b"ACL support disabled", 1, type="text/plain")
+    elif value is None:
         _send(connection, 404, b"not here", 1, type="text/plain")
     else:
         _send(connection, 200, json.dumps(value).encode(), index, LED)
@@ -236,6 +238,17 @@ def empty_without_leader(request, connection):
     value, index = connection.origin.answer(request)
     _send(connection, 200, b"{}" if isinstance(value, dict) else b"[]", index + 1,
           (("X-Consul-Knownleader", "false"), ("X-Consul-Lastcontact", "648128")))
+
+
+def reading_its_log(request, connection):
+    """A server that was just started: it knows its leader, and of the catalog the part that it has read;
+    the index is lower than before, and rises."""
+    value, _ = connection.origin.answer(request)
+    if value is None:
+        sound(request, connection)
+    else:
+        _send(connection, 200, b"{}" if isinstance(value, dict) else b"[]",
+              100 + connection.origin.count, LED)
 
 
 def body(text, type="application/json", headers=()):

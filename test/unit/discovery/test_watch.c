@@ -229,10 +229,42 @@ static void index_backwards_starts_over(void **state)
     assert_int_equal(reply.next.index, 13);
     assert_in_range(reply.next.wait_ms, 1, 2000);
 
-    good(13, 2, t0 + 3 * NS_PER_S + 20 * MS);
+    /* The server may be one that was started and reads its log. */
+    good(15, 2, t0 + 3 * NS_PER_S + 20 * MS);
+    assert_true(reply.publish);
+    assert_false(reply.complete);
+    watch_hold(&w, &o, 0, t0 + 3 * NS_PER_S + 20 * MS, &rng, &reply);
+    assert_in_range(reply.next.wait_ms, 27900, 28000);
+
+    /* Or one of a cluster that was set up anew: that is how it is now. */
+    good(15, 2, t0 + 31 * NS_PER_S + 20 * MS);
     assert_true(reply.publish);
     assert_true(reply.complete);
     assert_in_range(reply.next.wait_ms, 54000, 66000);
+    assert_true(good(16, 3, t0 + 32 * NS_PER_S)->complete);
+}
+
+/* It has read its log when it is where the other one was. */
+static void index_that_is_back_is_believed(void **state)
+{
+    (void)state;
+    good(600, 1, t0);
+    good(13, 2, t0 + NS_PER_S);
+    good(300, 2, t0 + 8 * NS_PER_S);
+    assert_false(reply.complete);
+    good(599, 3, t0 + 9 * NS_PER_S);
+    assert_false(reply.complete);
+    good(600, 4, t0 + 10 * NS_PER_S);
+    assert_true(reply.complete);
+    assert_true(good(601, 5, t0 + 11 * NS_PER_S)->complete);
+
+    /* It falls further while it is behind: what counts is the highest before. */
+    good(500, 6, t0 + 60 * NS_PER_S);
+    good(500, 6, t0 + 60 * NS_PER_S + 10 * MS);
+    good(400, 6, t0 + 61 * NS_PER_S);
+    good(550, 7, t0 + 70 * NS_PER_S);
+    assert_false(reply.complete);
+    assert_true(good(601, 8, t0 + 71 * NS_PER_S)->complete);
 }
 
 static void same_index_other_body_is_not_complete(void **state)
@@ -398,6 +430,7 @@ int main(void)
         cmocka_unit_test_setup(denied_reloads_the_token, begin),
         cmocka_unit_test_setup(equal_body_is_not_published, begin),
         cmocka_unit_test_setup(index_backwards_starts_over, begin),
+        cmocka_unit_test_setup(index_that_is_back_is_believed, begin),
         cmocka_unit_test_setup(same_index_other_body_is_not_complete, begin),
         cmocka_unit_test_setup(answer_without_leader_is_not_complete, begin),
         cmocka_unit_test_setup(lagging_server_is_not_complete, begin),
