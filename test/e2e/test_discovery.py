@@ -275,7 +275,7 @@ class ConsulAway(Scenario):
             load.wait_count(50)
         self.assertEqual(load.failed, 0, load.summary())
         agent.deregister("a")
-        gateway.wait_spread("/orders/", {"b"}, timeout=40)  # agent_restart_hold
+        gateway.wait_spread("/orders/", {"b"}, timeout=60)  # a lower index; agent_restart_hold
 
     def test_start_without_consul(self):
         agent = self.own_consul()
