@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SYNCING_MAX = 32, SYNCING_A_SECOND = 500, SYNCING_BURST = 100 };
+enum { SYNCING_MAX = 16, SYNCING_A_SECOND = 500, SYNCING_BURST = 100 };
 
 static void pump(struct query_pool *p);
 

@@ -60,6 +60,7 @@ void exchange_free(struct exchange *x)
         compress_free(x);
     if (x->composed)
         composed_free(x);
+    pump_release(&x->download);
     bufpool_put(&w->bufs, &x->head);
     bufpool_put(&w->bufs, &x->body_buf);
     bufpool_put(&w->bufs, &a->up_head);

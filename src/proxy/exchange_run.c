@@ -165,7 +165,7 @@ static enum reason who_is_late(const struct exchange *x)
     /* Its own deadline: nobody else's fault. */
     if (x->grpc.deadline_ns && x->w->now_ns >= x->grpc.deadline_ns)
         return REASON_CLIENT_GONE;
-    if (x->step == STEP_relay && x->download.nout > 0)
+    if (x->step == STEP_relay && pump_holds(&x->download))
         return REASON_CLIENT_STALLED;
     if (x->step == STEP_await_head && !x->attempt->upload_done && x->attempt->upload.nout == 0)
         return REASON_REQUEST_TIMEOUT;

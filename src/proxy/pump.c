@@ -4,7 +4,7 @@
 #include <assert.h>
 
 /* Buffers a pump may move before others get their turn. */
-enum { TURNS = 16 };
+enum { TURNS = 16, SPLICE_TURNS = 4 };
 
 void pump_init(struct pump *p, enum framing framing, uint64_t content_length, bool chunk_out,
                struct buf *buf)
@@ -20,6 +20,8 @@ void pump_init(struct pump *p, enum framing framing, uint64_t content_length, bo
     p->tap = NULL;
     p->coder = NULL;
     p->coder_holds = false;
+    p->pipes = NULL;
+    p->pipe = NULL;
     if (framing == FRAMING_CHUNKED)
         chunked_init(&p->chunked);
 }
@@ -165,8 +167,73 @@ static inline bool has_room(const struct pump *p)
     return p->nout <= 1 && (!p->coder || p->nout == 0 || p->payload_bytes == 0);
 }
 
+void pump_release(struct pump *p)
+{
+    if (p->pipe)
+        pipes_put(p->pipes, &p->pipe);
+}
+
+/* May the kernel move the rest of the body? Nobody must want to see it, nor change it. */
+static bool can_splice(struct pump *p, const struct sock *source, const struct sock *sink)
+{
+    if (!p->pipes || p->framing != FRAMING_LENGTH || p->remaining < PUMP_SPLICE_MIN ||
+        p->chunk_out || p->tap || p->coder || p->limit - p->payload_bytes < p->remaining ||
+        !sock_is_plain(source) || !sock_is_plain(sink))
+        return false;
+    p->pipe = pipes_get(p->pipes);
+    return p->pipe != NULL;
+}
+
+/* One load of the pipe: out of the source, into the sink. */
+static enum pump_state splice_on(struct pump *p, struct sock *source, struct sock *sink)
+{
+    struct pipe *pipe = p->pipe;
+    enum io io = IO_OK;
+    size_t n;
+
+    if (pipe->held == 0) {
+        size_t most = p->remaining < PIPE_BYTES ? (size_t)p->remaining : PIPE_BYTES;
+
+        io = sock_splice_in(source, pipe->in, most, &n);
+        if (io == IO_AGAIN)
+            return PUMP_WAIT_SOURCE;
+        if (io != IO_OK)
+            return io == IO_EOF ? PUMP_SOURCE_EOF : PUMP_SOURCE_ERROR;
+        pipe->held = n;
+        p->remaining -= n;
+        p->payload_bytes += n;
+    }
+    while (pipe->held > 0) {
+        io = sock_splice_out(sink, pipe->out, pipe->held, &n);
+        if (io != IO_OK)
+            return io == IO_AGAIN ? PUMP_WAIT_SINK : PUMP_SINK_ERROR;
+        pipe->held -= n;
+        p->wire_bytes += n;
+    }
+    p->taken = p->remaining == 0;
+    return PUMP_DONE;
+}
+
+/* The rest of the body, as far as it goes now. */
+static enum pump_state splice_rest(struct pump *p, struct sock *source, struct sock *sink)
+{
+    for (int turn = 0; turn < SPLICE_TURNS; turn++) {
+        enum pump_state state = splice_on(p, source, sink);
+
+        if (state != PUMP_DONE)
+            return state;
+        if (p->taken) {
+            pump_release(p);
+            return PUMP_DONE;
+        }
+    }
+    return PUMP_YIELD;
+}
+
 enum pump_state pump_run(struct pump *p, struct sock *source, struct sock *sink)
 {
+    if (p->pipe)
+        return splice_rest(p, source, sink);
     for (int turn = 0; turn < TURNS; turn++) {
         enum pump_state state;
 
@@ -187,6 +254,8 @@ enum pump_state pump_run(struct pump *p, struct sock *source, struct sock *sink)
         }
         if (p->taken)
             return PUMP_DONE;
+        if (buf_len(p->buf) == 0 && can_splice(p, source, sink))
+            return splice_rest(p, source, sink);
         if (buf_len(p->buf) == 0) {
             state = fill(p, source);
             if (state == PUMP_WAIT_SOURCE && p->coder_holds) {

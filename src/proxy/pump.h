@@ -9,9 +9,12 @@
 #include "coding/coding.h"
 #include "http/h1_chunked.h"
 #include "http/message.h"
+#include "proxy/pipes.h"
 #include "proxy/sock.h"
 
-enum { PUMP_PIECES = 5 };
+/* PUMP_SPLICE_MIN: a shorter rest of a body is copied, which is cheaper then (docs/performance.md).
+ */
+enum { PUMP_PIECES = 5, PUMP_SPLICE_MIN = 256 * 1024 };
 
 /* Sees each piece of the payload before it is written. */
 typedef void pump_tap_fn(void *arg, const char *p, size_t n);
@@ -37,7 +40,9 @@ struct pump {
     void *tap_arg;
     pump_coder_fn *coder; /* NULL = as it is */
     void *coder_arg;
-    bool coder_holds; /* something that was read has not been let out */
+    bool coder_holds;    /* something that was read has not been let out */
+    struct pipes *pipes; /* borrowed: long bodies may go through them; NULL = none may */
+    struct pipe *pipe;   /* owned while the kernel moves the rest of the body */
 };
 
 enum pump_state {
@@ -56,5 +61,12 @@ void pump_init(struct pump *p, enum framing framing, uint64_t content_length, bo
                struct buf *buf);
 /* Bytes to go out before the body: a message head, a body that is already in memory. Borrowed. */
 void pump_push(struct pump *p, const void *data, size_t n);
+/* Something that was read has not been written yet. */
+static inline bool pump_holds(const struct pump *p)
+{
+    return p->nout > 0 || (p->pipe && p->pipe->held > 0);
+}
+/* Gives the pipe back that a body which did not come to its end has left. */
+void pump_release(struct pump *p);
 /* Moves what can be moved. */
 enum pump_state pump_run(struct pump *p, struct sock *source, struct sock *sink);

@@ -39,6 +39,7 @@ enum verdict response_body_start(struct exchange *x)
     a->up->in->start += a->resp_head_bytes;
     pump_init(&x->download, x->tunnel ? FRAMING_CLOSE : source_framing(x), r->content_length,
               unknown_length && !x->tunnel && !x->conn->is_stream && x->req.minor == 1, a->up->in);
+    x->download.pipes = &x->w->pipes;
     if (x->match.route->conf->cache || (x->fallbacks && x->fallbacks->caches))
         capture_begin(x);
     if (!x->tunnel)

@@ -2,6 +2,7 @@
 #include "proxy/sock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -156,6 +157,50 @@ enum io sock_write(struct sock *s, const struct iovec *iov, int n, size_t *ret_n
         return IO_OK;
     }
     if (errno != EAGAIN && errno != EWOULDBLOCK)
+        return IO_ERROR;
+    s->writable = false;
+    return IO_AGAIN;
+}
+
+enum io sock_splice_in(struct sock *s, int pipe, size_t n, size_t *ret_n)
+{
+    ssize_t moved;
+
+    if (s->unsure) {
+        s->unsure = s->drained = false;
+        s->readable = true;
+    }
+    if (!s->readable)
+        return IO_AGAIN;
+    do
+        moved = splice(s->fd, NULL, pipe, NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    while (moved < 0 && errno == EINTR);
+    if (moved > 0) {
+        *ret_n = (size_t)moved;
+        return IO_OK;
+    }
+    if (moved == 0)
+        return IO_EOF;
+    if (errno != EAGAIN)
+        return IO_ERROR;
+    s->readable = false;
+    return IO_AGAIN;
+}
+
+enum io sock_splice_out(struct sock *s, int pipe, size_t n, size_t *ret_n)
+{
+    ssize_t moved;
+
+    if (!s->writable)
+        return IO_AGAIN;
+    do
+        moved = splice(pipe, NULL, s->fd, NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    while (moved < 0 && errno == EINTR);
+    if (moved > 0) {
+        *ret_n = (size_t)moved;
+        return IO_OK;
+    }
+    if (moved == 0 || errno != EAGAIN)
         return IO_ERROR;
     s->writable = false;
     return IO_AGAIN;

@@ -66,6 +66,17 @@ enum io sock_read(struct sock *s, void *p, size_t cap, size_t *ret_n) MUST_CHECK
 enum io sock_read_on(struct sock *s, void *p, size_t cap, size_t *ret_n) MUST_CHECK;
 enum io sock_write(struct sock *s, const struct iovec *iov, int n, size_t *ret_n) MUST_CHECK;
 
+/* Plain TCP on this side? Then the kernel can move bytes by itself. */
+static inline bool sock_is_plain(const struct sock *s)
+{
+    return !s->ops && s->fd >= 0;
+}
+/* Moves up to n bytes from the socket into the pipe, or out of the pipe into the socket
+ * (splice(2)). Plain TCP only. IO_AGAIN is the socket's: the pipe must have room, or something in
+ * it. */
+enum io sock_splice_in(struct sock *s, int pipe, size_t n, size_t *ret_n) MUST_CHECK;
+enum io sock_splice_out(struct sock *s, int pipe, size_t n, size_t *ret_n) MUST_CHECK;
+
 /* The fields that came behind the payload, as lines "name: value\r\n", once IO_EOF was read. Empty
  * where there are none. */
 struct str sock_trailers(struct sock *s);

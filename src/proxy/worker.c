@@ -8,8 +8,8 @@
 #include "proxy/access_limits.h"
 #include "proxy/access_token.h"
 #include "proxy/cache_refresh.h"
-#include "proxy/compensation.h"
 #include "proxy/cached.h"
+#include "proxy/compensation.h"
 #include "proxy/conn.h"
 #include "proxy/exchange.h"
 #include "proxy/h2_stream.h"
@@ -332,6 +332,7 @@ void worker_free(struct worker *w)
     }
     access_log_buffer_free(w->log);
     bufpool_release(&w->bufs);
+    pipes_release(&w->pipes);
     event_del(&w->wake);
     event_del(&w->tick);
     event_del(&w->accept_pause);

@@ -11,6 +11,7 @@
 #include "base/wheel.h"
 #include "proxy/access_log.h"
 #include "proxy/overload.h"
+#include "proxy/pipes.h"
 #include "snapshot/snapshot.h"
 #include "tls/counters.h"
 
@@ -84,6 +85,7 @@ struct worker {
     struct event tick;
     uint64_t tick_armed_ns; /* when `tick` will fire; 0 = it is not armed */
     struct bufpool bufs;
+    struct pipes pipes;
     struct held_snapshot *held; /* the present one; NULL before the first */
     struct exchange *free_exchanges;
     struct h2_stream *kept_streams; /* h2_stream.c; owned */

@@ -237,6 +237,70 @@ class Answers(Scenario):
                 seen += client.read_some()
             self.assertIn(b"two", seen)
 
+    def test_large_body_of_known_length_is_passed_on_as_it_comes(self):
+        """However it is moved, what is there is not kept back until more has come."""
+        size, data = 2 * KIB * KIB, pattern(2 * KIB * KIB)
+        steps = [threading.Event() for _ in range(3)]
+        cuts = [0, 10, 300 * KIB, 300 * KIB + 1, size]
+
+        def behave(request, connection):
+            connection.send(head(200, [("Content-Length", str(size))]))
+            for i in range(4):
+                connection.send(data[cuts[i]:cuts[i + 1]])
+                if i < 3:
+                    self.assertEqual(steps[i].wait(10), True)
+
+        self.web.always(behave)
+        with self.front.connect() as client:
+            client.send(build("GET", "/"))
+            self.assertEqual(client.read_head().status, 200)
+            seen = b""
+            for i in range(4):
+                while len(seen) < cuts[i + 1]:
+                    seen += client.read_some()
+                if i < 3:
+                    steps[i].set()
+            self.assertEqual(digest(seen), digest(data))
+            self.web.always()
+            client.send(build("GET", "/after"))
+            self.assertEqual(client.read_answer().json()["target"], "/after")
+
+    def test_many_large_bodies_side_by_side(self):
+        """More at once than there are pipes, some of them given up half-way by either side."""
+        size, data = 3 * KIB * KIB, pattern(3 * KIB * KIB)
+        wrong = []
+
+        def behave(request, connection):
+            cut = request.target.endswith("/cut")
+            connection.send(head(200, [("Content-Length", str(size))]))
+            connection.send(data[:size // 2] if cut else data)
+            if cut:
+                connection.close()
+
+        def fetch(i):
+            kind = ("/whole", "/cut", "/left", "/whole")[i % 4]
+            with self.front.connect() as client:
+                client.send(build("GET", kind))
+                if kind == "/left":
+                    client.read_head()
+                    client.read_some()
+                    return
+                try:
+                    good = digest(client.read_answer().body) == digest(data)
+                except (OSError, AssertionError, ValueError):
+                    good = False
+                if good != (kind == "/whole"):
+                    wrong.append((i, kind))
+
+        self.web.always(behave)
+        for _ in range(2):
+            threads = [threading.Thread(target=fetch, args=(i,)) for i in range(40)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(60)
+        self.assertEqual(wrong, [])
+
     def test_both_directions_at_once(self):
         """An origin that answers while it reads: a proxy that does one after the other hangs here."""
         total = 3 * KIB * KIB

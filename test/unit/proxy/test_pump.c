@@ -425,6 +425,92 @@ static void partial_writes_of_chunks(void **state)
     free(body);
 }
 
+static struct pipes pipes;
+
+static void count_piece(void *arg, const char *p, size_t n)
+{
+    (void)arg;
+    (void)p;
+    (void)n;
+}
+
+static void moved_by_the_kernel(void **state)
+{
+    struct rng r = {13};
+    char *body = random_body(&r), *out;
+    uint64_t ahead;
+    size_t n;
+
+    (void)state;
+    tiny_send_buffer();
+    pump_init(&pump, FRAMING_LENGTH, BIG, false, buf);
+    pump.pipes = &pipes;
+    out = move_slowly(&r, body, &n, &ahead);
+    assert_int_equal(n, BIG);
+    assert_memory_equal(out, body, BIG);
+    assert_int_equal(pump.payload_bytes, BIG);
+    assert_int_equal(pump.wire_bytes, BIG);
+    assert_true(ahead > BUF_BYTES + 16384); /* else it was copied */
+    assert_null(pump.pipe);
+    assert_int_equal(pipes.nfree, 1);
+    assert_int_equal(pipes.free->held, 0);
+    pipes_release(&pipes);
+    assert_int_equal(pipes.nopen, 0);
+    free(out);
+    free(body);
+}
+
+/* The source ends, or the sink breaks, while a pipe is in use. */
+static void cut_while_the_kernel_moves(void **state)
+{
+    char piece[100000] = {0};
+    enum pump_state s;
+
+    (void)state;
+    pump_init(&pump, FRAMING_LENGTH, BIG, false, buf);
+    pump.pipes = &pipes;
+    feed(piece, sizeof piece);
+    assert_int_equal(run(), PUMP_WAIT_SOURCE);
+    assert_non_null(pump.pipe);
+    feed_end();
+    assert_int_equal(run(), PUMP_SOURCE_EOF);
+    pump_release(&pump);
+    assert_int_equal(pipes.nfree, 1);
+
+    end(state);
+    begin(state);
+    pump_init(&pump, FRAMING_LENGTH, BIG, false, buf);
+    pump.pipes = &pipes;
+    tiny_send_buffer();
+    for (s = PUMP_WAIT_SOURCE; s == PUMP_WAIT_SOURCE;) {
+        feed(piece, 1000);
+        s = run();
+    }
+    assert_int_equal(s, PUMP_WAIT_SINK);
+    assert_true(pump_holds(&pump));
+    pump_release(&pump);
+    /* What was in it must not come out in the next body. */
+    assert_int_equal(pipes.nopen, 0);
+    pipes_release(&pipes);
+}
+
+static void who_looks_or_changes_gets_a_copy(void **state)
+{
+    char piece[1000] = {0};
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        pump_init(&pump, FRAMING_LENGTH, i == 2 ? PUMP_SPLICE_MIN - 1 : BIG, i == 1, buf);
+        pump.pipes = &pipes;
+        pump.tap = i == 0 ? count_piece : NULL;
+        feed(piece, sizeof piece);
+        assert_int_equal(run(), PUMP_WAIT_SOURCE);
+        assert_null(pump.pipe);
+        (void)taken();
+    }
+    assert_int_equal(pipes.nopen, 0);
+}
+
 int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, begin, end)
@@ -439,6 +525,9 @@ int main(void)
         T(broken_source),
         T(partial_writes),
         T(partial_writes_of_chunks),
+        T(moved_by_the_kernel),
+        T(cut_while_the_kernel_moves),
+        T(who_looks_or_changes_gets_a_copy),
         cmocka_unit_test_setup_teardown(head_and_body_in_one_write, begin_packets, end),
         cmocka_unit_test_setup_teardown(gives_others_a_turn, begin_packets, end),
     };
