@@ -253,15 +253,17 @@ static bool same_route(const struct fabio_target *a, const struct fabio_target *
            (a->match == b->match || strcmp(a->match, b->match) == 0);
 }
 
-static void check_options(struct merge *m, const struct merge_target *t, size_t n)
+static void check_options(struct merge *m, const struct merge_target *t, size_t n,
+                          struct route_conf *conf)
 {
     const char *first = t[0].of->action;
 
-    for (size_t i = 1; i < n; i++)
-        if (t[i].of->action != first && strcmp(first, t[i].of->action) != 0)
-            report(m, TAG_NOT_OBEYED, t[i].of->service, t[i].of->tag,
-                   "another tag says something else about the same route and wins, as its "
-                   "instance is older or it comes first");
+    for (size_t i = 1; i < n; i++) {
+        if (t[i].of->action == first || strcmp(first, t[i].of->action) == 0)
+            continue;
+        tags_guard(conf, t[i].of->conf);
+        report(m, TAG_NOT_OBEYED, t[i].of->service, t[i].of->tag, TAGS_DISPUTED);
+    }
 }
 
 static void add_route(struct merge *m, struct merge_target *t, size_t n)
@@ -269,8 +271,8 @@ static void add_route(struct merge *m, struct merge_target *t, size_t n)
     struct route_conf *conf = ARENA_NEW(m->arena, struct route_conf);
     uint64_t oldest = t[0].of->create_index;
 
-    check_options(m, t, n);
     *conf = *t[0].of->conf;
+    check_options(m, t, n, conf);
     if (conf->redirect_status == 0) {
         const char *why = fabio_share(t, n, m->arena, conf);
         if (why)

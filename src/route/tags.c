@@ -140,6 +140,38 @@ const char *tags_action_key(struct arena *a, const struct route_conf *c)
         changes_key(a, c->response_headers, c->nresponse_headers));
 }
 
+static bool guard_list(struct cidr_list *to, const struct cidr_list *from)
+{
+    bool more = to->n == 0 && from->n > 0;
+
+    *to = more ? *from : *to;
+    return more;
+}
+
+bool tags_guard(struct route_conf *to, const struct route_conf *from)
+{
+    const struct address_rules *addresses = &from->edge.addresses;
+    bool more = !to->auth && from->auth;
+
+    to->auth = more ? from->auth : to->auth;
+    more |= guard_list(&to->edge.addresses.allow, &addresses->allow);
+    more |= guard_list(&to->edge.addresses.deny, &addresses->deny);
+    return more;
+}
+
+/* Another tag about the same route as the i-th one says something else. */
+static void settle(struct tags_set *s, size_t i, const struct route_conf *other, struct str tag)
+{
+    struct route_conf *conf = ARENA_NEW(s->arena, struct route_conf);
+
+    *conf = *s->out->inputs[i].conf;
+    if (tags_guard(conf, other)) {
+        s->out->inputs[i].conf = conf;
+        s->actions[i] = tags_action_key(s->arena, conf);
+    }
+    tags_report(s, TAG_NOT_OBEYED, tag, TAGS_DISPUTED);
+}
+
 void tags_add(struct tags_set *s, struct route_conf *conf, struct str tag)
 {
     struct tag_routes *out = s->out;
@@ -152,9 +184,7 @@ void tags_add(struct tags_set *s, struct route_conf *conf, struct str tag)
         if (strcmp(s->matches[i], match) != 0)
             continue;
         if (strcmp(s->actions[i], action) != 0)
-            tags_report(s, TAG_NOT_OBEYED, tag,
-                        "another tag says something else about the same route and wins, "
-                        "as its instance is older or it comes first");
+            settle(s, i, conf, tag);
         return;
     }
     if (out->ninputs == TAGS_MAX_ROUTES) {

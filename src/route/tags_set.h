@@ -13,6 +13,10 @@ enum {
     TAGS_MAX_TARGETS = 65536 /* of one service */
 };
 
+#define TAGS_DISPUTED                                                                              \
+    "another tag says something else about the same route and wins, as its instance is older or "  \
+    "it comes first; but what keeps people out (auth, allow, deny) holds whichever says it"
+
 struct tags_set {
     const struct instance_set *instances;
     const struct consul_conf *consul;
@@ -58,6 +62,9 @@ bool tags_plain_text(struct str s);
 const char *tags_redirect(struct tags_set *s, struct route_conf *conf, struct str value);
 /* "dst" or a host. */
 const char *tags_set_host(struct tags_set *s, struct route_conf *conf, struct str value);
+/* Takes over what keeps people out (auth, allow, deny) where `to` has no such thing itself: of tags
+ * that disagree, none opens what another one closes. True when there was something. */
+bool tags_guard(struct route_conf *to, const struct route_conf *from);
 /* Which requests a route takes and what it does with them, as texts that can be compared. */
 const char *tags_match_key(struct arena *a, const struct route_conf *c);
 const char *tags_action_key(struct arena *a, const struct route_conf *c);

@@ -191,12 +191,62 @@ static void test_shown_texts_are_printable(void **state)
     arena_free(a);
 }
 
+/* What keeps people out holds whichever of the instances says it. */
+static void test_the_stricter_one(void **state)
+{
+    static const struct {
+        const char *name, *older[3], *newer[3], *auth;
+        size_t allow;
+    } rows[] = {
+        {"newer", {"frontdesk.path=/x"}, {"frontdesk.path=/x", "frontdesk.auth=a"}, "a", 0},
+        {"older", {"frontdesk.path=/x", "frontdesk.auth=a"}, {"frontdesk.path=/x"}, "a", 0},
+        {"both",
+         {"frontdesk.path=/x", "frontdesk.auth=a"},
+         {"frontdesk.path=/x", "frontdesk.auth=b"},
+         "a",
+         0},
+        {"neither", {"frontdesk.path=/x"}, {"frontdesk.path=/x", "frontdesk.strip=true"}, NULL, 0},
+        {"addresses",
+         {"traefik.http.routers.r.rule=Path(`/x`)"},
+         {"traefik.http.routers.r.rule=Path(`/x`)", "traefik.http.routers.r.middlewares=m",
+          "traefik.http.middlewares.m.ipallowlist.sourcerange=10.0.0.0/8"},
+         NULL,
+         1},
+    };
+    struct consul_conf consul = all;
+
+    (void)state;
+    consul.traefik_prefix = "traefik.";
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct instance items[2] = {
+            {.node = "a", .id = "1", .tags = rows[i].older, .create_index = 1},
+            {.node = "b", .id = "2", .tags = rows[i].newer, .create_index = 2}};
+        struct instance_set set = {.service = "web", .n = 2, .items = items};
+        struct arena *a = arena_new();
+        struct tag_routes routes;
+
+        while (items[0].ntags < 3 && rows[i].older[items[0].ntags])
+            items[0].ntags++;
+        while (items[1].ntags < 3 && rows[i].newer[items[1].ntags])
+            items[1].ntags++;
+        tags_parse(&set, &consul, a, &routes);
+        assert_int_equal(routes.ninputs, 1);
+        const struct route_conf *conf = routes.inputs[0].conf;
+        const char *wanted = rows[i].auth ? rows[i].auth : "", *got = conf->auth ? conf->auth : "";
+        if (strcmp(wanted, got) != 0 || conf->edge.addresses.allow.n != rows[i].allow)
+            fail_msg("%s: auth %s, allow %zu", rows[i].name, got, conf->edge.addresses.allow.n);
+        assert_int_equal(routes.nproblems, 1);
+        arena_free(a);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_auto_routes),       cmocka_unit_test(test_expose_modes),
         cmocka_unit_test(test_several_instances), cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_monsters),          cmocka_unit_test(test_shown_texts_are_printable),
+        cmocka_unit_test(test_the_stricter_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
