@@ -168,6 +168,12 @@ static bool is(const char *a, const char *b)
     return strcmp(a, b) == 0;
 }
 
+static bool is_notable(const struct service_line *l)
+{
+    return l->forced.state || l->place || l->held > 0 ||
+           (is(l->state, "shadow") && !is(l->machine, "closed"));
+}
+
 static enum attention judge(const struct service_line *l)
 {
     if (is(l->state, "open") || l->available == 0)
@@ -178,10 +184,7 @@ static enum attention judge(const struct service_line *l)
     if (l->ejected > 0 || l->instance_forced.state ||
         (l->rate > 0 && l->failure_rate > l->rate * 0.05))
         return ATTENTION_WARNING;
-    if (l->forced.state || l->place || l->held > 0 ||
-        (is(l->state, "shadow") && !is(l->machine, "closed")))
-        return ATTENTION_NOTICE;
-    return ATTENTION_NONE;
+    return is_notable(l) ? ATTENTION_NOTICE : ATTENTION_NONE;
 }
 
 static void read_place(struct service_line *l)
@@ -294,8 +297,9 @@ int status_page_shed_level(const struct status_page *p)
 /* Errors that trip nothing are no state: they rank a line, but the gateway has judged them. */
 static bool needs_attention(const struct service_line *l)
 {
-    return l->attention == ATTENTION_WARNING ? l->ejected > 0 || l->instance_forced.state
-                                             : l->attention != ATTENTION_NONE;
+    if (l->attention == ATTENTION_WARNING)
+        return l->ejected > 0 || l->instance_forced.state || is_notable(l);
+    return l->attention != ATTENTION_NONE;
 }
 
 int status_page_exit(const struct status_page *p)

@@ -120,7 +120,7 @@ static void test_rates_between_two_looks(void **state)
 {
     static const struct service_said first = {
         .name = "s", .requests = 100, .failed = 10, .counts = "90, 10, 0"};
-    static const struct service_said second = {
+    struct service_said second = {
         .name = "s", .requests = 120, .failed = 15, .counts = "90, 28, 2"};
     struct status_page *a = page_of(&first, 1, NS_PER_S, NULL, NULL), *b;
 
@@ -138,6 +138,12 @@ static void test_rates_between_two_looks(void **state)
     /* A quarter of failures ranks the line, but is no state. */
     assert_int_equal(b->lines[0].attention, ATTENTION_WARNING);
     assert_int_equal(status_page_exit(b), 0);
+    status_page_free(&b);
+    /* Nor does it hide one. */
+    second.failover = "null, \"held\": {\"instances\": 8}";
+    b = page_of(&second, 1, 3 * NS_PER_S, a, NULL);
+    assert_int_equal(b->lines[0].attention, ATTENTION_WARNING);
+    assert_int_equal(status_page_exit(b), 3);
     status_page_free(&a);
     status_page_free(&b);
 }
