@@ -108,18 +108,70 @@ static void publish_and_open(struct control *c)
         open_listeners(c);
 }
 
+static void on_catalog_changed(void *arg);
+
+static struct discovery *make_coming(struct control *c, const struct config *config, struct err *e)
+{
+    struct discovery *d = control_discovery_new(c->base, config, control_fabio_commands(c->fabio),
+                                                false, on_catalog_changed, c, e);
+
+    if (d)
+        discovery_set_traffic(d, control_traffic, c);
+    return d;
+}
+
+static void use_coming(struct control *c, struct discovery *next)
+{
+    discovery_free(c->coming);
+    c->coming = next;
+    c->coming_doubted = false;
+}
+
+/* What it has heard was for a token without rights, so it begins anew. */
+static void renew_coming(struct control *c)
+{
+    struct err e;
+    struct discovery *next = make_coming(c, c->config, &e);
+
+    if (next)
+        use_coming(c, next);
+}
+
+/* True: what comes has come. Consul shows nothing to a token without rights, in the same words as
+ * when there is nothing: so the rights are awaited too. */
+static bool look_at_coming(struct control *c)
+{
+    const struct consul_access_status *a;
+
+    if (!c->coming || !discovery_ready(c->coming))
+        return false;
+    a = discovery_access(c->coming);
+    if (a && !a->trusted) {
+        if (a->problem[0] && !c->coming_doubted)
+            log_warn("control",
+                     "the new Consul settings are not in force yet, the old ones stay: %s",
+                     a->problem);
+        c->coming_doubted |= a->problem[0] != '\0';
+        return false;
+    }
+    if (c->coming_doubted) {
+        renew_coming(c);
+        return false;
+    }
+    discovery_free(c->discovery);
+    c->discovery = c->coming;
+    c->coming = NULL;
+    discovery_keep(c->discovery);
+    c->sources.discovery = c->discovery;
+    log_info("control", "the new Consul settings are in force");
+    return true;
+}
+
 static void on_catalog_changed(void *arg)
 {
     struct control *c = arg;
 
-    if (c->coming && discovery_ready(c->coming)) {
-        discovery_free(c->discovery);
-        c->discovery = c->coming;
-        c->coming = NULL;
-        discovery_keep(c->discovery);
-        c->sources.discovery = c->discovery;
-        log_info("control", "the new Consul settings are in force");
-    }
+    (void)look_at_coming(c);
     publish_and_open(c);
 }
 
@@ -249,11 +301,9 @@ static int apply(struct control *c, struct config *next, struct err *e)
     if (workers_of(next) != c->nworkers)
         log_warn("control", "workers: %u takes effect with the next restart", workers_of(next));
     if (!control_discovery_same(c->config, next)) {
-        coming = control_discovery_new(c->base, next, control_fabio_commands(c->fabio), false,
-                                       on_catalog_changed, c, e);
+        coming = make_coming(c, next, e);
         if (!coming)
             return -1;
-        discovery_set_traffic(coming, control_traffic, c);
     }
     if (!same_fleet)
         fleet = make_fleet(c, next, e);
@@ -279,10 +329,8 @@ static int apply(struct control *c, struct config *next, struct err *e)
     config_unref(&c->config);
     c->config = next;
     log_set_level((enum log_level)log_level_parse(next->log_level));
-    if (coming) {
-        discovery_free(c->coming);
-        c->coming = coming;
-    }
+    if (coming)
+        use_coming(c, coming);
     control_fabio_use(c->fabio, next);
     commands = control_fabio_commands(c->fabio);
     control_discovery_configure(c->discovery, next, commands);
@@ -385,6 +433,8 @@ static void on_registry_tick(evutil_socket_t fd, short events, void *arg)
     (void)fd;
     (void)events;
     registry_tick(c->registry, clock_now_ns());
+    if (look_at_coming(c))
+        publish_and_open(c);
     control_registration_rename(c->registration, gateway_name(c));
     proxy_look_at_files(c->proxy, clock_now_ns());
 }

@@ -26,6 +26,7 @@ struct control {
     struct discovery *discovery;
     struct discovery *coming; /* after a reload that changed `consul:`: replaces the other one as
                                  soon as it knows as much */
+    bool coming_doubted;      /* it lacked rights, which was logged */
     struct proxy *proxy;
     struct fleet *fleet;      /* NULL = off */
     struct fleet *left_fleet; /* of the configuration before; it is leaving */

@@ -216,6 +216,24 @@ class Rights(Access):
         self.wait_checked(gateway)
         gateway.wait_spread("/", ["a", "b"], timeout=90)
 
+    def test_a_reload_that_names_a_token_without_rights(self):
+        """What the new token does not see is still there: the settings of before stay in force."""
+        good, poor = self.secure.new_token(READ), self.secure.new_token('service_prefix "" { policy = "read" }')
+        self.web(self.secure)
+        gateway = self.start(self.secure, good)
+        self.wait_served(gateway)
+        gateway.whole["consul"]["token_file"] = gateway.write_file("other", poor)
+        gateway.configure(gateway.whole)
+        gateway.reload()
+        wait_for(lambda: "new Consul settings" in gateway.log(), what="word on the new settings")
+        self.assertIn("the new Consul settings are not in force yet", gateway.log())
+        self.assertIn("lacks node:read", gateway.log())
+        self.assertEqual(gateway.get("/").status, 200)
+        self.assertNotIn("the new Consul settings are in force", gateway.log())
+        gateway.write_file("other", good)
+        wait_for(lambda: "the new Consul settings are in force" in gateway.log(), 20, "the new settings")
+        self.assertEqual(gateway.get("/").status, 200)
+
     def test_a_right_that_comes_later(self):
         """Nothing in the catalog changes, so no query wakes: the gateway asks anew by itself."""
         self.web(self.secure)
