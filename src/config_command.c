@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/diff.h"
 #include "config/kv_plan.h"
+#include "config/value.h"
 #include "config_store.h"
 
 #include <errno.h>
@@ -75,10 +76,11 @@ static int find_prefix(struct config_order *o, struct err *e)
 {
     const char *prefix = o->prefix ? o->prefix : o->config->consul.config_prefix;
 
-    if (!prefix || !prefix[0] || prefix[0] == '/')
-        return err_set(e, prefix ? "--prefix: expected keys such as frontdesk-config/"
-                                 : "which keys? Say --prefix, or --base with the folder of a "
-                                   "gateway whose consul section has config_prefix");
+    if (!prefix)
+        return err_set(e, "which keys? Say --prefix, or --base with the folder of a gateway whose "
+                          "consul section has config_prefix");
+    if (value_keys_problem(prefix))
+        return err_set(e, "--prefix %s", value_keys_problem(prefix));
     o->prefix = prefix;
     if (prefix[strlen(prefix) - 1] == '/')
         return 0;

@@ -13,18 +13,6 @@ static const char *prefix_problem(const char *text)
     return text[strcspn(text, " \t\r\n=")] ? "holds a space or =" : NULL;
 }
 
-static const char *config_prefix_problem(const char *text)
-{
-    size_t n = strlen(text);
-
-    if (n == 0 || n > 200 || text[0] == '/')
-        return "must have 1 to 200 characters and not begin with /";
-    for (size_t i = 0; i < n; i++)
-        if (text[i] <= ' ' || text[i] > '~' || (text[i] == '/' && text[i + 1] == '/'))
-            return "holds what is no prefix of keys, such as frontdesk/config/";
-    return NULL;
-}
-
 static const char *config_files_problem(const char *text)
 {
     return text[0] == '/' && strcmp(text, "/") != 0 ? NULL : "is not the absolute path of a folder";
@@ -145,7 +133,7 @@ static const struct field consul_fields[] = {
     DURATION("agent_restart_hold", consul_conf, agent_restart_hold_ms, 0, 10 * MINUTES, "15s",
              "After the agent was away, what it says about instances on its own node is not "
              "believed for so long when it is bad; 0 = it is."),
-    STRING("config_prefix", consul_conf, config_prefix, NULL, config_prefix_problem,
+    STRING("config_prefix", consul_conf, config_prefix, NULL, value_keys_problem,
            "Keys of Consul's KV store below which more configuration is found, for many gateways "
            "at once; unset = none."),
     STRING("config_files", consul_conf, config_files, NULL, config_files_problem,

@@ -206,6 +206,23 @@ const char *value_header_value_problem(const char *text)
     return NULL;
 }
 
+const char *value_keys_problem(const char *text)
+{
+    size_t n = strlen(text);
+    struct str rest = {text, n}, step;
+
+    if (n == 0 || n > 200 || text[0] == '/')
+        return "must have 1 to 200 characters and not begin with /";
+    for (size_t i = 0; i < n; i++)
+        if (text[i] <= ' ' || text[i] > '~' || (text[i] == '/' && text[i + 1] == '/'))
+            return "holds what is no prefix of keys, such as frontdesk/config/";
+    /* Consul takes them out of a URL. */
+    while (str_next(&rest, '/', &step))
+        if (str_eq(step, STR(".")) || str_eq(step, STR("..")))
+            return "holds a step . or ..";
+    return NULL;
+}
+
 const char *value_file_problem(const char *text)
 {
     return text[0] ? NULL : "is not a file name";

@@ -30,6 +30,8 @@ bool value_is_token(const char *text);
  * belongs to the connection. */
 const char *value_header_problem(const char *name);
 const char *value_header_value_problem(const char *text);
+/* A prefix of keys in Consul's KV store, with a slash at its end or without. */
+const char *value_keys_problem(const char *text);
 const char *value_file_problem(const char *text);
 const char *value_name_problem(const char *text);
 /* Route hosts: "shop.example", "*.shop.example:8443", "a*.shop.example", "[::1]", "". */

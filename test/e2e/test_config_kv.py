@@ -576,6 +576,9 @@ class Commands(Scenario):
         self.addCleanup(os.environ.pop, "CONSUL_HTTP_ADDR")
         status, _, errors = run_command("config", "push", "-c", self.dir)
         self.assertEqual((status, "--prefix" in errors), (1, True))
+        for wrong in ("", "/a", "../a", "a/./b", "a b"):
+            status, _, errors = run_command("config", "push", "-c", self.dir, "--prefix", wrong)
+            self.assertEqual((status, "--prefix" in errors), (1, True), (wrong, errors))
         self.assertEqual(run_command("config", "push", "-c", self.dir, "--prefix", PREFIX.rstrip("/"))[0], 0)
         self.assertEqual(self.keys(consul), [".pushed", "a.yaml"])
         os.environ["CONSUL_HTTP_ADDR"] = "http://127.0.0.1:1"
