@@ -41,10 +41,16 @@ static bool contains(struct str s, struct str part, bool fold)
     return false;
 }
 
+static bool ends(struct str s, struct str part, bool fold)
+{
+    if (s.n < part.n)
+        return false;
+    s = (struct str){s.p + (s.n - part.n), part.n};
+    return fold ? str_ieq(s, part) : str_eq(s, part);
+}
+
 static bool meets(const struct chain_test *t, struct str v)
 {
-    struct str tail = {v.p + v.n - t->value.n, t->value.n};
-
     switch (t->op) {
     case CHAIN_PRESENT:
         return true;
@@ -53,7 +59,7 @@ static bool meets(const struct chain_test *t, struct str v)
     case CHAIN_PREFIX:
         return t->fold ? str_istarts(v, t->value) : str_starts(v, t->value);
     case CHAIN_SUFFIX:
-        return v.n >= t->value.n && (t->fold ? str_ieq(tail, t->value) : str_eq(tail, t->value));
+        return ends(v, t->value, t->fold);
     case CHAIN_CONTAINS:
         return contains(v, t->value, t->fold);
     case CHAIN_REGEX:

@@ -169,6 +169,19 @@ static struct traffic_rules *split(const char *one, const char *other)
     return rules_of(body);
 }
 
+/* HTTP/1.0 has requests without Host. */
+static void no_host(void **state)
+{
+    static const char match[] = "\"Header\":[{\"Name\":\":authority\",\"Suffix\":\".example\"}]";
+    struct traffic_rules *r = route(match, "");
+    struct request req = {.method_name = STR("GET")};
+    struct traffic_query q = {.req = &req, .path = STR("/")};
+
+    (void)state;
+    assert_false(traffic_route_matches(&r->chain->nodes[r->chain->start].routes[0], &q));
+    traffic_rules_free(&r);
+}
+
 static void shares(void **state)
 {
     static const struct {
@@ -319,6 +332,7 @@ int main(void)
         cmocka_unit_test(conditions),      cmocka_unit_test(shares),
         cmocka_unit_test(three_parts),     cmocka_unit_test(certainty),
         cmocka_unit_test(nothing_matches), cmocka_unit_test(rewrites),
+        cmocka_unit_test(no_host),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
