@@ -19,6 +19,7 @@
 
 enum {
     SWEEP_S = 30,
+    TELL_MS = 50, /* of many changes, so often one is told: each is a look at all instances */
     HOSTS_TTL_MS = 30000, /* the file may change at any time */
 };
 
@@ -54,6 +55,7 @@ struct resolver {
     struct file_change conf_change;   /* of resolv.conf */
     uint64_t conf_looked_ns;          /* when that was last looked for */
     struct event *sweep, *due, *tell; /* owned */
+    uint64_t told_ns;                 /* when `changed` was last called for it */
     struct host *hosts;               /* owned */
     char **servers;                   /* owned; none: those of resolv.conf */
     size_t nservers;
@@ -72,7 +74,19 @@ static void on_tell(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
+    r->told_ns = clock_now_ns();
     r->changed(r->arg);
+}
+
+static void tell(struct resolver *r)
+{
+    uint64_t since_ms = (clock_now_ns() - r->told_ns) / NS_PER_MS;
+    struct timeval rest = {0};
+
+    if (since_ms < TELL_MS)
+        rest.tv_usec = (suseconds_t)(TELL_MS - since_ms) * 1000;
+    if (!evtimer_pending(r->tell, NULL))
+        evtimer_add(r->tell, &rest);
 }
 
 static void arm(struct resolver *r)
@@ -108,7 +122,7 @@ static void take(struct host *h, const struct name_answer *v4, const struct name
     struct resolver *r = h->resolver;
 
     if (name_take(&h->name, v4, v6, &r->bounds, clock_now_ns(), &r->rng))
-        event_active(r->tell, EV_TIMEOUT, 0);
+        tell(r);
 }
 
 static void read_result(struct name_answer *a, int result, int type, int count, int ttl,

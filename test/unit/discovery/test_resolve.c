@@ -196,6 +196,33 @@ static void names_are_asked_for_and_again(void **state)
     evdns_close_server_port(s.port);
 }
 
+/* Whoever is told looks at every instance there is. */
+static void many_answers_are_few_changes(void **state)
+{
+    enum { NAMES = 60, EVERY_MS = 50 };
+    uint64_t begin_ns = clock_now_ns(), most;
+    unsigned found = 0;
+    struct server s;
+
+    (void)state;
+    serve(&s, "10.0.0.1");
+    write_conf(&s);
+    for (unsigned at = 0; found < NAMES; at = (at + 1) % NAMES) {
+        char name[32];
+
+        snprintf(name, sizeof name, "web%u.test", at);
+        if (at == 0)
+            found = 0;
+        found += is(name, "10.0.0.1");
+        event_base_loop(base, EVLOOP_NONBLOCK);
+        assert_true(clock_now_ns() - begin_ns < 10 * NS_PER_S);
+    }
+    UNTIL(told > 0);
+    most = (clock_now_ns() - begin_ns) / (EVERY_MS * NS_PER_MS) + 2;
+    assert_in_range(told, 1, most);
+    evdns_close_server_port(s.port);
+}
+
 static void another_resolv_conf_is_read(void **state)
 {
     struct server one, two;
@@ -241,6 +268,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(literals_and_the_hosts_file_need_no_server, begin, end),
         cmocka_unit_test_setup_teardown(names_are_asked_for_and_again, begin, end),
+        cmocka_unit_test_setup_teardown(many_answers_are_few_changes, begin, end),
         cmocka_unit_test_setup_teardown(another_resolv_conf_is_read, begin, end),
         cmocka_unit_test_setup_teardown(servers_of_the_configuration_come_first, begin, end),
     };
