@@ -120,6 +120,7 @@ bool consul_time(const char *z, int64_t *ret_ns)
     struct tm tm = {0};
     const char *p = strptime(z, "%Y-%m-%dT%H:%M:%S", &tm);
     int64_t fraction_ns = 0, unit_ns = (int64_t)NS_PER_S / 10;
+    int64_t seconds;
     long zone_s;
 
     if (!p)
@@ -130,6 +131,9 @@ bool consul_time(const char *z, int64_t *ret_ns)
     /* Consul writes the zero time when there is none. */
     if (!read_zone(p, &zone_s) || tm.tm_year < 70)
         return false;
-    *ret_ns = ((int64_t)timegm(&tm) - zone_s) * (int64_t)NS_PER_S + fraction_ns;
+    seconds = (int64_t)timegm(&tm) - zone_s;
+    if (seconds >= INT64_MAX / (int64_t)NS_PER_S)
+        return false;
+    *ret_ns = seconds * (int64_t)NS_PER_S + fraction_ns;
     return true;
 }

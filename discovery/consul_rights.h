@@ -33,5 +33,6 @@ struct consul_token_facts {
 };
 int consul_token_facts(struct str body, struct consul_token_facts *ret, struct err *e) MUST_CHECK;
 
-/* "2026-11-25T21:37:14.355182974Z" in nanoseconds since 1970; false when it is not such a time. */
+/* "2026-11-25T21:37:14.355182974Z" in nanoseconds since 1970; false when it is not such a time, or
+ * after 2261. */
 bool consul_time(const char *text, int64_t *ret_ns) MUST_CHECK;
