@@ -35,6 +35,7 @@ static uint64_t now;
 static struct view truth, before[8]; /* a ring of the past */
 static unsigned nbefore;
 static bool sound; /* no more faults */
+static struct watch_options options;
 static char trace[TURNS * 64 + 4096];
 
 static bool lookup(void *arg, const char *host, uint16_t port, struct sockaddr_storage *ret_addr,
@@ -123,15 +124,14 @@ static bool put_safely(const struct view *v, bool complete, uint64_t asked_ns)
 static struct watch_request take(const struct watch_answer *in, const struct view *v,
                                  uint64_t asked_ns)
 {
-    static const struct watch_options o = {.wait_ms = 60000};
     struct discovery_watch_status status = {0};
     struct watch_reply reply;
 
-    watch_take(&w, &o, in, now, &rng, &reply);
+    watch_take(&w, &options, in, now, &rng, &reply);
     if (!reply.publish || put_safely(v, reply.complete, asked_ns))
         return reply.next;
     assert_true(catalog_status(c, "web", &status));
-    watch_hold(&w, &o, status.believed_ns, now, &rng, &reply);
+    watch_hold(&w, &options, status.believed_ns, now, &rng, &reply);
     if (catalog_asks_rights(c, "web") && (sound || one_in(2)))
         catalog_set_rights(c, "web", sound || one_in(2), now);
     return reply.next;
@@ -142,7 +142,7 @@ static struct watch_request ask(struct watch_request r)
 {
     uint64_t asked_ns;
     struct view v;
-    struct watch_answer in = {.has_index = true, .leader_known = true};
+    struct watch_answer in = {.has_index = !options.no_index, .leader_known = true};
 
     now += r.delay_ms * NS_PER_MS;
     asked_ns = r.index ? 0 : now;
@@ -199,6 +199,8 @@ static void play(unsigned round)
     uint64_t end;
 
     rng.state = round * 7919u + 1;
+    options = (struct watch_options){
+        .wait_ms = 60000, .polled = round % 3 == 1, .no_index = round % 3 == 2};
     now = 100000 * NS_PER_S;
     truth = (struct view){rng_below(&rng, 1 << IDS), 0, 100};
     nbefore = 0;
