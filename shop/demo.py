@@ -168,6 +168,7 @@ class Demo:
                                 {"address": "127.0.0.1:%d" % self.secure_port, "tls": door}],
                   "admin": {"address": "127.0.0.1:%d" % self.admin_port,
                             "token_file": self.token},
+                  "state_dir": os.path.join(self.folder, "state"),
                   "services": {"orders": {"breaker": ORDERS_BREAKER},
                                "shipping": {"fallback": SHIPPING_FALLBACK}},
                   **self.login.configuration()}
@@ -185,7 +186,8 @@ class Demo:
 
     def start_gateway(self):
         folder = os.path.join(self.folder, "conf.d")
-        os.mkdir(folder)
+        os.makedirs(folder, exist_ok=True)
+        os.makedirs(os.path.join(self.folder, "state"), exist_ok=True)
         with open(os.path.join(folder, "demo.yaml"), "w") as file:
             json.dump(self.configuration(), file, indent=2)  # JSON is YAML
         self.start("frontdesk", self.frontdesk, "run", "-c", folder)
@@ -216,6 +218,11 @@ class Demo:
             process.wait()
 
     # What the tour uses.
+
+    def rule(self, kind, **entry):
+        """An entry of Consul's configuration, as `consul config write` makes it."""
+        body = {"Kind": kind, "Name": "products", **entry}
+        assert call(self.consul + "/v1/config", "PUT", body)[0] == 200, kind
 
     def command(self, *words):
         """frontdesk WORDS as on-call types it: (exit status, what it printed)."""
@@ -313,6 +320,15 @@ Bring a new service: it is callable the moment it has registered.
   {shop} --service reviews --consul {consul} &
   curl -i -d '{{"product":"p1","stars":5}}' {url}/reviews/
   curl -i {url}/reviews/
+
+Move traffic by Consul's own rules, which nobody edits the gateway for: all of it to one instance, and back.
+  curl -X PUT -d '{{"Kind":"service-resolver","Name":"products","DefaultSubset":"canary","Subsets":{{"canary":{{"Filter":"Service.ID == \\"products-3\\""}}}}}}' {consul}/v1/config
+  for i in $(seq 6); do curl -s -o /dev/null -D - {url}/products/ | grep -i x-instance; done
+  curl -X DELETE {consul}/v1/config/service-resolver/products
+
+Freeze Consul and end the gateway, which the demo starts anew: it serves what it knew, and says how old that is.
+  kill -STOP {consul_pid}; kill {gateway_pid}; sleep 4
+  curl -i {url}/orders/o1; {frontdesk} status -a {address}; kill -CONT {consul_pid}
 """
 
 
@@ -326,7 +342,8 @@ def print_tour(demo):
         url=demo.url, admin=demo.admin, shop=demo.shop,
         consul=demo.consul or "none to be had here: the instances come from a static list",
         victim=demo.processes["products-1"].pid, token=demo.token, frontdesk=demo.frontdesk,
-        cert=demo.login.certificate, ada=demo.ada, support=demo.support, secure=demo.secure_url,
+        consul_pid=demo.processes["consul"].pid if demo.consul else 0,
+        gateway_pid=demo.processes["frontdesk"].pid, cert=demo.login.certificate, ada=demo.ada, support=demo.support, secure=demo.secure_url,
         address=demo.admin.split("//")[1], orders=instances_of(demo, "orders"),
         shipping=instances_of(demo, "shipping"), news=instances_of(demo, "notifications"),
         far=os.path.join(ROOT, "shop", "far.py")))
@@ -455,6 +472,39 @@ def check_operator(demo):
     assert status == 0 and "payments" in text, text
 
 
+def check_traffic_rules(demo):
+    """Consul's own rules: all of a service to a canary and back, by two writes to Consul"""
+    def who():
+        return {demo.get("/products/")[1].get("X-Instance") for _ in range(12)}
+    everybody = who()
+    assert len(everybody) > 1, everybody
+    canary = sorted(everybody)[-1]
+    demo.rule("service-resolver", DefaultSubset="canary",
+              Subsets={"canary": {"Filter": 'Service.ID == "%s"' % canary}})
+    poll(lambda: who() == {canary}, 10, "the canary alone")
+    assert call(demo.consul + "/v1/config/service-resolver/products", "DELETE")[0] == 200
+    poll(lambda: who() == everybody, 10, "all of them again")
+
+
+def check_consul_away(demo):
+    """Consul hangs and the gateway starts anew: it serves what it knew, and says how old that is"""
+    consul = demo.processes["consul"]
+    poll(lambda: demo.admin_json("/v1/status")["consul"]["kept"]["written"], 20, "the catalog is on disk")
+    consul.send_signal(signal.SIGSTOP)
+    try:
+        demo.processes["frontdesk"].terminate()
+        demo.wait(demo.processes["frontdesk"])
+        demo.start_gateway()
+        for service, (path, _) in SERVICES.items():
+            assert demo.get("/%s/" % path)[0] == 200, service
+        kept = demo.admin_json("/v1/status")["consul"]["kept"]
+        assert kept["recalled"]["services"] >= len(SERVICES), kept
+    finally:
+        consul.send_signal(signal.SIGCONT)
+    poll(lambda: demo.admin_json("/v1/status")["consul"]["kept"]["recalled"] is None, 60,
+         "Consul has confirmed it")
+
+
 def check_status_pages(demo):
     """the status page and /v1/status answer"""
     status, headers, text = call(demo.admin + "/")
@@ -465,9 +515,11 @@ def check_status_pages(demo):
 def run_checks(demo):
     """Every step, also after one that failed; True when all passed."""
     steps = [check_whole_shop, check_rotation, check_kill, check_breaker, check_fallback,
-             check_login, check_profile, check_operator, check_new_service, check_status_pages]
+             check_login, check_profile, check_operator, check_new_service, check_status_pages,
+             check_traffic_rules, check_consul_away]
     if not demo.consul:
-        steps.remove(check_new_service)  # a static list does not grow
+        for step in (check_new_service, check_traffic_rules, check_consul_away):
+            steps.remove(step)
     failed = []
     for step in steps:
         begin = time.monotonic()
@@ -524,8 +576,10 @@ def main():
         if options.check:
             return 0 if run_checks(demo) else 1
         print_tour(demo)
-        while demo.processes["frontdesk"].poll() is None:
-            time.sleep(0.5)
+        while demo.processes["frontdesk"].poll() in (None, 0):
+            if demo.processes["frontdesk"].poll() == 0:  # as the tour says
+                demo.start_gateway()
+            time.sleep(0.2)
         print("frontdesk has ended:\n" + demo.log("frontdesk")[-3000:])
         return 1
     except KeyboardInterrupt:
