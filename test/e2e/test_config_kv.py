@@ -229,7 +229,7 @@ class ConfigKv(Scenario):
         gateway.wait_status("/b", 404)
         # An index that falls: what is there must still be there after a while.
         say(5, b=document(route("/b")))
-        gateway.wait_status("/b", 200, timeout=20)
+        gateway.wait_status("/b", 200, timeout=60)
         # No list of keys at all.
         consul.fault(reply(200, b'{"Key": 1}', [("Content-Type", "application/json"), ("X-Consul-Index", "30"),
                                                 ("X-Consul-Knownleader", "true")]), "/v1/kv/")
@@ -322,9 +322,9 @@ class ConfigKv(Scenario):
         self.put(consul, b=document(route("/b")))
         gateway.wait_status("/b", 200, timeout=30)
         consul.restart(wipe=True)
-        self.wait_error(gateway, "all keys are gone", timeout=30)
+        self.wait_error(gateway, "all keys are gone", timeout=60)
         self.put(consul, c=document(route("/c")), a=document(route("/a")))
-        gateway.wait_status("/c", 200, timeout=30)
+        gateway.wait_status("/c", 200, timeout=60)
         load.stop()
         self.assertEqual(load.failed, 0, load.summary())
 
