@@ -26,6 +26,7 @@ struct tags_set {
     uint64_t create_index;  /* the oldest of the instances */
     bool asked;             /* some tag asked for a route, whether it got one or not */
     bool full;
+    unsigned nrouters;              /* of Traefik, that were read */
     uint64_t read[TAGS_MAX_ROUTES]; /* signatures of the tags that were read already */
     unsigned nread;
     const char **matches, **actions;  /* keys of the routes that there are */

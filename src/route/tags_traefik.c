@@ -353,8 +353,9 @@ static void read_pass_host(struct traefik *t, struct route_conf *conf)
     }
 }
 
-static const char *read_router(struct traefik *t, struct str router, struct str rule,
-                               struct str tag)
+/* `scratch`: for the rule, which is far larger than what comes of it. */
+static const char *make_routes(struct traefik *t, struct str router, struct str rule,
+                               struct str tag, struct arena *scratch)
 {
     struct tags_set *s = t->set;
     struct traefik_work w = {
@@ -364,7 +365,7 @@ static const char *read_router(struct traefik *t, struct str router, struct str 
     struct traefik_tag *middlewares =
         traefik_find(t, "http.routers.%.*s.middlewares", STR_FMT(router));
     struct traefik_rule cases;
-    const char *why = traefik_rule_parse(s->arena, rule, &cases);
+    const char *why = traefik_rule_parse(scratch, rule, &cases);
 
     w.like.name = tags_shown(s->arena, router);
     w.like.source =
@@ -382,6 +383,21 @@ static const char *read_router(struct traefik *t, struct str router, struct str 
     if (!why && middlewares)
         why = traefik_apply(t, middlewares->value, &w, 0);
     return why ? why : add_cases(t, &w, &cases, tag);
+}
+
+static const char *read_router(struct traefik *t, struct str router, struct str rule,
+                               struct str tag)
+{
+    struct arena *scratch;
+    const char *why;
+
+    if (t->set->nrouters == TRAEFIK_MAX_ROUTERS)
+        return "more than 1024 routers by one service: the rest is left out";
+    t->set->nrouters++;
+    scratch = arena_new();
+    why = make_routes(t, router, rule, tag, scratch);
+    arena_free(scratch);
+    return why;
 }
 
 static bool read_routers(struct traefik *t)

@@ -12,7 +12,11 @@
 #include "route/tags_set.h"
 #include "route/traefik_rule.h"
 
-enum { TRAEFIK_MAX_TAGS = 256, TRAEFIK_MAX_TAG = 4096 };
+enum {
+    TRAEFIK_MAX_TAGS = 256,
+    TRAEFIK_MAX_TAG = 4096,
+    TRAEFIK_MAX_ROUTERS = 1024 /* read of one service, those that come to nothing among them */
+};
 
 /* One tag, "KEY=VALUE" behind the prefix. */
 struct traefik_tag {

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/regex.h"
 #include "config/cidr.h"
 #include "config/value.h"
 #include "route/traefik.h"
@@ -85,9 +84,9 @@ static const char *template_regex(struct arena *a, struct str text, const char *
 static const char *add_regex(struct draft *d, const char **must, const char **must_not,
                              bool inverse, const char *text)
 {
-    const char *why, **at = inverse ? must_not : must;
+    const char *why = value_regex_problem(text), **at = inverse ? must_not : must;
 
-    if (!regex_compile(d->set->arena, str_of(text), &why))
+    if (why)
         return arena_printf(d->set->arena, "an expression that cannot be used: %s", why);
     if (*at && !inverse)
         return "more than one expression on the same thing";
@@ -231,7 +230,8 @@ static const char *take_condition(struct draft *d, const struct traefik_test *t,
         return "a query parameter needs a name";
     if (m->value && value_header_value_problem(m->value))
         return "a value holds a control character";
-    if (regex && !regex_compile(a, str_of(m->value), &why))
+    why = regex ? value_regex_problem(m->value) : NULL;
+    if (why)
         return arena_printf(a, "an expression that cannot be used: %s", why);
     return NULL;
 }

@@ -492,6 +492,34 @@ static void test_bounds(void **state)
     arena_free(a);
 }
 
+/* All say the same, and each costs something. */
+static void test_many_routers(void **state)
+{
+    static char texts[5 * 250][64];
+    static const char *tags[5 * 250];
+    struct instance items[5];
+    struct instance_set set = {.service = "web", .n = 5, .items = items};
+    struct arena *a = arena_new();
+    struct tag_routes routes;
+
+    (void)state;
+    for (unsigned i = 0; i < 5 * 250; i++) {
+        snprintf(texts[i], sizeof texts[i], "traefik.http.routers.r%u.rule=Path(`/`)", i);
+        tags[i] = texts[i];
+    }
+    for (unsigned i = 0; i < 5; i++)
+        items[i] = (struct instance){
+            .node = "n", .id = "i", .tags = tags + (size_t)i * 250, .ntags = i < 4 ? 250 : 24};
+    tags_parse(&set, &consul, a, &routes);
+    assert_int_equal(routes.ninputs, 1);
+    assert_int_equal(routes.nproblems, 0);
+    items[4].ntags = 25;
+    tags_parse(&set, &consul, a, &routes);
+    assert_int_equal(routes.nproblems, 1);
+    assert_non_null(strstr(routes.problems[0].why, "1024 routers"));
+    arena_free(a);
+}
+
 /* Each is a chain of forty times the next one. */
 static void test_wide_chains(void **state)
 {
@@ -523,7 +551,7 @@ int main(void)
         cmocka_unit_test(test_rules),       cmocka_unit_test(test_routers),
         cmocka_unit_test(test_middlewares), cmocka_unit_test(test_off_and_renamed),
         cmocka_unit_test(test_bounds),      cmocka_unit_test(test_library),
-        cmocka_unit_test(test_wide_chains),
+        cmocka_unit_test(test_wide_chains), cmocka_unit_test(test_many_routers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
