@@ -12,8 +12,6 @@
 #include <stdlib.h>
 
 enum {
-    SLOTS_MAX = 100,     /* services with a blocking query over HTTP/1.1 */
-    SLOTS_MIN = 8,       /* however often the agent says that we are too many */
     SWEEP_MS_A_POLL = 2, /* at most 500 polls a second for wakes of the whole list */
 };
 
@@ -46,7 +44,7 @@ static void share_slot(struct consul_source *s, struct service *v, unsigned *use
 {
     bool was_polled = v->query.options.polled;
 
-    v->query.options.polled = !s->multiplexed && *used >= s->slots;
+    v->query.options.polled = !s->multiplexed && *used >= s->slots.n;
     v->query.options.wait_ms = wait_for(s);
     *used += !v->query.options.polled || v->query.blocking;
     s->npolled += v->query.options.polled;
@@ -313,19 +311,23 @@ static void note_bad(struct consul_source *s, const char *error, bool agent_fail
 
 static void use_fewer_slots(struct consul_source *s)
 {
-    unsigned fewer = s->slots - s->slots / 4;
-    uint64_t now = clock_now_ns();
-
-    /* Many watches are told at once; that counts as one. */
-    if (fewer < SLOTS_MIN || s->multiplexed || HASH_COUNT(s->services) < fewer ||
-        now - s->fewer_slots_ns < NS_PER_S)
+    /* With so few services it is not they who are too many. */
+    if (s->multiplexed || HASH_COUNT(s->services) < s->slots.n - s->slots.n / 4 ||
+        !slots_fewer(&s->slots, clock_now_ns()))
         return;
-    s->fewer_slots_ns = now;
-    s->slots = fewer;
     log_warn("discovery",
              "consul %s: too many requests or connections (limits.http_max_conns_per_client): "
              "%u services keep a watch, the others are polled",
-             source_agent(s), s->slots);
+             source_agent(s), s->slots.n);
+    share_slots(s);
+}
+
+static void use_more_slots(struct consul_source *s)
+{
+    if (s->multiplexed || !slots_more(&s->slots, clock_now_ns()))
+        return;
+    log_info("discovery", "consul %s: no complaint for a while: %u services may have a watch",
+             source_agent(s), s->slots.n);
     share_slots(s);
 }
 
@@ -350,10 +352,12 @@ void source_note(struct consul_source *s, const struct query_outcome *o, bool le
         agent_lost(s);
     if (o->answer->status != 0 && s->multiplexed != o->answer->multiplexed) {
         s->multiplexed = o->answer->multiplexed;
-        share_slots(s);
+        source_review_later(s); /* which may free the query that is being answered */
     }
     if (o->result == WATCH_LIMITED)
         use_fewer_slots(s);
+    else if (o->result == WATCH_GOOD && lead)
+        use_more_slots(s);
 }
 
 void source_kick_failing(struct consul_source *s)
@@ -411,7 +415,7 @@ struct consul_source *consul_source_new(struct event_base *base, const struct di
     s->stale = o->stale;
     s->zone_key = o->prefer_meta && *o->prefer_meta ? strdup(o->prefer_meta) : NULL;
     s->wait_ms = o->wait_ms;
-    s->slots = SLOTS_MAX;
+    s->slots.n = SLOTS_MAX;
     s->multiplexed = str_starts(str_of(o->address), STR("https://"));
     list_init(&s->ending);
     consul_scope_init(&s->scope, o);

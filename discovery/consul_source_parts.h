@@ -11,6 +11,7 @@
 #include "consul_trust.h"
 #include "failover.h"
 #include "query.h"
+#include "slots.h"
 
 #include <uthash.h>
 
@@ -107,8 +108,8 @@ struct consul_source {
     struct event *sweep; /* owned */
     struct event *later; /* owned; a review is due */
     uint64_t swept_ns;
-    unsigned slots, npolled;
-    uint64_t fewer_slots_ns; /* when slots were last taken away */
+    struct slots slots; /* services with a blocking query over HTTP/1.1 */
+    unsigned npolled;
     bool multiplexed;
     discovery_traffic_fn *traffic; /* NULL = nobody knows */
     void *traffic_arg;
