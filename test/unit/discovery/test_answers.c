@@ -129,7 +129,7 @@ static void written_and_read_again(void **state)
 {
     struct answers *a = answers_new(origin, ROOM), *b = answers_new(origin, ROOM);
     struct bytes w;
-    char key[32], body[64];
+    char key[48], body[64];
 
     (void)state;
     answers_use(a, "/nothing-said?");
