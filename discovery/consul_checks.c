@@ -61,7 +61,8 @@ static void checks_after(struct query *q, const struct query_outcome *o)
 {
     struct consul_checks_watch *k = CONTAINER_OF(q, struct consul_checks_watch, query);
 
-    k->outcome(k->arg, o);
+    if (!o->answer->renewed)
+        k->outcome(k->arg, o);
 }
 
 static void checks_ended(struct query *q)

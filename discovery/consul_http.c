@@ -42,6 +42,7 @@ struct consul_get {
     size_t body_bytes;
     uint64_t deadline_ms;
     bool json, writes, lead, repeated;
+    bool renewed; /* what is told of its being dropped */
     struct consul_answer answer;
 };
 
@@ -177,8 +178,10 @@ static void on_tell(evutil_socket_t fd, short what, void *arg)
         list_push_back(&now, l);
     while ((l = list_pop(&now))) {
         struct consul_get *g = CONTAINER_OF(l, struct consul_get, link);
-        struct consul_answer answer = {.error = h->dropped_why, .leader_known = true};
+        struct consul_answer answer = {
+            .error = h->dropped_why, .renewed = g->renewed, .leader_known = true};
 
+        g->renewed = false;
         forget_request(g);
         g->done(g->arg, &answer);
     }
@@ -241,6 +244,7 @@ static void drop_blocking(struct consul_http *h)
 
         if (g->method || !strstr(g->path, "index="))
             continue;
+        g->renewed = true;
         fetch_free(g->fetch);
         g->fetch = NULL;
         drop(g);

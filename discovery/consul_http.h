@@ -27,6 +27,7 @@ struct discovery_options;
 struct consul_answer {
     int status;        /* HTTP status; 0 = no answer */
     bool refused;      /* with status 0: nothing listens at the address */
+    bool renewed;      /* the same: nothing failed, but it is to be asked anew */
     const char *error; /* why there is no usable body, or NULL. Never holds the token */
     bool has_index;
     uint64_t index;    /* X-Consul-Index */

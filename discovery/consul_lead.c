@@ -64,6 +64,8 @@ static void lead_after(struct query *q, const struct query_outcome *o)
 {
     struct consul_source *s = q->owner;
 
+    if (o->answer->renewed)
+        return;
     source_note(s, o, true);
     if (o->result != WATCH_GOOD) {
         if (!s->lead_logged)

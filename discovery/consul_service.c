@@ -129,6 +129,8 @@ static void service_after(struct query *q, const struct query_outcome *o)
     struct service *v = CONTAINER_OF(q, struct service, query);
     struct consul_source *s = q->owner;
 
+    if (o->answer->renewed)
+        return;
     /* What went wrong in another datacenter, or with a filter, says nothing about the agent. */
     if (!v->special || o->result == WATCH_LIMITED || o->answer->status == 0)
         source_note(s, o, false);

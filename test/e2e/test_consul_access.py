@@ -237,7 +237,8 @@ class Rights(Access):
     def test_a_right_that_comes_later(self):
         """Nothing in the catalog changes, so no query wakes: the gateway asks anew by itself."""
         self.web(self.secure)
-        self.secure.put("/v1/acl/policy", {"Name": "later", "Rules": 'service_prefix "" { policy = "read" }'})
+        self.secure.put("/v1/acl/policy", {"Name": "later", "Rules": 'service_prefix "" { policy = "read" } '
+                                                                     'agent_prefix "" { policy = "read" }'})
         policy = self.secure.get("/v1/acl/policy/name/later")
         self.addCleanup(self.secure.call, "DELETE", "/v1/acl/policy/" + policy["ID"])
         token = self.secure.put("/v1/acl/token", {"Policies": [{"Name": "later"}]})["SecretID"]
@@ -252,6 +253,8 @@ class Rights(Access):
         self.assertIn("frontdesk_consul_token_trusted 0", metrics)
         self.secure.put("/v1/acl/policy/" + policy["ID"], dict(policy, Rules=READ))
         self.wait_served(gateway, 30)
+        wait_for(lambda: gateway.status()["consul"]["connected"], what="an answer to what was asked anew")
+        self.assertNotIn("nothing bad is believed", gateway.log())  # as after a restart of the agent
 
     def test_for_some_services_only(self):
         """Rights for single services and nodes are as good as those for all."""
