@@ -218,33 +218,6 @@ static void read_tls(struct traefik *t, struct str router, struct route_conf *co
         conf->scheme = is_false(tls) ? SCHEME_ANY : SCHEME_HTTPS;
 }
 
-static bool is_public(const struct traefik *t, struct str entry_point)
-{
-    const char *list = t->set->consul->traefik_entry_points;
-    struct str rest = str_of(list ? list : "*"), one;
-
-    while (str_next(&rest, ',', &one))
-        if (str_eq(one, STR("*")) || str_ieq(one, entry_point))
-            return true;
-    return false;
-}
-
-/* Routes are for all listeners: a router that was for some inner ones must not become one. */
-static const char *check_entry_points(struct traefik *t, struct str router)
-{
-    struct traefik_tag *tag = traefik_find(t, "http.routers.%.*s.entrypoints", STR_FMT(router));
-    struct str rest = tag ? tag->value : STR(""), one;
-
-    while (str_next(&rest, ',', &one)) {
-        if (!is_public(t, one))
-            continue;
-        tags_report(t->set, TAG_NOT_OBEYED, tag->tag,
-                    "entrypoints is not obeyed: routes are for all listeners");
-        return NULL;
-    }
-    return tag ? "none of its entrypoints is in consul.traefik_entry_points" : NULL;
-}
-
 /* The routes of a router. */
 struct made {
     struct route_conf *confs[2 * TRAEFIK_MAX_CASES];
@@ -375,7 +348,9 @@ static const char *make_routes(struct traefik *t, struct str router, struct str 
     read_tls(t, router, &w.like);
     read_pass_host(t, &w.like);
     if (!why)
-        why = check_entry_points(t, router);
+        why = traefik_check_keys(t, router);
+    if (!why)
+        why = traefik_check_entry_points(t, router);
     if (!why)
         why = check_service(t, router);
     if (!why)
@@ -517,10 +492,17 @@ static uint64_t signature_of(const struct traefik *t, bool other_port)
 /* As Traefik's default rule. */
 static void add_default(struct traefik *t)
 {
-    const char *name = normalised(t->set->arena, t->set->instances->service);
-    const char *rule = arena_printf(t->set->arena, "Host(`%s`)", name);
-    const char *why = read_router(t, str_of(name), str_of(rule), t->tags[0].tag);
+    struct traefik_tag *unknown = traefik_find_unknown(t);
+    const char *name = normalised(t->set->arena, t->set->instances->service), *rule, *why;
 
+    if (unknown) {
+        unknown->used = true;
+        tags_problem(t->set, unknown->tag,
+                     "not a key that is known here, so there is no default route");
+        return;
+    }
+    rule = arena_printf(t->set->arena, "Host(`%s`)", name);
+    why = read_router(t, str_of(name), str_of(rule), t->tags[0].tag);
     if (why)
         tags_problem(t->set, t->tags[0].tag, why);
 }

@@ -5,6 +5,7 @@
  *   tags_traefik.c        the tags of an instance: routers, services
  *   traefik_case.c        one case of a rule -> which requests a route takes
  *   traefik_middleware.c  what routers do with them
+ *   traefik_keys.c        what must be understood before a router gets a route
  *
  * A router that uses what cannot be honoured is left out whole: the part that is missing may be the
  * one that keeps people out. */
@@ -38,6 +39,15 @@ struct traefik_tag *traefik_find(struct traefik *t, const char *fmt, ...) PRINTF
 bool traefik_name(const struct traefik_tag *tag, const char *prefix, struct str *ret_name);
 /* "true" or not. */
 bool traefik_true(const struct traefik_tag *tag);
+
+/* Routes are for all listeners: a router that was for some inner ones only must not become one.
+ * Why it cannot, or NULL. */
+const char *traefik_check_entry_points(struct traefik *t, struct str router) MUST_CHECK;
+/* A key that is not known may be a slip in one that keeps people out. What is wrong, or NULL. */
+const char *traefik_check_keys(struct traefik *t, struct str router) MUST_CHECK;
+/* A tag of no kind that is known; NULL = there is none. Those of Traefik 1 say in other words what
+ * the route is and who may. */
+struct traefik_tag *traefik_find_unknown(struct traefik *t);
 
 /* What a router does, whatever case of its rule. */
 struct traefik_work {
