@@ -159,6 +159,12 @@ static const char *add_security(struct applied *m, const char *key, struct str v
         return add_change(m->w->response, &m->w->like.nresponse_headers, rows[i].field,
                           rows[i].value ? rows[i].value : text_of(m, value));
     }
+    if (strcasecmp(key, "allowedhosts") == 0)
+        return "allowedhosts is not supported: the rule says which hosts";
+    if (strcasecmp(key, "sslredirect") == 0 || strcasecmp(key, "sslforcehost") == 0)
+        return str_ieq(value, STR("true"))
+                   ? "sslredirect and sslforcehost are not supported: redirectscheme does that"
+                   : NULL;
     note(m, strncasecmp(key, "accesscontrol", 13) == 0
                 ? "accesscontrol... is not obeyed: a policy of cors does that"
             : strncasecmp(key, "sts", 3) == 0
