@@ -84,6 +84,8 @@ static void tell_failure(struct kv_watch *w, const struct consul_answer *a)
 {
     char text[64];
 
+    if (a->renewed)
+        return;
     snprintf(text, sizeof text, "Consul answers with status %d", a->status);
     w->fn(w->arg, KV_FAILED, STR_NULL, false, a->error ? a->error : text);
 }
