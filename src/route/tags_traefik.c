@@ -55,29 +55,37 @@ static unsigned count_tags(const struct tags_set *s, const struct instance *i)
     return n;
 }
 
-static void read_tags(struct traefik *t, const struct instance *i)
+static const char *length_problem(struct str tag, size_t key)
+{
+    if (tag.n > TRAEFIK_MAX_TAG)
+        return "longer than 4 KiB";
+    return key > TRAEFIK_MAX_KEY ? "its key is longer than 400 bytes" : NULL;
+}
+
+/* False when there is something that is not read: it may be what keeps people out. */
+static bool read_tags(struct traefik *t, const struct instance *i)
 {
     struct str prefix = str_of(t->set->consul->traefik_prefix);
 
     for (unsigned k = 0; k < i->ntags; k++) {
         struct str tag = str_of(i->tags[k]);
-        const char *equals = memchr(tag.p, '=', tag.n);
+        const char *equals = memchr(tag.p, '=', tag.n), *why;
 
         if (!str_istarts(tag, prefix) || !equals || (size_t)(equals - tag.p) <= prefix.n)
             continue;
         t->set->asked = true;
-        if (tag.n > TRAEFIK_MAX_TAG) {
-            tags_problem(t->set, tag, "longer than 4 KiB");
-        } else if (t->n == TRAEFIK_MAX_TAGS) {
-            tags_problem(t->set, tag, "more than 256 tags of Traefik by one instance");
-            return;
-        } else {
-            t->tags[t->n++] = (struct traefik_tag){
-                .tag = tag,
-                .key = {tag.p + prefix.n, (size_t)(equals - tag.p) - prefix.n},
-                .value = str_trim((struct str){equals + 1, tag.n - (size_t)(equals + 1 - tag.p)})};
+        why = t->n == TRAEFIK_MAX_TAGS ? "more than 256 tags of Traefik by one instance"
+                                       : length_problem(tag, (size_t)(equals - tag.p));
+        if (why) {
+            tags_problem(t->set, tag, why);
+            return false;
         }
+        t->tags[t->n++] = (struct traefik_tag){
+            .tag = tag,
+            .key = {tag.p + prefix.n, (size_t)(equals - tag.p) - prefix.n},
+            .value = str_trim((struct str){equals + 1, tag.n - (size_t)(equals + 1 - tag.p)})};
     }
+    return true;
 }
 
 static bool defines(const struct traefik *t, struct str name)
@@ -526,12 +534,13 @@ void tags_traefik(struct tags_set *s, const struct instance *i)
     struct traefik_tag *enable, *other_port;
     struct traefik now = {.set = s}, *t = &now;
     unsigned most = count_tags(s, i);
+    bool whole;
 
     most += s->library ? s->library->n : 0;
     t->tags = ARENA_ARRAY(s->arena, struct traefik_tag, most);
-    read_tags(t, i);
+    whole = read_tags(t, i);
     enable = traefik_find(t, "enable");
-    if (t->n == 0 || (enable && !traefik_true(enable)))
+    if (!whole || t->n == 0 || (enable && !traefik_true(enable)))
         return;
     other_port = find_other_port(t, i);
     if (tags_again(s, signature_of(t, other_port != NULL)))

@@ -16,6 +16,7 @@
 enum {
     TRAEFIK_MAX_TAGS = 256,
     TRAEFIK_MAX_TAG = 4096,
+    TRAEFIK_MAX_KEY = 400,     /* so that traefik_find() finds all */
     TRAEFIK_MAX_ROUTERS = 1024 /* read of one service, those that come to nothing among them */
 };
 

@@ -495,8 +495,12 @@ static void test_bounds(void **state)
         tags[i] = texts[i];
     }
     tags_parse(&set, &consul, a, &routes);
+    assert_int_equal(routes.ninputs, 0);
+    assert_int_equal(routes.nproblems, 1);
+    one.ntags = 256;
+    tags_parse(&set, &consul, a, &routes);
     assert_int_equal(routes.ninputs, 64);
-    assert_int_equal(routes.nproblems, 2);
+    assert_int_equal(routes.nproblems, 1);
     memset(rule, 'x', sizeof rule - 1);
     memcpy(rule, RULE("Path(`/"), strlen(RULE("Path(`/")));
     tags[0] = rule;
@@ -504,6 +508,32 @@ static void test_bounds(void **state)
     tags_parse(&set, &consul, a, &routes);
     assert_int_equal(routes.ninputs, 0);
     assert_string_equal(routes.problems[0].why, "longer than 4 KiB");
+    arena_free(a);
+}
+
+/* What was not read may be what keeps people out. */
+static void test_what_is_not_read(void **state)
+{
+    static char name[600], list[5000], long_rule[700], long_use[700], use[5100];
+    const char *long_names[] = {long_rule, long_use}, *long_lists[] = {RULE(A), use};
+    struct instance one = {.node = "n", .id = "i", .ntags = 2};
+    struct instance_set set = {.service = "web", .n = 1, .items = &one};
+    struct arena *a = arena_new();
+    struct tag_routes routes;
+
+    (void)state;
+    memset(name, 'n', 490);
+    memset(list, ',', sizeof list - 1);
+    snprintf(long_rule, sizeof long_rule, "traefik.http.routers.%s.rule=" A, name);
+    snprintf(long_use, sizeof long_use, "traefik.http.routers.%s.middlewares=x@file", name);
+    snprintf(use, sizeof use, ROUTER("middlewares=x@file%s"), list);
+    one.tags = long_names;
+    tags_parse(&set, &consul, a, &routes);
+    assert_int_equal(routes.ninputs, 0);
+    one.tags = long_lists;
+    tags_parse(&set, &consul, a, &routes);
+    assert_int_equal(routes.ninputs, 0);
+    assert_int_equal(routes.nproblems, 1);
     arena_free(a);
 }
 
@@ -563,10 +593,15 @@ static void test_wide_chains(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rules),       cmocka_unit_test(test_routers),
-        cmocka_unit_test(test_middlewares), cmocka_unit_test(test_off_and_renamed),
-        cmocka_unit_test(test_bounds),      cmocka_unit_test(test_library),
-        cmocka_unit_test(test_wide_chains), cmocka_unit_test(test_many_routers),
+        cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_routers),
+        cmocka_unit_test(test_middlewares),
+        cmocka_unit_test(test_off_and_renamed),
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_library),
+        cmocka_unit_test(test_wide_chains),
+        cmocka_unit_test(test_many_routers),
+        cmocka_unit_test(test_what_is_not_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
