@@ -128,8 +128,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(merged.nweights <= 1);
     struct route_input *inputs =
         ARENA_ARRAY(a, struct route_input, routes.ninputs + merged.ninputs);
-    memcpy(inputs, routes.inputs, routes.ninputs * sizeof *inputs);
-    memcpy(inputs + routes.ninputs, merged.inputs, merged.ninputs * sizeof *inputs);
+    for (size_t i = 0; i < routes.ninputs; i++)
+        inputs[i] = routes.inputs[i];
+    for (size_t i = 0; i < merged.ninputs; i++)
+        inputs[routes.ninputs + i] = merged.inputs[i];
     struct route_table *t =
         route_table_build(inputs, routes.ninputs + merged.ninputs, slot, on_bad, NULL);
     ask(t, a, in.question);
