@@ -9,7 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { FAILURES_TO_LOG = 3 /* of one service while the agent answers others */ };
+enum {
+    FAILURES_TO_LOG = 3,     /* of one service while the agent answers others */
+    WAIT_FOR_LEAD_MS = 30000 /* to twice as much */
+};
 
 static int service_read(struct query *q, struct str body, struct err *e)
 {
@@ -116,6 +119,17 @@ static void note_bad(struct service *v, const struct query_outcome *o)
     v->logged = true;
 }
 
+/* While the agent answers nobody, thousands of services need not find that out again and again: the
+ * lead does, and wakes them all. */
+static void wait_for_lead(struct service *v, const struct query_outcome *o)
+{
+    struct consul_source *s = v->query.owner;
+
+    if ((o->result == WATCH_FAILED || o->result == WATCH_REFUSED) &&
+        s->lead.query.watch.failures > 1 && v->query.watch.failures > 1)
+        query_put_off(&v->query, WAIT_FOR_LEAD_MS + rng_below(&s->pool.rng, WAIT_FOR_LEAD_MS));
+}
+
 static void note_good(struct service *v)
 {
     if (v->logged)
@@ -139,6 +153,7 @@ static void service_after(struct query *q, const struct query_outcome *o)
         source_tell_recalled(s, NULL);
     } else {
         note_bad(v, o);
+        wait_for_lead(v, o);
     }
     if (!list_empty(&v->place_link))
         groups_note(s, v);

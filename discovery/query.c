@@ -332,6 +332,14 @@ void query_hurry(struct query *q)
     }
 }
 
+void query_put_off(struct query *q, uint64_t delay_ms)
+{
+    if (consul_get_busy(q->get) || !list_empty(&q->link) || q->next.delay_ms >= delay_ms)
+        return;
+    q->next.delay_ms = delay_ms;
+    schedule(q, &q->next);
+}
+
 void query_end(struct query *q)
 {
     list_remove(&q->link);

@@ -111,6 +111,8 @@ void query_keep(struct query *q);
 void query_kick(struct query *q);
 /* The same, before all others: it is known that there is something new. */
 void query_hurry(struct query *q);
+/* The next request, which is planned already, comes no earlier than so; a kick does not wait. */
+void query_put_off(struct query *q, uint64_t delay_ms);
 
 /* No further request; one in flight runs out first, its answer is ignored. Calls ended(), perhaps
  * before it returns. */
