@@ -121,6 +121,7 @@ static void on_done(void *arg, const struct fetch_answer *f)
     answer = g->answer;
     answer.status = f->status;
     answer.refused = f->refused;
+    answer.shut_out = f->shut_out;
     if (f->status == 200 && (g->json || g->writes)) {
         answer.body = f->body;
     } else {
@@ -311,6 +312,12 @@ void consul_http_expect(struct consul_http *h, size_t n)
     h->expected = n;
     if (h->multiplexed)
         limit(h);
+}
+
+void consul_http_keep(struct consul_http *h, unsigned n)
+{
+    if (!h->multiplexed)
+        fetcher_keep(h->fetcher, n);
 }
 
 bool consul_http_refresh_token(struct consul_http *h, bool in_any_case)

@@ -27,6 +27,7 @@ struct discovery_options;
 struct consul_answer {
     int status;        /* HTTP status; 0 = no answer */
     bool refused;      /* with status 0: nothing listens at the address */
+    bool shut_out;     /* with status 0: the connection was taken and closed at once, unanswered */
     bool renewed;      /* the same: nothing failed, but it is to be asked anew */
     const char *error; /* why there is no usable body, or NULL. Never holds the token */
     bool has_index;
@@ -53,6 +54,9 @@ void consul_http_free(struct consul_http *h);
 
 /* Over HTTPS: connections that `n` concurrent requests are spread over. */
 void consul_http_expect(struct consul_http *h, size_t n);
+
+/* Over plain HTTP: no more than n connections in all stay open when some of them idle. */
+void consul_http_keep(struct consul_http *h, unsigned n);
 
 /* Reads a changed token file again, or in any case; true when the token is another one now. */
 bool consul_http_refresh_token(struct consul_http *h, bool in_any_case);

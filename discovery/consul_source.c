@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 enum {
+    KEPT_FOR_POLLS = 16, /* connections over HTTP/1.1 beside those of the slots */
     SWEEP_MS_A_POLL = 2, /* at most 500 polls a second for wakes of the whole list */
 };
 
@@ -80,6 +81,7 @@ static void share_slots(struct consul_source *s)
         if (list_empty(&v->place_link))
             share_slot(s, v, &used);
     consul_http_expect(s->http, HASH_COUNT(s->services) + 1);
+    consul_http_keep(s->http, used + KEPT_FOR_POLLS);
     if (s->npolled > 0 && !s->critical) {
         log_info("discovery",
                  "%u of %u services are polled: an agent allows few connections over plain HTTP; "
@@ -309,17 +311,36 @@ static void note_bad(struct consul_source *s, const char *error, bool agent_fail
         s->status.failing_since_ns = clock_now_ns();
 }
 
+static void tell_fewer_slots(struct consul_source *s)
+{
+    log_warn("discovery",
+             "consul %s: too many requests or connections (limits.http_max_conns_per_client): "
+             "%u services keep a watch, the others are polled",
+             source_agent(s), s->slots.n);
+    share_slots(s);
+}
+
+/* Consul up to 1.8 takes a connection too many and closes it. An agent that goes away does so too,
+ * and then the lead fails. */
+static void note_shut_out(struct consul_source *s)
+{
+    unsigned busy = 0;
+
+    if (s->multiplexed || s->lead.query.watch.failures > 0)
+        return;
+    for (const struct service *v = s->services; v; v = v->hh.next)
+        busy += v->query.blocking;
+    if (slots_shut_out(&s->slots, busy, s->wait_ms * 17 / 16, clock_now_ns()))
+        tell_fewer_slots(s);
+}
+
 static void use_fewer_slots(struct consul_source *s)
 {
     /* With so few services it is not they who are too many. */
     if (s->multiplexed || HASH_COUNT(s->services) < s->slots.n - s->slots.n / 4 ||
         !slots_fewer(&s->slots, clock_now_ns()))
         return;
-    log_warn("discovery",
-             "consul %s: too many requests or connections (limits.http_max_conns_per_client): "
-             "%u services keep a watch, the others are polled",
-             source_agent(s), s->slots.n);
-    share_slots(s);
+    tell_fewer_slots(s);
 }
 
 static void use_more_slots(struct consul_source *s)
@@ -354,6 +375,8 @@ void source_note(struct consul_source *s, const struct query_outcome *o, bool le
         s->multiplexed = o->answer->multiplexed;
         source_review_later(s); /* which may free the query that is being answered */
     }
+    if (o->answer->shut_out)
+        note_shut_out(s);
     if (o->result == WATCH_LIMITED)
         use_fewer_slots(s);
     else if (o->result == WATCH_GOOD && lead)

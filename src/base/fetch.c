@@ -13,6 +13,7 @@
 enum {
     DEFAULT_BODY_MAX = 1 << 20,
     CONNECT_MS = 5000,
+    SHUT_OUT_MS = 1000,
     STREAMS_MAX = 250, /* of one HTTP/2 connection, as common servers announce */
     USER_TIMEOUT_MS = 30000,
     KEEPALIVE_IDLE_S = 15,
@@ -69,6 +70,17 @@ static const char *describe(const struct fetch *f, CURLcode code, char *text, si
     return text;
 }
 
+/* What a server does that has too many connections, and does not say so. */
+static bool is_shut_out(struct fetch *f, CURLcode code)
+{
+    curl_off_t took_us = 0;
+
+    if (code != CURLE_RECV_ERROR && code != CURLE_SEND_ERROR && code != CURLE_GOT_NOTHING)
+        return false;
+    curl_easy_getinfo(f->easy, CURLINFO_TOTAL_TIME_T, &took_us);
+    return f->body_bytes == 0 && took_us < SHUT_OUT_MS * 1000;
+}
+
 static void finish(struct fetch *f, CURLcode code)
 {
     struct fetch_answer answer = {0};
@@ -81,6 +93,7 @@ static void finish(struct fetch *f, CURLcode code)
     curl_easy_getinfo(f->easy, CURLINFO_HTTP_VERSION, &version);
     answer.http2 = version == CURL_HTTP_VERSION_2_0;
     answer.refused = code == CURLE_COULDNT_CONNECT;
+    answer.shut_out = is_shut_out(f, code);
     if (code == CURLE_OK) {
         answer.status = (int)status;
         answer.body = (struct str){body ? body : "", f->body_bytes};
@@ -260,6 +273,11 @@ void fetcher_limit(struct fetcher *f, unsigned n)
 }
 
 /* Files that were replaced are good for the next connection: nothing of them is kept. */
+void fetcher_keep(struct fetcher *f, unsigned n)
+{
+    curl_multi_setopt(f->multi, CURLMOPT_MAXCONNECTS, (long)n);
+}
+
 static void set_tls(CURL *c, const struct fetch_options *o)
 {
     if (o->ca_file || o->ca_path) {

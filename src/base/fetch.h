@@ -22,10 +22,13 @@ struct fetcher *fetcher_new(struct event_base *base) MUST_CHECK;
 void fetcher_free(struct fetcher *f);
 /* At most n connections to one host, and in all n kept. */
 void fetcher_limit(struct fetcher *f, unsigned n);
+/* In all no more than n kept while nothing is under way on them. */
+void fetcher_keep(struct fetcher *f, unsigned n);
 
 struct fetch_answer {
     int status;        /* HTTP status; 0 = no answer */
     bool refused;      /* with status 0: nothing listens there */
+    bool shut_out;     /* with status 0: the connection was taken and closed at once, unanswered */
     const char *error; /* with status 0: why, for people; else NULL. Borrowed */
     bool http2;
     struct str body; /* borrowed until the call returns */
@@ -45,8 +48,8 @@ struct fetch_options {
     const char *ca_file, *cert_file, *key_file; /* NULL = the system's, none */
     const char *ca_path;                        /* folder of authorities, hashed; NULL = none */
     bool no_verify;
-    size_t max_body;                            /* longer answers fail; 0 = 1 MiB */
-    bool share_http2;                           /* many at once over few connections */
+    size_t max_body;  /* longer answers fail; 0 = 1 MiB */
+    bool share_http2; /* many at once over few connections */
     fetch_header_fn *on_header;
 };
 

@@ -104,6 +104,20 @@ class Registration(Scenario):
         gateway.wait_status("/many/298/", 503)
         self.assertEqual(gateway.get("/many/297/").status, 200)
 
+    def test_agent_that_allows_few_connections(self):
+        """Up to 1.8 it takes a connection too many and closes it without a word."""
+        consul = self.own_consul(config={"limits": {"http_max_conns_per_client": 60}})
+        origin = self.origin("many")
+        for i in range(110):
+            consul.catalog_register("node-2", "127.0.0.1", service={
+                "ID": "many-%d" % i, "Service": "many-%d" % i, "Address": "127.0.0.1",
+                "Port": origin.port, "Tags": ["frontdesk.path=/many/%d/" % i]})
+        gateway = self.gateway({"consul": {"wait": "5s"}}, consul=consul, ready=False)
+        wait_for(lambda: "limits.http_max_conns_per_client" in gateway.log(), 40, "the limit's name")
+        wait_for(lambda: gateway.status()["consul"]["strategy"] == "watches_and_polls", 10, "polls")
+        wait_for(lambda: all(gateway.get("/many/%d/" % i).status == 200 for i in range(110)), 60,
+                 "all services")
+
 
 class Health(Scenario):
     def pair(self, **options):

@@ -50,11 +50,29 @@ static void calm_gives_them_back_step_by_step(void **state)
     assert_false(slots_more(&s, now + calm));
 }
 
+static void closed_at_once_counts_when_it_is_often(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 100; i++)
+        assert_false(slots_shut_out(&s, 80, 60000, now += 20 * NS_PER_S));
+    now += 20 * NS_PER_S;
+    assert_false(slots_shut_out(&s, 80, 60000, now));
+    assert_false(slots_shut_out(&s, 80, 60000, now + NS_PER_S));
+    assert_true(slots_shut_out(&s, 80, 60000, now + 2 * NS_PER_S));
+    assert_int_equal(s.n, 40);
+    for (int i = 3; i < 60; i++)
+        assert_false(slots_shut_out(&s, 40, 60000, now + (uint64_t)i * NS_PER_S));
+    for (int i = 62; i < 70; i++)
+        (void)slots_shut_out(&s, 40, 60000, now + (uint64_t)i * NS_PER_S);
+    assert_int_equal(s.n, 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_limit_takes_a_quarter_once_a_second, begin),
         cmocka_unit_test_setup(calm_gives_them_back_step_by_step, begin),
+        cmocka_unit_test_setup(closed_at_once_counts_when_it_is_often, begin),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
