@@ -474,7 +474,7 @@ class Newer(Scenario):
                    {"ConnectTimeout": "5s", "LoadBalancer": {"Policy": "maglev", "HashPolicies": [
                        {"Field": "header", "FieldValue": "X-User"}]}})
         front = self.front()
-        users = [set(front.spread("/", 6, headers={"X-User": "u%d" % i})) for i in range(12)]
+        users = [set(front.spread("/", 6, headers={"X-User": "u%d" % i})) for i in range(60)]
         self.assertEqual({len(user) for user in users}, {1})
         self.assertEqual(set.union(*users), {"a", "b", "c"})
         self.assertEqual(set(front.spread("/", 6)), {"a", "b", "c"})

@@ -676,4 +676,4 @@ class Agents(Access):
         # A person may accept it.
         gateway.reload()
         self.wait_checked(gateway)
-        wait_for(lambda: gateway.get("/").status != 200, 60, "its catalog")
+        wait_for(lambda: gateway.get("/").status != 200, 120, "its catalog")
