@@ -62,7 +62,7 @@ static bool is_restarted(const struct belief *b, const struct instance *i, uint6
 {
     const struct belief_world *w = b->world;
 
-    return now_ns < w->agent_until_ns && w->agent_node[0] && strcmp(w->agent_node, i->node) == 0;
+    return now_ns < w->agent_until_ns && (!w->agent_node[0] || strcmp(w->agent_node, i->node) == 0);
 }
 
 void belief_hear(struct belief *b, struct instance_set *said, bool complete, uint64_t asked_ns,

@@ -34,7 +34,7 @@ struct belief_options {
 struct belief_world {
     struct belief_options options;
     struct guard_all all;
-    char agent_node[256];    /* of the agent; "" = not known */
+    char agent_node[256];    /* of the agent; "" = not known yet: it may be any */
     uint64_t agent_until_ns; /* it was restarted: do not believe it about its node until then */
 };
 

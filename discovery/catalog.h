@@ -49,8 +49,8 @@ bool catalog_put(struct catalog *c, const char *service, const struct catalog_an
 
 /* What is believed, and how soon. Default: every complete answer, at once. */
 void catalog_protect(struct catalog *c, const struct belief_options *o);
-/* An agent on this node was restarted and is back: what it says about its own instances is not
- * believed until then. */
+/* An agent on this node ("" = not known yet, so it may be any) was restarted and is back: what it
+ * says about its own instances is not believed until then. */
 void catalog_agent_back(struct catalog *c, const char *node, uint64_t until_ns);
 /* True while a loss is held for which the rights of the token are yet to be confirmed: look into
  * them, and tell. */

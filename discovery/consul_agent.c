@@ -10,7 +10,24 @@
 #include <jansson.h>
 #include <stdio.h>
 
-enum { DEADLINE_MS = 10000 };
+enum {
+    DEADLINE_MS = 10000,
+    ANY_NODE_MS = 5000 /* while the name of its node is not known, nobody's bad news are believed,
+                          but not for so long */
+};
+
+/* Who was held because the name was not known is let go unless it is on this node. */
+static void note_node(struct consul_source *s, const char *node)
+{
+    struct agent *g = &s->agent;
+    bool first = !g->node[0];
+
+    snprintf(g->node, sizeof g->node, "%s", node);
+    if (first && g->until_ns > clock_now_ns()) {
+        catalog_agent_back(s->catalog, node, g->until_ns);
+        catalog_agent_back(s->places, node, g->until_ns);
+    }
+}
 
 static void on_self(void *arg, const struct consul_answer *a)
 {
@@ -21,12 +38,13 @@ static void on_self(void *arg, const struct consul_answer *a)
         json_string_value(json_object_get(json_object_get(doc, "Config"), "NodeName"));
 
     if (node)
-        snprintf(g->node, sizeof g->node, "%s", node);
+        note_node(s, node);
     else if (!g->logged)
-        log_info("discovery",
-                 "the name of the agent's node is not known (%s): what it says after a restart "
-                 "about its own instances is believed at once",
-                 a->error ? a->error : "it is not in the answer");
+        log_info(
+            "discovery",
+            "the name of the agent's node is not known (%s): after a restart of it nothing bad "
+            "is believed about any node, for %d s",
+            a->error ? a->error : "it is not in the answer", ANY_NODE_MS / 1000);
     g->logged |= !node;
     g->asked = node || a->status != 0;
     json_decref(doc);
@@ -51,16 +69,18 @@ void agent_lost(struct consul_source *s)
 void agent_answered(struct consul_source *s)
 {
     struct agent *g = &s->agent;
-    uint64_t until = clock_now_ns() + g->hold_ms * NS_PER_MS;
+    uint64_t hold_ms = g->node[0] || g->hold_ms < ANY_NODE_MS ? g->hold_ms : ANY_NODE_MS;
+    uint64_t until = clock_now_ns() + hold_ms * NS_PER_MS;
 
     if (g->hold_ms == 0)
         return;
-    if (g->away && g->node[0]) {
+    if (g->away) {
+        g->until_ns = until;
         catalog_agent_back(s->catalog, g->node, until);
         catalog_agent_back(s->places, g->node, until);
-        log_info("discovery",
-                 "consul %s: back; for %" PRIu64 " s nothing bad is believed about node=%s",
-                 source_agent(s), g->hold_ms / 1000, g->node);
+        log_info(
+            "discovery", "consul %s: back; for %" PRIu64 " s nothing bad is believed about node=%s",
+            source_agent(s), hold_ms / 1000, g->node[0] ? g->node : "(any: its own is not known)");
     }
     /* After a move to another agent it is another node. */
     if ((g->away || !g->asked) && !consul_get_busy(g->get)) {

@@ -31,8 +31,9 @@ struct agent {
     struct consul_get *get; /* owned */
     char node[256];         /* "" = not known */
     uint64_t hold_ms;
-    bool away;  /* nothing was heard of it since its connections broke */
-    bool asked; /* for its node, in vain or not */
+    uint64_t until_ns; /* it is not believed about its node until then */
+    bool away;         /* nothing was heard of it since its connections broke */
+    bool asked;        /* for its node, in vain or not */
     bool logged;
 };
 
